@@ -1,0 +1,38 @@
+# Two commands: `make site` publishes the blog in _site/, `make test` runs the tests. Both install what they need.
+# make site GPU=1    the newest torch with CUDA, and the gpu profile
+# make site ARGS="--force --jobs 4"    options for `press build`
+
+PYTHON ?= python3
+BIN    := .venv/bin
+TORCH  := $(if $(GPU),gpu,cpu)
+STAMP  := .venv/.installed-$(TORCH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: site test preview lint lock clean
+
+site: $(STAMP)
+	@press build $(if $(GPU),--profile gpu) $(ARGS)
+
+test: $(STAMP)
+	@python -m pytest $(ARGS)
+
+preview: $(STAMP)
+	@press preview $(ARGS)
+
+lint: $(STAMP)
+	@ruff check . && ruff format --check .
+
+clean:
+	@if [ -x $(BIN)/press ]; then press clean --all; else rm -rf _site .press posts/*/index.ipynb; fi
+
+# After a change of dependencies in pyproject.toml: pin again what they bring along. torch is left to the extras.
+lock: $(STAMP)
+	@pip freeze --exclude-editable | grep -viE '^(torch|triton|nvidia-|quarto|executable)' > constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the project's environment in .venv (once; a minute or two)" >&2
+	@pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(TORCH),test]'
+	@command -v quarto >/dev/null || pip install --quiet quarto-cli >.venv/quarto.log 2>&1 \
+	  || echo "Quarto could not be installed from the package registry: pages are rendered by the embedded renderer" >&2
+	@touch $@

@@ -1,0 +1,49 @@
+"""Where every random number of a sampler comes from: generators that the caller hands in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+Generators = torch.Generator | Sequence[torch.Generator]
+
+
+def draw_noise(
+    shape: Sequence[int],
+    generator: Generators | None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Standard normal noise of the given shape.
+
+    Args:
+        shape: the batch comes first.
+        generator: one CPU generator for the whole batch, or one an image. With one an image, an image's noise
+            depends on its own generator only, and the result does not depend on who else is in the batch.
+        dtype: the noise is drawn in this type. The same seed gives other numbers in float64 than in float32.
+        device: where the noise goes after it was drawn on the CPU, so that a seed means the same on every machine.
+
+    Returns:
+        noise ~ N(0, I).
+
+    Raises:
+        ValueError: if generator is None, is not on the CPU, or is a sequence of another length than the batch.
+    """
+    if generator is None:
+        raise ValueError(
+            "generator is None; this sampler draws noise: pass a torch.Generator on the CPU, or one an image"
+        )
+    generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
+    for g in generators:
+        if g.device.type != "cpu":
+            raise ValueError(f"a generator is on {g.device}; it must be on the cpu")
+    if isinstance(generator, torch.Generator):
+        return torch.randn(*shape, generator=generator, dtype=dtype).to(device)
+    if len(generators) != shape[0]:
+        raise ValueError(
+            f"{len(generators)} generators for a batch of {shape[0]}; pass one, or one an image ({shape[0]})"
+        )
+    return torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]).to(device)

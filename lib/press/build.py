@@ -1,0 +1,249 @@
+"""The whole way: execute what is stale, render, check, and put the site in its place in one step.
+
+Nothing below `_site` is touched before everything else has succeeded; then one exchange of folders publishes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from press.checks import check_sources
+from press.closure import file_hash
+from press.errors import PressError, Problem, fail
+from press.files import locked, recover, swap_folders, write_atomic
+from press.links import check_site
+from press.project import Project
+from press.run import execute, make_plan, place, remove_orphans
+from press.secrets import secrets_in
+from press.source import relative
+
+RENDERERS = ("auto", "quarto", "pandoc")
+
+
+@dataclass
+class Report:
+    """What a build did: slugs executed, pages rendered, whether the site changed."""
+
+    executed: list[str] = field(default_factory=list)
+    rendered: list[str] = field(default_factory=list)
+    pages: int = 0
+    changed: bool = False
+    renderer: str = ""
+
+
+def choose_renderer(wanted: str) -> str:
+    """`quarto` where it is installed, else `pandoc`, unless one of them is asked for.
+
+    Raises:
+        PressError: Quarto is asked for and not on PATH.
+    """
+    found = shutil.which("quarto")
+    if wanted == "quarto" and not found:
+        raise fail("", 0, "--renderer quarto: no quarto on PATH. Install it, or use --renderer pandoc")
+    return ("quarto" if found else "pandoc") if wanted == "auto" else wanted
+
+
+def run_posts(
+    project: Project,
+    slugs: list[str],
+    given: dict[str, Any],
+    *,
+    jobs: int,
+    dask: str | None,
+    force: bool,
+    progress: Any,
+) -> Report:
+    """Execute stale posts and place their notebooks, without rendering.
+
+    Raises:
+        PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
+    """
+    with locked(project.work / "lock"):
+        return _run(project, slugs, given, jobs=jobs, dask=dask, force=force, progress=progress)
+
+
+def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> Report:
+    plan = make_plan(project, slugs, given, force)
+    progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
+    executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
+    place(plan, project)
+    plan.cache.sweep({step.key.digest for step in plan.steps})
+    return Report(executed=executed)
+
+
+def build(
+    project: Project,
+    given: dict[str, Any],
+    *,
+    jobs: int,
+    dask: str | None = None,
+    force: bool = False,
+    renderer: str = "auto",
+    progress: Any,
+) -> Report:
+    """Execute, render, check, publish.
+
+    Raises:
+        PressError: anything that is wrong; the previous site is then still in place, untouched.
+    """
+    chosen = choose_renderer(renderer)
+    with locked(project.work / "lock"):
+        staging = project.work / "site-next"
+        recover(staging, project.site)
+        remove_orphans(project)
+        report = _run(project, [], given, jobs=jobs, dask=dask, force=force, progress=progress)
+        report.renderer = chosen
+        pages = site_pages(project)
+        report.pages = len(pages)
+        mark = fingerprint(project, pages, chosen)
+        if not force and _published(project, mark):
+            return report
+        problems = check_sources(project, pages)
+        if problems:
+            raise PressError(problems)
+        shutil.rmtree(staging, ignore_errors=True)
+        report.rendered = _render(project, staging, chosen, jobs, force, progress)
+        problems = check_site(staging, project.root, project.work / "facts") + scan_site(staging)
+        if problems:
+            raise PressError(problems)
+        swap_folders(staging, project.site)
+        write_atomic(project.work / "site.json", json.dumps({"mark": mark, "files": _listing(project.site)}).encode())
+        report.changed = True
+    return report
+
+
+def check(project: Project) -> list[Problem]:
+    """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
+    plan = make_plan(project, [], {})
+    stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
+    problems = stale + check_sources(project, [page for page in site_pages(project) if page.exists()])
+    if project.site.is_dir():
+        problems += check_site(project.site, project.root, project.work / "facts") + scan_site(project.site)
+    return sorted(set(problems))
+
+
+def site_pages(project: Project) -> list[Path]:
+    """The inputs that `render:` selects."""
+    from press.site import site_inputs
+
+    return site_inputs(project.root, project.profile)
+
+
+def fingerprint(project: Project, pages: list[Path], renderer: str) -> str:
+    """One hash over all that the site is made of."""
+    from press.pandoc import pandoc_version
+
+    digest = hashlib.sha256()
+    names = project.config.get("bibliography") or []
+    extra = [
+        *([names] if isinstance(names, str) else names),
+        *sorted(p.name for p in project.root.glob("_quarto*.yml")),
+    ]
+    files = [*pages, *(project.root / name for name in extra), *static_files(project)]
+    for path in files:
+        digest.update(f"{relative(path, project.root)}\0{file_hash(path) if path.exists() else ''}\n".encode())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.name}\0{file_hash(path)}\n".encode())
+    version = pandoc_version() if renderer == "pandoc" else _quarto_version()
+    digest.update(f"{renderer} {version} {project.profile}".encode())
+    return digest.hexdigest()
+
+
+def static_files(project: Project) -> list[Path]:
+    """Pictures and other files below posts/ and assets/ that a page may show, and the texts that pages include."""
+    kinds = {".png", ".jpg", ".jpeg", ".svg", ".gif", ".webp", ".css", ".js", ".qmd", ".md", ".csl", ".mp4"}
+    found = []
+    for folder in ("posts", "papers", "assets", "images"):
+        for path in sorted((project.root / folder).rglob("*")):
+            if path.suffix in kinds and path.is_file() and "index_files" not in path.parts and path.name != "post.qmd":
+                found.append(path)
+    return found + sorted(project.root.glob("_*.qmd"))
+
+
+def _published(project: Project, mark: str) -> bool:
+    try:
+        done = json.loads((project.work / "site.json").read_bytes())
+        return done["mark"] == mark and done["files"] == _listing(project.site)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _listing(site: Path) -> list[list[Any]]:
+    """Name, size and time of each file: enough to see that somebody touched the site by hand."""
+    rows = []
+    for path in sorted(site.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            rows.append([path.relative_to(site).as_posix(), stat.st_size, stat.st_mtime_ns])
+    return rows
+
+
+def _render(project: Project, out: Path, renderer: str, jobs: int, force: bool, progress: Any) -> list[str]:
+    if renderer == "quarto":
+        return _render_quarto(project, out)
+    from press.site import render_site
+
+    report = render_site(
+        project.root,
+        out=out,
+        cache=project.work / "pages",
+        profile=project.profile,
+        jobs=jobs,
+        on_page=progress.rendered,
+        force=force,
+    )
+    return report.rendered
+
+
+def _render_quarto(project: Project, out: Path) -> list[str]:
+    command = ["quarto", "render", "--output-dir", relative(out, project.root)]
+    if project.profile:
+        command += ["--profile", project.profile]
+    # The pre-render hook would run the press again while it holds the lock.
+    done = subprocess.run(
+        command, cwd=project.root, env=os.environ | {"PRESS_BUILD": "1"}, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
+    return [relative(page, out) for page in sorted(out.rglob("*.html"))]
+
+
+def _quarto_version() -> str:
+    return subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def scan_site(site: Path) -> list[Problem]:
+    """Secrets in the text files of a site that is about to be published."""
+    problems = []
+    for path in sorted(site.rglob("*")):
+        if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
+            for what in secrets_in(path.read_text(encoding="utf-8", errors="replace")):
+                problems.append(Problem(path.relative_to(site).as_posix(), 0, f"the page would publish {what}"))
+    return problems
+
+
+def clean(project: Project, everything: bool, dry_run: bool = False) -> list[str]:
+    """Remove the site, generated notebooks and rendered pages; with `everything`, the executed results too.
+
+    Returns:
+        What was removed, or would be.
+    """
+    gone = []
+    with locked(project.work / "lock"):
+        paths = [project.site, project.root / ".quarto"]
+        paths += sorted(project.root.glob("posts/*/index.ipynb")) + sorted(project.root.glob("posts/*/index_files"))
+        kept = {"cache", "lock"}
+        paths += [p for p in sorted(project.work.glob("*")) if everything or p.name not in kept]
+        for path in (path for path in paths if path.exists()):
+            gone.append(relative(path, project.root))
+            if not dry_run:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    return gone

@@ -1,0 +1,138 @@
+"""`press check`: what is wrong with the pages, before they are published.
+
+Two looks: at the sources (labels, references, citations, alt text), and at the HTML of the finished site (links, images,
+what the renderer could not resolve). Both work the same whichever renderer made the site.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from press.errors import PressError, Problem, fail
+from press.facts import CROSSREF, Facts, Piece, page_facts
+from press.notebook import OPTION
+from press.pandoc import run_pandoc
+from press.project import Project
+from press.source import front_matter, read_expanded, read_text, relative
+
+
+def check_sources(project: Project, pages: list[Path]) -> list[Problem]:
+    """Problems in the pages' sources.
+
+    Args:
+        pages: what `render:` selects: executed notebooks and .qmd pages.
+    """
+    known = bibliography_keys(project)
+    problems: list[Problem] = []
+    for page in pages:
+        try:
+            facts = notebook_facts(page, project) if page.suffix == ".ipynb" else qmd_facts(page, project)
+        except PressError as error:
+            problems += error.problems
+            continue
+        problems += _judge(facts, known)
+    return problems
+
+
+def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:
+    problems = []
+    labels: dict[str, tuple[str, int]] = {}
+    for name, file, line in facts.labels:
+        if name in labels:
+            there = ":".join(map(str, labels[name]))
+            problems.append(Problem(file, line, f"duplicate label {name!r}, already at {there}"))
+        labels.setdefault(name, (file, line))
+    for name, file, line in facts.references:
+        if name not in labels:
+            kind = name.partition("-")[0]
+            legal = ", ".join(sorted(label for label in labels if label.startswith(kind + "-"))) or "none on this page"
+            problems.append(Problem(file, line, f"unknown label @{name}. Legal: {legal}"))
+    for name, file, line in facts.citations:
+        if known is not None and name not in known:
+            close = _closest(name, list(known))
+            problems.append(Problem(file, line, f"unknown citation @{name}{close}. Add it to the bibliography"))
+    for name, file, line in facts.without_alt:
+        problems.append(Problem(file, line, f"{name} has no alt text. Add #| fig-alt: ... or ![alt text](...)"))
+    problems += [Problem(file, line, message) for message, file, line in facts.notes]
+    return problems
+
+
+def _closest(name: str, names: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean @{close[0]}?)" if close else ""
+
+
+def bibliography_keys(project: Project) -> dict[str, str] | None:
+    """Citation keys and titles of the project's bibliography, as Pandoc reads it; None when it has none.
+
+    Raises:
+        PressError: the file is missing or Pandoc cannot read it.
+    """
+    names = project.config.get("bibliography")
+    if not names:
+        return None
+    keys: dict[str, str] = {}
+    for name in [names] if isinstance(names, str) else names:
+        text = read_text(project.root / name, project.root)
+        try:
+            entries = json.loads(run_pandoc(["-f", "biblatex", "-t", "csljson"], text))
+        except RuntimeError as error:
+            line = re.search(r"line (\d+)", str(error))
+            raise fail(name, int(line[1]) if line else 0, f"not valid BibTeX: {error}") from None
+        keys |= {entry["id"]: entry.get("title", "") for entry in entries}
+    return keys
+
+
+def notebook_facts(path: Path, project: Project) -> Facts:
+    """Facts of an executed notebook; places are those of its post.qmd."""
+    notebook = json.loads(read_text(path, project.root))
+    file = relative(path, project.root)
+    markdown, cells = [], []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        place = cell["metadata"].get("press", {"file": file, "line": 0})
+        if cell["cell_type"] == "markdown":
+            markdown.append(Piece(source, place["file"], place["line"]))
+        elif cell["cell_type"] == "code":
+            types = sorted({kind for output in cell["outputs"] for kind in _main_type(output)})
+            cells.append({"options": _options(source), **place, "types": types})
+    return page_facts(markdown, cells, project.work / "facts")
+
+
+def _main_type(output: dict[str, Any]) -> list[str]:
+    """The types that count as a figure: an image beside HTML is only its still, and carries its own alt text."""
+    data = output.get("data", {})
+    return [] if "text/html" in data else list(data)
+
+
+def _options(source: str) -> dict[str, Any]:
+    rows = []
+    for line in source.split("\n"):
+        match = OPTION.match(line)
+        if not match:
+            break
+        rows.append(match[1])
+    return yaml.safe_load("\n".join(rows)) or {}
+
+
+def qmd_facts(path: Path, project: Project) -> Facts:
+    """Facts of a plain page; it must have a title."""
+    expanded = read_expanded(path, project.root)
+    meta, taken = front_matter(expanded)
+    if not meta.get("title"):
+        raise fail(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ...")
+    lines = expanded.text.split("\n")
+    file, first = expanded.origin(taken + 1)
+    return page_facts([Piece("\n".join(lines[taken:]), file, first)], [], project.work / "facts")
+
+
+def is_crossref(name: str) -> bool:
+    """Whether `@name` is a cross reference and not a citation."""
+    return bool(CROSSREF.match(name))

@@ -1,0 +1,127 @@
+"""`press preview`: serve the site on this machine, rebuild on save, reload the browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import sys
+import threading
+from pathlib import Path
+
+from press.build import build
+from press.errors import PressError, fail
+from press.progress import Progress
+from press.project import Project, open_project
+from press.source import relative
+
+RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
+WATCHED = (
+    ".qmd",
+    ".md",
+    ".py",
+    ".yml",
+    ".yaml",
+    ".bib",
+    ".toml",
+    ".png",
+    ".jpg",
+    ".svg",
+    ".css",
+    ".js",
+    ".lua",
+    ".html",
+)
+IGNORED = (".press", "_site", ".git", ".venv", ".quarto", "index_files", "__pycache__")
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Files of the site; pages get a line that reloads them after a rebuild."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args, site: Path, changes: threading.Condition, **kwargs):
+        self.changes = changes
+        super().__init__(*args, directory=str(site), **kwargs)
+
+    def do_GET(self) -> None:
+        """A page, a file, or the stream of changes."""
+        if self.path == "/-/changes":
+            return self._stream()
+        path = Path(self.translate_path(self.path))
+        if path.is_dir() and self.path.endswith("/"):
+            path = path / "index.html"
+        if path.suffix != ".html" or not path.is_file():
+            return super().do_GET()
+        page = path.read_bytes().replace(b"</body>", RELOAD)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(page)
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            while True:
+                with self.changes:
+                    changed = self.changes.wait(timeout=15)
+                self.wfile.write(b"data: changed\n\n" if changed else b": still here\n\n")
+                self.wfile.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, *args) -> None:
+        """Requests are not worth a line each."""
+
+
+def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
+    """Build, serve at 127.0.0.1, rebuild after each save until interrupted. Returns the exit status."""
+    from watchfiles import watch
+
+    changes = threading.Condition()
+    _build(project, jobs, renderer)
+    handler = functools.partial(Handler, site=project.site, changes=changes)
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise fail("", 0, f"--port {port}: {error.strerror}. Choose another, or 0 for any that is free") from None
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
+    try:
+        for batch in watch(project.root, watch_filter=_wanted, step=200):
+            names = sorted({relative(Path(path), project.root) for _, path in batch})
+            print(f"changed: {', '.join(names[:4])}", file=sys.stderr, flush=True)
+            if _build(open_project(project.root, project.profile), jobs, renderer):
+                with changes:
+                    changes.notify_all()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.shutdown()
+    return 0
+
+
+def _wanted(_change, path: str) -> bool:
+    file = Path(path)
+    return file.suffix in WATCHED and not any(part in IGNORED for part in file.parts)
+
+
+def _build(project: Project, jobs: int, renderer: str) -> bool:
+    """Build, or say what is wrong and keep serving what there was."""
+    progress = Progress()
+    try:
+        report = build(project, {}, jobs=jobs, renderer=renderer, progress=progress)
+    except PressError as error:
+        print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr, flush=True)
+        return False
+    finally:
+        progress.close()
+    print(
+        f"built: {len(report.executed)} posts ran, {len(report.rendered)} pages rendered", file=sys.stderr, flush=True
+    )
+    return report.changed

@@ -1,0 +1,166 @@
+"""A code cell of the notebook as Markdown: its code, its outputs, its captions, for the Lua filters to arrange."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from press.errors import Problem
+from press.site import outputs, schema, yamlfile
+
+if TYPE_CHECKING:
+    from press.site.page import Document, Origin
+
+OPTION = re.compile(r"^#\|\s?(.*)$")
+ANNOTATION = re.compile(r"#\s*<\d+>\s*$")
+# Tags that Quarto reads as options.
+TAGS = {
+    "hide-cell": {"include": False},
+    "remove-cell": {"include": False},
+    "hide-code": {"echo": False},
+    "hide-output": {"output": False},
+    "hide-warnings": {"warning": False},
+    "show-code": {"echo": True},
+    "show-output": {"output": True},
+    "show-warnings": {"warning": True},
+}
+KINDS = ("fig", "tbl", "lst")
+COLONS = ":" * 12
+
+
+def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *, number: int, language: str) -> None:
+    """Append the cell to the document. Figures are named as Quarto names them (its first code cell is cell-2)."""
+    options, lines, code = _options(document, source, origin)
+    tags = list(cell.get("metadata", {}).get("tags") or [])
+    for tag in tags:
+        options = TAGS.get(tag, {}) | options
+    options = _defaults(document, options)
+    if options.get("include") is False:
+        return
+    _check(document, options, lines, origin, code, source)
+    label = str(options.get("label") or "")
+    stem = re.sub(r"[^\w.-]+", "-", label.replace(":", "-")).lower() if label else f"cell-{number + 1}"
+    folder = document.input.rpartition("/")[2].rpartition(".")[0] + "_files"
+    settings = outputs.Options(
+        name=stem,
+        directory=folder,
+        alts=_texts(options.get("fig-alt")),
+        warning=options.get("warning", True) is not False,
+        align=str(options.get("fig-align") or ""),
+    )
+    results = outputs.convert(cell.get("outputs") or [], settings) if options.get("output", True) is not False else []
+    shown = options.get("echo", True) is not False and code.strip()
+    if not shown and not results:
+        return
+    _write(document, options, label, code if shown else "", results, origin, source, language)
+
+
+def _options(document: Document, source: str, origin: Origin) -> tuple[dict[str, Any], dict[str, int], str]:
+    head = []
+    rows = source.split("\n")
+    for row in rows:
+        match = OPTION.match(row)
+        if not match:
+            break
+        head.append(match[1])
+    first = origin[1] if origin[1] else 1
+    parsed = yamlfile.parse("\n".join(head), file=origin[0], first_line=first, schema=schema.CELL, what="cell option")
+    document.problems += parsed.problems
+    return parsed.data, parsed.lines, "\n".join(rows[len(head) :]).strip("\n")
+
+
+def _defaults(document: Document, options: dict[str, Any]) -> dict[str, Any]:
+    execute = document.meta.get("execute") or {}
+    inherited = {key: execute[key] for key in ("echo", "output", "warning", "include") if key in execute}
+    return inherited | options
+
+
+def _texts(value: Any) -> list[str]:
+    return [] if value is None or value is True else [str(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def _check(document: Document, options: dict, lines: dict, origin: Origin, code: str, source: str) -> None:
+    def refuse(key: str, message: str) -> None:
+        document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message))
+
+    if options.get("echo") == "fenced":
+        refuse("echo", "echo: fenced is not supported by the embedded renderer. Use echo: true")
+    column = options.get("column")
+    if column and column not in schema.COLUMNS:
+        refuse("column", f"column {column!r} is not supported. Choose from: {', '.join(schema.COLUMNS)}")
+    if options.get("output") not in (None, True, False, "asis"):
+        refuse("output", f"output: {options['output']!r} is not supported. Choose from: true, false, asis")
+    if code.startswith("%%") and "html" not in code[:8]:
+        pass  # a magic is shown as it is
+    for offset, row in enumerate(source.split("\n")):
+        if ANNOTATION.search(row):
+            place = origin[1] + offset if origin[1] else 0
+            message = "code annotations (# <1>) are not supported by the embedded renderer. Explain the line in the text"
+            document.problems.append(Problem(origin[0], place, message))
+
+
+def _write(
+    document: Document,
+    options: dict[str, Any],
+    label: str,
+    code: str,
+    results: list[outputs.Output],
+    origin: Origin,
+    source: str,
+    language: str,
+) -> None:
+    kind = label.partition("-")[0] if label.partition("-")[0] in KINDS else ""
+    document.add(f"\n{COLONS} {{{_attributes(options, label)}}}\n")
+    for name in ("tbl" if kind == "tbl" or "tbl-cap" in options else "fig",):
+        for text in _texts(options.get(f"{name}-cap")):
+            _caption(document, "press-cap", text, origin)
+        for text in _texts(options.get(f"{name}-subcap")) or (["\\ "] if options.get(f"{name}-subcap") is True else []):
+            _caption(document, "press-subcap", text, origin)
+    if code:
+        at = origin[1] + source.count("\n") + 1 - code.count("\n") - 1 if origin[1] else 0
+        text = outputs.fence(code, f"{{{_code_attributes(options, language)}}}").rstrip("\n").split("\n")
+        document.add(text[0])
+        document.add("\n".join(text[1:-1]), (origin[0], at))
+        document.add(text[-1] + "\n")
+    for result in results:
+        if result.file:
+            document.files[result.file[0]] = result.file[1]
+        if options.get("output") == "asis" and result.kind == "stdout":
+            document.add(outputs.fence(result.raw, "{.press-markdown}"))
+            continue
+        style = {"display": "display", "error": "error"}.get(result.kind, result.kind)
+        image = " .press-has-image" if result.image else ""
+        document.add(f"{COLONS} {{.cell-output .cell-output-{style}{image}}}\n{result.markdown}\n{COLONS}\n")
+    document.add(f"{COLONS}\n")
+
+
+def _caption(document: Document, name: str, text: str, origin: Origin) -> None:
+    document.add(f"{COLONS} {{.{name}}}")
+    document.add(" ".join(text.split()), origin)
+    document.add(f"{COLONS}\n")
+
+
+def _attributes(options: dict[str, Any], label: str) -> str:
+    classes = options.get("classes") or []
+    parts = [".cell"] + [f".{name}" for name in (classes.split() if isinstance(classes, str) else classes)]
+    if options.get("column"):
+        parts.append(f".column-{options['column']}")
+    if label:
+        parts.append(f'press-label="{outputs.quote(label)}"')
+    for key in ("layout", "layout-ncol", "layout-nrow", "layout-valign", "fig-cap-location", "tbl-cap-location"):
+        if key in options:
+            value = options[key] if isinstance(options[key], str) else json.dumps(options[key])
+            parts.append(f'{key}="{outputs.quote(value)}"')
+    return " ".join(parts)
+
+
+def _code_attributes(options: dict[str, Any], language: str) -> str:
+    parts = [f".{language}", ".cell-code"]
+    if options.get("lst-label"):
+        parts.insert(0, f"#{str(options['lst-label']).lstrip('#')}")
+    for key in ("lst-cap", "code-fold", "code-summary", "code-overflow"):
+        if key in options:
+            value = str(options[key]).lower() if isinstance(options[key], bool) else str(options[key])
+            parts.append(f'{key}="{outputs.quote(value)}"')
+    return " ".join(parts)

@@ -1,0 +1,58 @@
+"""Dates as Quarto's `date-format` writes them, in English."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import re
+from typing import Any
+
+STYLES = {
+    "iso": "YYYY-MM-DD",
+    "short": "M/D/YY",
+    "medium": "MMM D, YYYY",
+    "long": "MMMM D, YYYY",
+    "full": "dddd, MMMM D, YYYY",
+}
+TOKEN = re.compile(r"\[([^\]]*)\]|YYYY|YY|MMMM|MMM|MM|M|dddd|ddd|DD|Do|D|HH|H|mm|ss")
+
+
+def parse(value: Any) -> dt.datetime | None:
+    """A front matter date; None where there is none or it is no date."""
+    text = str(value or "").strip()
+    for pattern in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y", "%Y/%m/%d", "%B %d, %Y", "%d %B %Y"):
+        try:
+            return dt.datetime.strptime(text, pattern)
+        except ValueError:
+            continue
+    try:
+        return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def show(value: Any, style: str = "medium") -> str:
+    """The date in a named style or in tokens such as "MMM D, YYYY"; what is no date stays as it is."""
+    date = parse(value)
+    return TOKEN.sub(lambda match: _token(match, date), STYLES.get(style, style)) if date else str(value or "")
+
+
+def _token(match: re.Match[str], date: dt.datetime) -> str:
+    day = date.day
+    ordinal = "th" if 10 <= day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    table = {
+        "YYYY": f"{date.year:04}", "YY": f"{date.year % 100:02}",
+        "MMMM": date.strftime("%B"), "MMM": date.strftime("%b"), "MM": f"{date.month:02}", "M": str(date.month),
+        "dddd": date.strftime("%A"), "ddd": date.strftime("%a"), "DD": f"{day:02}", "Do": f"{day}{ordinal}", "D": str(day),
+        "HH": f"{date.hour:02}", "H": str(date.hour), "mm": f"{date.minute:02}", "ss": f"{date.second:02}",
+    }  # fmt: skip
+    return table.get(match[0], match[1] or "")
+
+
+def rfc822(value: Any) -> str:
+    """The date as RSS wants it; "" where it is no date."""
+    date = parse(value)
+    if date is None:
+        return ""
+    date = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
+    return email.utils.format_datetime(date.astimezone(dt.UTC), usegmt=True)

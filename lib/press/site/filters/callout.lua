@@ -1,0 +1,49 @@
+-- Callouts: note, tip, warning, important, caution. A collapsible one is a <details>, so it works without scripts.
+local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+
+local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
+
+local function title_of(el, kind, appearance)
+  if el.attributes.title then
+    return pandoc.utils.blocks_to_inlines(pandoc.read(el.attributes.title, 'markdown').blocks)
+  end
+  local first = el.content[1]
+  if first and first.t == 'Header' then
+    el.content:remove(1)
+    return first.content
+  end
+  return appearance == 'default' and pandoc.Inlines { pandoc.Str(titles[kind]) } or nil
+end
+
+local function callout(el)
+  local kind
+  for _, class in ipairs(el.classes) do kind = kind or titles[class:match('^callout%-(.*)$') or ''] and class:match('^callout%-(.*)$') end
+  if not kind then return nil end
+  local appearance = el.attributes.appearance or press.options.callout_appearance or 'default'
+  local icon = el.attributes.icon ~= 'false' and appearance ~= 'minimal'
+  if appearance == 'minimal' then appearance = 'simple' end
+  local title = title_of(el, kind, appearance)
+  local collapse = el.attributes.collapse
+  local tag = collapse and title and 'details' or 'div'
+  local open = collapse == 'false' and ' open' or ''
+  local classes = 'callout callout-style-' .. appearance .. ' callout-' .. kind
+    .. (title and ' callout-titled' or '') .. (icon and '' or ' no-icon')
+  local extra = el.classes:filter(function(class) return class ~= 'callout-' .. kind end)
+  if #extra > 0 then classes = classes .. ' ' .. table.concat(extra, ' ') end
+  local id = el.identifier ~= '' and ' id="' .. press.escape(el.identifier) .. '"' or ''
+  local label = title and '' or ' aria-label="' .. titles[kind] .. '"'
+  local blocks = pandoc.List { press.html('<' .. tag .. id .. ' class="' .. press.escape(classes) .. '"' .. open
+    .. (tag == 'div' and ' role="note"' .. label or '') .. '>') }
+  if title then
+    local inner = tag == 'details' and 'summary' or 'div'
+    blocks:insert(press.html('<' .. inner .. ' class="callout-header"><span class="callout-icon" aria-hidden="true"></span>'
+      .. '<span class="callout-title-container">'))
+    blocks:insert(pandoc.Plain(title))
+    blocks:insert(press.html('</span></' .. inner .. '>'))
+  end
+  blocks:insert(pandoc.Div(el.content, pandoc.Attr('', { 'callout-body-container', 'callout-body' })))
+  blocks:insert(press.html('</' .. tag .. '>'))
+  return blocks
+end
+
+return { { Div = callout } }

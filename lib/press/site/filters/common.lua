@@ -1,0 +1,56 @@
+-- Shared by the filters: report problems, build raw HTML around blocks, escape text.
+local M = {}
+
+M.options = pandoc.json.decode(os.getenv('PRESS_OPTIONS') or '{}', false)
+
+--- Report a problem. `needle` is text of the author's that the Python side looks up to find file and line.
+function M.problem(needle, message)
+  pandoc.log.warn('press\t' .. needle:gsub('[\t\n]', ' ') .. '\t' .. message)
+end
+
+function M.escape(text)
+  return (text:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
+end
+
+function M.html(text)
+  return pandoc.RawBlock('html', text)
+end
+
+function M.kind(id)
+  return id:match('^(%a+)%-.')
+end
+
+--- A paragraph that holds nothing but images: they are a row of figures, not text.
+function M.images(block)
+  local found = pandoc.List()
+  if block.t ~= 'Para' and block.t ~= 'Plain' then return found end
+  for _, inline in ipairs(block.content) do
+    if inline.t == 'Image' then
+      found:insert(inline)
+    elseif inline.t ~= 'Space' and inline.t ~= 'SoftBreak' and inline.t ~= 'LineBreak' then
+      return pandoc.List()
+    end
+  end
+  return found
+end
+
+--- Whether any attribute asks for a layout of several cells.
+function M.has_layout(el)
+  return el.attributes['layout'] or el.attributes['layout-ncol'] or el.attributes['layout-nrow']
+end
+
+M.layout_keys = { 'layout', 'layout-ncol', 'layout-nrow', 'layout-valign', 'layout-align' }
+
+--- Move the layout attributes of one element to an otherwise empty Attr.
+function M.take_layout(el)
+  local taken = {}
+  for _, key in ipairs(M.layout_keys) do
+    if el.attributes[key] then
+      taken[key] = el.attributes[key]
+      el.attributes[key] = nil
+    end
+  end
+  return pandoc.Attr('', {}, taken)
+end
+
+return M

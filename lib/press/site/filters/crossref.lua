@@ -1,0 +1,349 @@
+-- Numbers figures, tables, listings, equations and sections as Quarto does, and resolves @fig-x and its relatives.
+local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+
+local NBSP = '\u{a0}'
+local names = { fig = 'Figure', tbl = 'Table', lst = 'Listing', eq = 'Equation', sec = 'Section' }
+local floats = { fig = true, tbl = true, lst = true }
+local also_refused = { thm = 1, lem = 1, cor = 1, prp = 1, cnj = 1, def = 1, exm = 1, exr = 1, alg = 1 }
+local counts = { fig = 0, tbl = 0, lst = 0, eq = 0 }
+local index = {} -- label -> { kind, number, sub }
+
+local function register(id, kind, number, sub)
+  if index[id] then press.problem(id, "the label '" .. id .. "' is used twice") end
+  index[id] = { kind = kind, number = number, sub = sub }
+end
+
+local function align_of(image)
+  local align = image.attributes['fig-align']
+  image.attributes['fig-align'] = nil
+  return align
+end
+
+--- Classes and alternative text of an image in a figure; returns its alignment.
+local function dress(image)
+  image.classes = image.classes:filter(function(class) return class ~= 'press-image' end)
+  image.classes:extend { 'img-fluid', 'figure-img' }
+  local alt = image.attributes['fig-alt']
+  if alt then
+    image.attributes['fig-alt'] = nil
+    image.caption = { pandoc.Str(alt) }
+  end
+  image.attributes['loading'] = 'lazy'
+  return align_of(image)
+end
+
+local function caption_block(class, inlines, id)
+  local attribute = id ~= '' and ' id="' .. press.escape(id) .. '-caption"' or ''
+  return pandoc.List {
+    press.html('<figcaption class="' .. class .. '"' .. attribute .. '>'), pandoc.Plain(inlines), press.html('</figcaption>'),
+  }
+end
+
+--- The figure element: content, and the caption above (tables, listings) or below it.
+local function figure(kind, id, content, caption, options)
+  local top = options.location and options.location == 'top' or (not options.location and kind ~= 'fig')
+  local float = options.sub and 'quarto-subfloat' or 'quarto-float'
+  local blocks = pandoc.List { press.html('<figure class="' .. (options.numbered and float .. ' ' .. float .. '-' .. kind .. ' ' or '') .. 'figure">') }
+  local class = float .. '-caption-' .. (top and 'top' or 'bottom') .. ' ' .. float .. '-caption ' .. float .. '-' .. kind
+  local described = #caption > 0 and caption_block(options.numbered and class or 'figure-caption', caption, id) or pandoc.List()
+  if top then blocks:extend(described) end
+  blocks:extend(content)
+  if not top then blocks:extend(described) end
+  blocks:insert(press.html('</figure>'))
+  local align = options.align or (kind == 'tbl' and 'left') or (kind == 'lst' and 'left') or 'center'
+  local classes = { options.numbered and 'quarto-float' or 'quarto-figure', 'quarto-figure', 'quarto-figure-' .. align }
+  if options.classes then for _, name in ipairs(options.classes) do table.insert(classes, name) end end
+  return pandoc.Div(blocks, pandoc.Attr(id, classes))
+end
+
+local function numbered_caption(kind, number, caption)
+  local inlines = pandoc.List { pandoc.Str(names[kind] .. NBSP .. number) }
+  if #caption > 0 then
+    inlines[1] = pandoc.Str(names[kind] .. NBSP .. number .. ':')
+    inlines:insert(pandoc.Space())
+    inlines:extend(caption)
+  end
+  return inlines
+end
+
+local function letter(n) return string.char(96 + n) end
+
+--- The caption of a Div float: the Div that cells.lua made, or the last paragraph.
+local function take_caption(blocks)
+  local last = blocks[#blocks]
+  if last and last.t == 'Div' and last.classes:includes('press-caption') then
+    blocks:remove(#blocks)
+    return pandoc.utils.blocks_to_inlines(last.content)
+  end
+  if last and last.t == 'Para' and #blocks > 1 and #press.images(last) == 0 then
+    blocks:remove(#blocks)
+    return last.content
+  end
+  return pandoc.List()
+end
+
+--- Images standing alone become figures, so that each can carry its label and caption.
+local function spread_images(blocks)
+  local spread = pandoc.List()
+  for _, block in ipairs(blocks) do
+    local images = press.images(block)
+    if #images > 0 then
+      for _, image in ipairs(images) do
+        local id = image.identifier
+        image.identifier = ''
+        spread:insert(pandoc.Figure({ pandoc.Plain { image } }, { long = #image.caption > 0 and { pandoc.Plain(image.caption) } or {} }, pandoc.Attr(id)))
+      end
+    else
+      spread:insert(block)
+    end
+  end
+  return spread
+end
+
+local function dress_all(blocks)
+  local align
+  local done = pandoc.Blocks(blocks):walk { Image = function(image) align = dress(image) or align; return image end }
+  return done, align
+end
+
+--- One sub-float: "(a) caption", registered as part (a) of its parent.
+local function sub_float(el, kind, number, nth)
+  local caption, content
+  if el.t == 'Figure' then
+    caption, content = pandoc.utils.blocks_to_inlines(el.caption.long), el.content
+  elseif el.t == 'Table' then
+    caption = pandoc.utils.blocks_to_inlines(el.caption.long)
+    local bare = el:clone()
+    bare.caption, bare.identifier = { long = {} }, ''
+    content = pandoc.List { bare }
+  else
+    content = pandoc.List(el.content)
+    caption = take_caption(content)
+    content = spread_images(content)
+    if #content == 1 and content[1].t == 'Figure' then content = content[1].content end
+  end
+  register(el.identifier, kind, number, letter(nth))
+  local inlines = pandoc.List { pandoc.Str('(' .. letter(nth) .. ')') }
+  if #caption > 0 then
+    inlines:insert(pandoc.Space())
+    inlines:extend(caption)
+  end
+  local align
+  content, align = dress_all(content)
+  return figure(kind, el.identifier, content, inlines, { sub = true, numbered = true, align = align })
+end
+
+local function sub_floats(blocks, kind, number)
+  local nth = 0
+  local function visit(list)
+    local done = pandoc.List()
+    for _, block in ipairs(list) do
+      local id = block.identifier or ''
+      local own = press.kind(id)
+      if own and floats[own] and (block.t == 'Figure' or block.t == 'Table' or block.t == 'Div') then
+        nth = nth + 1
+        done:insert(sub_float(block, own, number, nth))
+      elseif block.t == 'Div' and not block.classes:includes('cell-output') then
+        block.content = visit(block.content)
+        done:insert(block)
+      elseif block.t == 'Figure' then
+        local align
+        block.content, align = dress_all(block.content)
+        local caption = pandoc.utils.blocks_to_inlines(block.caption.long)
+        done:insert(#caption > 0 and figure('fig', '', block.content, caption, { align = align }) or pandoc.Div(block.content))
+      else
+        done:insert(block)
+      end
+    end
+    return done
+  end
+  return visit(blocks)
+end
+
+local function plain_figure(el)
+  local content, align = dress_all(el.content)
+  local caption = pandoc.utils.blocks_to_inlines(el.caption.long)
+  return figure('fig', el.identifier, content, caption, { align = align, classes = el.classes })
+end
+
+local function new_number(id, kind)
+  counts[kind] = counts[kind] + 1
+  register(id, kind, counts[kind])
+  return counts[kind]
+end
+
+local function float_figure(el)
+  local kind = press.kind(el.identifier)
+  if kind ~= 'fig' and kind ~= 'tbl' then return plain_figure(el), false end
+  local number = new_number(el.identifier, kind)
+  local content, align = dress_all(el.content)
+  local caption = numbered_caption(kind, number, pandoc.utils.blocks_to_inlines(el.caption.long))
+  return figure(kind, el.identifier, content, caption, { numbered = true, align = align, classes = el.classes }), false
+end
+
+local function float_table(el)
+  local kind = press.kind(el.identifier)
+  if kind ~= 'tbl' then return nil end
+  local id = el.identifier
+  local caption = numbered_caption('tbl', new_number(id, 'tbl'), pandoc.utils.blocks_to_inlines(el.caption.long))
+  el.identifier, el.caption = '', { long = {} }
+  return figure('tbl', id, pandoc.List { el }, caption, { numbered = true }), false
+end
+
+local function float_div(el)
+  local kind = press.kind(el.identifier)
+  local from_cell = el.classes:includes('press-float')
+  if not (kind and floats[kind]) and not from_cell then return nil end
+  kind = kind and floats[kind] and kind or 'fig'
+  local numbered = el.identifier ~= '' and press.kind(el.identifier) ~= nil and floats[press.kind(el.identifier)] or false
+  local number = numbered and new_number(el.identifier, kind)
+  local blocks = pandoc.List(el.content)
+  local caption = take_caption(blocks)
+  local location = el.attributes['cap-location'] or el.attributes['fig-cap-location'] or el.attributes['tbl-cap-location']
+  local layout = press.has_layout(el) and press.take_layout(el)
+  if not from_cell then blocks = spread_images(blocks) end
+  if #blocks == 1 and blocks[1].t == 'Table' and #caption == 0 then
+    caption = pandoc.utils.blocks_to_inlines(blocks[1].caption.long)
+    blocks[1].caption = { long = {} }
+  end
+  blocks = sub_floats(blocks, kind, number or 0)
+  local align
+  blocks, align = dress_all(blocks)
+  if layout then blocks = pandoc.List { pandoc.Div(blocks, layout) } end
+  if numbered then caption = numbered_caption(kind, number, caption) end
+  local classes = el.classes:filter(function(class) return class ~= 'press-float' end)
+  local options = { numbered = numbered, align = align, location = location, classes = classes }
+  return figure(kind, el.identifier, blocks, caption, options), false
+end
+
+local function float_code(el)
+  local kind = press.kind(el.identifier)
+  if kind ~= 'lst' then return nil end
+  local id, text = el.identifier, el.attributes['lst-cap'] or ''
+  local caption = pandoc.utils.blocks_to_inlines(pandoc.read(text, 'markdown').blocks)
+  el.identifier, el.attributes['lst-cap'] = '', nil
+  return figure('lst', id, pandoc.List { el }, numbered_caption('lst', new_number(id, 'lst'), caption), { numbered = true }), false
+end
+
+--- A bare image in a paragraph of its own, with a label and no caption, is a figure too.
+local function float_para(el)
+  local images = press.images(el)
+  if #images == 1 then
+    local image = images[1]
+    local kind = press.kind(image.identifier)
+    if kind == 'fig' then
+      local id = image.identifier
+      image.identifier = ''
+      return float_figure(pandoc.Figure({ pandoc.Plain { image } }, { long = {} }, pandoc.Attr(id)))
+    end
+    local align = dress(image)
+    return pandoc.Div({ pandoc.Plain { image } }, pandoc.Attr('', { 'quarto-figure', 'quarto-figure-' .. (align or 'center') })), false
+  end
+end
+
+-- Equations: `$$ ... $$ {#eq-x}` ---------------------------------------------------------------------------------
+
+local function equation(math, id)
+  counts.eq = counts.eq + 1
+  register(id, 'eq', counts.eq)
+  return pandoc.Span({
+    pandoc.Span({ math }, pandoc.Attr('', { 'math-display' })),
+    pandoc.Span({ pandoc.Str('(' .. counts.eq .. ')') }, pandoc.Attr('', { 'eq-number' })),
+  }, pandoc.Attr(id, { 'numbered-equation' }))
+end
+
+local function equations(inlines)
+  local done, at = pandoc.List(), 1
+  while at <= #inlines do
+    local el = inlines[at]
+    if el.t == 'Math' and el.mathtype == 'DisplayMath' then
+      local next_at = at + 1
+      while inlines[next_at] and (inlines[next_at].t == 'Space' or inlines[next_at].t == 'SoftBreak') do next_at = next_at + 1 end
+      local tag = inlines[next_at] and inlines[next_at].t == 'Str' and inlines[next_at].text or ''
+      local id, rest = tag:match('^{#(eq%-[^ }]+)}(.*)$')
+      if id then
+        done:insert(equation(el, id))
+        if rest ~= '' then done:insert(pandoc.Str(rest)) end
+        at = next_at
+      else
+        if tag:match('^{#') then press.problem(tag, "'" .. tag .. "': an equation's label begins with eq- and stands alone in the braces") end
+        done:insert(pandoc.Span({ el }, pandoc.Attr('', { 'math-display' })))
+      end
+    elseif el.t == 'Span' and (el.classes:includes('math-display') or el.classes:includes('numbered-equation')) then
+      done:insert(el)
+    else
+      done:insert(el)
+    end
+    at = at + 1
+  end
+  return done
+end
+
+-- Sections -------------------------------------------------------------------------------------------------------
+
+local function number_sections(doc)
+  local top, levels = 7, {}
+  doc:walk { Header = function(el) if not el.classes:includes('unnumbered') then top = math.min(top, el.level) end end }
+  return doc:walk {
+    Header = function(el)
+      if el.classes:includes('unnumbered') then return nil end
+      levels[el.level] = (levels[el.level] or 0) + 1
+      for deeper = el.level + 1, 7 do levels[deeper] = 0 end
+      local parts = {}
+      for level = top, el.level do table.insert(parts, tostring(levels[level] or 0)) end
+      local number = table.concat(parts, '.')
+      if press.kind(el.identifier) == 'sec' then register(el.identifier, 'sec', number) end
+      if press.options.number_sections and el.level <= (press.options.number_depth or 6) then
+        el.content:insert(1, pandoc.Space())
+        el.content:insert(1, pandoc.Span({ pandoc.Str(number) }, pandoc.Attr('', { 'header-section-number' })))
+        return el
+      end
+    end,
+  }
+end
+
+-- References -----------------------------------------------------------------------------------------------------
+
+local function reference(citation, id)
+  local entry = index[id]
+  local inlines = pandoc.List()
+  if #citation.prefix > 0 then
+    inlines:extend(citation.prefix)
+    inlines:insert(pandoc.Str(NBSP))
+  elseif citation.mode ~= 'SuppressAuthor' then
+    inlines:insert(pandoc.Str(names[entry.kind] .. NBSP))
+  end
+  inlines:insert(pandoc.Str(tostring(entry.number)))
+  if entry.sub then inlines:extend { pandoc.Space(), pandoc.Str('(' .. entry.sub .. ')') } end
+  return pandoc.Link(inlines, '#' .. id, '', pandoc.Attr('', { 'quarto-xref' }))
+end
+
+local function resolve(el)
+  local inlines, others = pandoc.List(), 0
+  for _, citation in ipairs(el.citations) do
+    local id = citation.id:sub(1, 1):lower() .. citation.id:sub(2)
+    local kind = press.kind(id)
+    if index[id] then
+      if #inlines > 0 then inlines:extend { pandoc.Str(','), pandoc.Space() } end
+      inlines:insert(reference(citation, id))
+      inlines:extend(citation.suffix)
+    elseif kind and (names[kind] or also_refused[kind]) then
+      press.problem('@' .. citation.id, 'cross reference @' .. citation.id .. ': nothing on this page has that label')
+    else
+      others = others + 1
+    end
+  end
+  if #inlines == 0 then return nil end
+  if others > 0 then press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets') end
+  return inlines
+end
+
+function Pandoc(doc)
+  doc = doc:walk { Inlines = equations }
+  doc = number_sections(doc)
+  doc.blocks = doc.blocks:walk {
+    traverse = 'topdown',
+    Figure = float_figure, Table = float_table, Div = float_div, CodeBlock = float_code, Para = float_para,
+  }
+  return doc:walk { Cite = resolve }
+end

@@ -1,0 +1,99 @@
+-- After citeproc: fold code, link pages, let wide tables scroll, put the references into the appendix.
+local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+
+local function folded(el)
+  local fold = el.attributes['code-fold'] or (el.classes:includes('cell-code') and press.options.code_fold) or 'false'
+  local summary = el.attributes['code-summary'] or press.options.code_summary or 'Code'
+  local filename = el.attributes['filename']
+  for _, key in ipairs { 'code-fold', 'code-summary', 'filename' } do el.attributes[key] = nil end
+  local overflow = el.attributes['code-overflow'] or press.options.code_overflow
+  el.attributes['code-overflow'] = nil
+  if overflow == 'wrap' then el.classes:insert('code-overflow-wrap') end
+  local blocks = pandoc.List { el }
+  if filename then
+    blocks:insert(1, press.html('<div class="code-with-filename"><div class="code-with-filename-file">' .. press.escape(filename) .. '</div>'))
+    blocks:insert(press.html('</div>'))
+  end
+  if fold == 'true' or fold == 'show' then
+    blocks:insert(1, press.html('<details class="code-fold"' .. (fold == 'show' and ' open' or '') .. '><summary>' .. press.escape(summary) .. '</summary>'))
+    blocks:insert(press.html('</details>'))
+  end
+  return blocks
+end
+
+local function code(el)
+  if el.classes:includes('press-out') then
+    el.classes = el.classes:filter(function(class) return class ~= 'press-out' end)
+    return el
+  end
+  return folded(el)
+end
+
+--- A link to an input of the site is a link to its page; "/x" counts from the site's root.
+local function page_link(target)
+  if target:match('^%a[%w+.-]*:') or target:match('^//') or target:match('^#') then return target end
+  local file, rest = target:match('^([^?#]*)(.*)$')
+  file = file:gsub('%.qmd$', '.html'):gsub('%.ipynb$', '.html')
+  if file:sub(1, 1) == '/' then file = press.options.prefix .. file:sub(2) end
+  return file .. rest
+end
+
+local function link(el)
+  el.target = page_link(el.target)
+  return el
+end
+
+local function image(el)
+  if el.src:sub(1, 1) == '/' and el.src:sub(1, 2) ~= '//' then el.src = press.options.prefix .. el.src:sub(2) end
+  el.classes = el.classes:filter(function(class) return class ~= 'press-image' end)
+  local alt = el.attributes['fig-alt']
+  if alt then
+    el.attributes['fig-alt'], el.caption = nil, { pandoc.Str(alt) }
+  end
+  el.attributes['fig-align'] = nil
+  if not el.classes:includes('img-fluid') then el.classes:insert('img-fluid') end
+  return el
+end
+
+local function wide(el)
+  return { press.html('<div class="table-scroll" tabindex="0" role="region" aria-label="Table">'), el, press.html('</div>') }
+end
+
+local function empty_caption(el)
+  el.classes:insert('table')
+  return wide(el)
+end
+
+local internal = { ['press-has-image'] = true, ['press-float'] = true }
+
+local function div(el)
+  el.classes = el.classes:filter(function(class) return not internal[class] end)
+  if el.identifier == press.options.listing_id and press.options.listing_id ~= '' then
+    press.options.listing_placed = true
+    return press.html(press.options.listing_marker)
+  end
+end
+
+--- Quarto's appendix: the references last, unless the author gave them a place.
+local function references(doc)
+  local at
+  for index, block in ipairs(doc.blocks) do
+    if block.t == 'Div' and block.identifier == 'refs' then at = index end
+  end
+  if at and not press.options.explicit_refs and #doc.blocks[at].content > 0 then
+    local refs = doc.blocks:remove(at)
+    local title = press.options.references_title or 'References'
+    doc.blocks:extend {
+      press.html('<div id="quarto-appendix" class="default"><section class="quarto-appendix-contents" role="doc-bibliography" id="quarto-bibliography">'
+        .. '<h2 class="anchored quarto-appendix-heading">' .. press.escape(title) .. '</h2>'),
+      refs,
+      press.html('</section></div>'),
+    }
+  end
+  if press.options.listing_marker and not press.options.listing_placed then
+    doc.blocks:insert(press.html(press.options.listing_marker))
+  end
+  return doc
+end
+
+return { { CodeBlock = code, Link = link, Image = image, Table = empty_caption, Div = div }, { Pandoc = references } }

@@ -1,0 +1,159 @@
+"""One page's input, a plain .qmd or an executed notebook, as one Markdown document whose lines know their source."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from press.errors import PressError, Problem, fail
+from press.site import cells, schema, shortcodes, yamlfile
+from press.source import fenced_lines, read_expanded
+
+Origin = tuple[str, int]
+
+
+@dataclass
+class Document:
+    """What Pandoc gets, and what is needed to talk about it.
+
+    Args:
+        input: path of the input, relative to the root.
+        meta: the front matter.
+        lines: the Markdown.
+        origins: for each line its file and line; None for lines that no author wrote (outputs).
+        files: page-relative path -> bytes of each image taken out of the outputs.
+        words: the author's Markdown only, for the reading time.
+    """
+
+    input: str
+    meta: dict[str, Any] = field(default_factory=dict)
+    meta_lines: dict[str, Origin] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    origins: list[Origin | None] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    words: int = 0
+
+    def add(self, text: str, origin: Origin | None = None) -> None:
+        """Append lines; with an origin they count up from it, without one they are nobody's."""
+        for offset, line in enumerate(text.split("\n")):
+            self.lines.append(line)
+            self.origins.append((origin[0], origin[1] + offset if origin[1] else 0) if origin else None)
+
+    def find(self, needle: str) -> list[Origin]:
+        """Where the author wrote this text; [] when nowhere (then the page's file is to blame)."""
+        pairs = zip(self.lines, self.origins, strict=True)
+        return list(dict.fromkeys(origin for line, origin in pairs if origin and needle in line))
+
+    def blame(self, needle: str, message: str) -> list[Problem]:
+        """A problem at each place where the author wrote `needle`, or one on the whole page."""
+        places = self.find(needle) if needle else []
+        if not places and needle:  # perhaps it runs over a line's end: look for its longest word
+            places = self.find(max(needle.split() or [""], key=len))[:1] if needle.split() else []
+        return [Problem(*place, message) for place in places] or [Problem(self.input, 0, message)]
+
+
+def read(root: Path, path: Path) -> Document:
+    """Read an input of the site. Problems are collected in the document; only an unreadable file raises."""
+    name = path.relative_to(root).as_posix()
+    return _notebook(path, name) if path.suffix == ".ipynb" else _plain(root, path, name)
+
+
+def front_matter(text: str, document: Document, origin: Origin) -> None:
+    """Parse the YAML between the fences into the document's metadata."""
+    parsed = yamlfile.parse(text, file=origin[0], first_line=origin[1], schema=schema.FRONT_MATTER, what="front matter key")
+    document.meta = parsed.data
+    document.meta_lines = {key: (origin[0], line) for key, line in parsed.lines.items()}
+    document.problems += parsed.problems
+    nested = (parsed.data.get("format") or {}).get("html") if isinstance(parsed.data.get("format"), dict) else None
+    for key, value in (nested or {}).items() if isinstance(nested, dict) else ():
+        document.meta.setdefault(key, value)
+    if parsed.data.get("draft"):
+        document.problems.append(Problem(*document.meta_lines["draft"], "drafts are not supported: keep it out of `render:`"))
+
+
+def _split(text: str) -> tuple[str, str, int]:
+    """Front matter, the rest, and the number of lines that the front matter took with its fences."""
+    lines = text.split("\n")
+    if lines and lines[0].rstrip() == "---":
+        for index in range(1, len(lines)):
+            if lines[index].rstrip() in ("---", "..."):
+                return "\n".join(lines[1:index]), "\n".join(lines[index + 1 :]), index + 1
+    return "", text, 0
+
+
+def _plain(root: Path, path: Path, name: str) -> Document:
+    expanded = read_expanded(path, root)
+    document = Document(name)
+    head, body, taken = _split(expanded.text)
+    if head:
+        front_matter(head, document, (name, 2))
+    for number, line in enumerate(body.split("\n"), taken + 1):
+        document.lines.append(line)
+        document.origins.append(expanded.origin(number))
+    for index, kind, info in fenced_lines(document.lines):
+        if kind == "open" and re.match(r"\{\s*\w", info):
+            message = f"code cell {info}: a page without a notebook is never executed. Use ```python for code to be shown"
+            document.problems.append(Problem(*(document.origins[index] or (name, 0)), message))
+    _finish(document, 0, len(document.lines))
+    document.words = len(body.split(" "))
+    return document
+
+
+def _finish(document: Document, start: int, end: int) -> None:
+    """Resolve shortcodes in the author's lines [start, end) and refuse inline code."""
+    resolved, problems = shortcodes.resolve(document.lines[start:end], document.origins[start:end], document.meta)
+    document.lines[start:end] = resolved
+    document.problems += problems
+
+
+def _notebook(path: Path, name: str) -> Document:
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        raw_cells = notebook["cells"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise fail(name, 0, f"not a notebook: {error}. Remove the file and build again") from None
+    document = Document(name)
+    info = notebook.get("metadata", {})
+    language = (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
+    language = "python" if language == "ipython" else language
+    count = 0
+    for index, cell in enumerate(raw_cells):
+        source = "".join(cell["source"]) if isinstance(cell["source"], list) else cell["source"]
+        place = cell.get("metadata", {}).get("press") or {}
+        origin = (place.get("file") or name, int(place.get("line") or 0))
+        if index == 0 and cell["cell_type"] in ("raw", "markdown") and source.startswith("---"):
+            head, source, taken = _split(source)
+            front_matter(head, document, (origin[0], origin[1] + 1 if origin[1] else 2))
+            origin = (origin[0], origin[1] + taken if origin[1] else 0)
+        if cell["cell_type"] == "code":
+            count += 1
+            cells.add(document, cell, source, origin, number=count, language=language)
+        elif cell["cell_type"] == "markdown" or source.strip():
+            _text_cell(document, cell, source, origin)
+    return document
+
+
+def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Origin) -> None:
+    for name, bundle in (cell.get("attachments") or {}).items():
+        for mime, data in bundle.items():
+            target = f"index_files/figure-html/{cell.get('id', 'cell')}-{name}"
+            document.files[target] = base64.b64decode(data) if mime != "image/svg+xml" else data.encode()
+            source = source.replace(f"attachment:{name}", target)
+    start = len(document.lines)
+    document.add(source.rstrip("\n"), origin)
+    _finish(document, start, len(document.lines))
+    document.add("")
+    document.words += len(source.split(" "))
+
+
+def title_of(document: Document) -> str:
+    """The page's title as the front matter has it."""
+    return str(document.meta.get("title") or "")
+
+
+__all__ = ["Document", "Origin", "PressError", "front_matter", "read", "title_of"]
