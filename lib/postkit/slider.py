@@ -163,7 +163,7 @@ def _to_png(image: Image.Image) -> bytes:
 def _warn_if_big(name: str, total: int, count: int) -> None:
     if total > WARN_BYTES:
         warnings.warn(
-            f"slider {name!r}: its {count} frames weigh {total / 1e6:.1f} MB (over {WARN_BYTES / 1e6:.0f} MB), and every "
+            f"slider {name!r}: {count} frames weigh {total / 1e6:.1f} MB (over {WARN_BYTES / 1e6:.0f} MB), and every "
             "reader of the page downloads them; use fewer frames, smaller figures or smaller images",
             stacklevel=3,
         )

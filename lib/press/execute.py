@@ -145,7 +145,7 @@ def _reads(log: Path, root: str) -> tuple[str, ...]:
     if not log.exists():
         return ()
     paths = log.read_bytes().decode("utf-8", "surrogateescape").splitlines()
-    return tuple(sorted({os.path.realpath(p).removeprefix(base) for p in paths}))
+    return tuple(sorted({os.path.realpath(p).removeprefix(base) for p in paths if os.path.isfile(p)}))
 
 
 def _last_words(log: Path) -> str:

@@ -77,6 +77,7 @@ def ddim_difference(steps, spacing, prediction, eta, to_one, dtype=torch.float64
     for t, state in zip(ts.tolist(), ours, strict=True):
         noise = torch.randn(*x.shape, generator=shared, dtype=dtype) if eta > 0 else None
         x = scheduler.step(predict(x, t), t, x, eta=eta, variance_noise=noise).prev_sample
+        assert torch.isfinite(x).all()  # max() below would skip a NaN
         worst = max(worst, (x - state).abs().max().item())
     assert state.dtype == dtype
     return worst
@@ -103,14 +104,18 @@ def test_ddim_predicting_x_0():
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
-@pytest.mark.parametrize("steps", [7, 50, 1000])
-def test_ddim_in_float32_with_diffusers_own_schedule(spacing, steps):
-    """Nothing is replaced: its float32 schedule against our float64 one, states in float32."""
-    assert ddim_difference(steps, spacing, "v", 1.0, False, torch.float32, bars=None) < 1e-5
+@pytest.mark.parametrize(("steps", "limit"), [(7, 1e-5), (50, 1e-5), (1000, 5e-5)])
+def test_ddim_in_float32_with_diffusers_own_schedule(spacing, steps, limit):
+    """Nothing is replaced: its float32 schedule against our float64 one, states in float32.
+
+    Measured: 8e-7, 2e-6 and 1.9e-5. It is the schedule's rounding: with one schedule the float32 states are equal.
+    """
+    assert ddim_difference(steps, spacing, "v", 1.0, False, torch.float32, bars=None) < limit
+    assert ddim_difference(steps, spacing, "v", 1.0, False, torch.float32) < 1e-6
 
 
 def test_where_diffusers_steps_elsewhere():
-    """Trailing spacing, 7 steps: the previous timestep is another one, and so is the sample. With 10 steps it is not."""
+    """Trailing, 7 steps: the previous timestep is another one, and so is the sample. With 10 steps it is not."""
     x_T = torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for steps, same in [(7, False), (10, True)]:
         ts = spaced_timesteps(steps, spacing="trailing")
@@ -128,6 +133,7 @@ def ddpm_difference(steps, spacing, prediction, variance, dtype=torch.float64, b
     x, worst = x_T, []
     for t, state in zip(ts.tolist(), ours, strict=True):
         x = scheduler.step(predict(x, t), t, x, generator=shared).prev_sample
+        assert torch.isfinite(x).all()
         worst.append((x - state).abs().max().item())
     return max(worst[:-1], default=0.0) if skip_last else max(worst)
 
@@ -147,9 +153,12 @@ def test_ddpm_long_trajectories(steps, spacing):
     assert ddpm_difference(steps, spacing, "eps", "large") < 1e-11
 
 
-@pytest.mark.parametrize(("steps", "spacing"), [(7, "trailing"), (50, "linspace"), (1000, "leading")])
-def test_ddpm_in_float32_with_diffusers_own_schedule(steps, spacing):
-    assert ddpm_difference(steps, spacing, "v", "small", torch.float32, bars=None) < 1e-5
+@pytest.mark.parametrize(
+    ("steps", "spacing", "limit"), [(7, "trailing", 1e-5), (50, "linspace", 1e-5), (1000, "leading", 5e-5)]
+)
+def test_ddpm_in_float32_with_diffusers_own_schedule(steps, spacing, limit):
+    assert ddpm_difference(steps, spacing, "v", "small", torch.float32, bars=None) < limit
+    assert ddpm_difference(steps, spacing, "v", "small", torch.float32) < 1e-6
 
 
 def test_diffusers_leaves_noise_in_the_last_trailing_step():

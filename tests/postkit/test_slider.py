@@ -158,7 +158,7 @@ def test_errors_name_the_value_and_what_is_legal(change, message):
 
 def test_heavy_frames_warn_with_the_way_out():
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-    with pytest.warns(UserWarning, match=r"'size': its 3 frames weigh 3\.2 MB .* use fewer frames"):
+    with pytest.warns(UserWarning, match=r"'size': 3 frames weigh 3\.2 MB .* use fewer frames"):
         make([noise, noise, noise])
 
 

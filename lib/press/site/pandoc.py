@@ -1,0 +1,134 @@
+"""Run Pandoc on one document; every warning of Pandoc or of our filters becomes a problem with file and line."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from press.errors import Problem, fail
+from press.site.page import Document
+
+HERE = Path(__file__).parent
+FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
+READER = "markdown"
+
+
+@functools.lru_cache(maxsize=1)
+def binary() -> str:
+    """Pandoc's path: the one in the PyPI wheel, else the one on PATH.
+
+    Raises:
+        PressError: there is none.
+    """
+    spec = importlib.util.find_spec("pypandoc")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for name in ("pandoc", "pandoc.exe"):
+            if (Path(folder) / "files" / name).is_file():
+                return str(Path(folder) / "files" / name)
+    found = shutil.which("pandoc")
+    if not found:
+        raise fail("", 0, "Pandoc not found. Install it with: pip install pypandoc_binary")
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def version() -> str:
+    """A string that changes when Pandoc does; without starting it where that can be helped."""
+    try:
+        return f"wheel {importlib.metadata.version('pypandoc_binary')} {os.stat(binary()).st_size}"
+    except importlib.metadata.PackageNotFoundError:
+        return subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def render(
+    document: Document,
+    work: Path,
+    *,
+    meta: dict[str, Any],
+    variables: dict[str, Any],
+    options: dict[str, Any],
+    bibliography: str,
+    csl: Path | None,
+    toc_depth: int,
+) -> str:
+    """The page's HTML from our template. Problems are added to the document.
+
+    Args:
+        work: an empty directory for the input, log and settings of this run.
+        meta: what is parsed as Markdown (title, author, abstract ...).
+        variables: what goes into the template as it is; already escaped.
+        options: what the Lua filters read.
+        bibliography: BibTeX of the entries that the page cites.
+    """
+    cites = any("@" in line for line in document.lines) or bool(meta.get("nocite"))
+    (work / "page.md").write_text("\n".join(document.lines) + "\n", encoding="utf-8")
+    (work / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    (work / "refs.bib").write_text(bibliography, encoding="utf-8")
+    filters: list[Any] = [str(HERE / "filters" / f"{name}.lua") for name in FILTERS]
+    filters += ["citeproc"] if cites else []
+    filters += [str(HERE / "filters" / "finish.lua")]
+    defaults: dict[str, Any] = {
+        "reader": READER,
+        "writer": "html5",
+        "input-files": [str(work / "page.md")],
+        "metadata-files": [str(work / "meta.json")],
+        "template": str(HERE / "template.html"),
+        "filters": filters,
+        "log-file": str(work / "log.json"),
+        "output-file": str(work / "page.html"),
+        "variables": variables,
+        "html-math-method": {"method": "mathml"},
+        "section-divs": True,
+        "table-of-contents": toc_depth > 0,
+        "toc-depth": toc_depth or 1,
+        "wrap": "preserve",
+        "quiet": True,
+        "standalone": True,
+    }
+    if cites:
+        defaults["bibliography"] = [str(work / "refs.bib")]
+    if csl:
+        defaults["csl"] = str(csl)
+    (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
+    environment = os.environ | {"PRESS_OPTIONS": json.dumps(options)}
+    # A page that needs more than this is broken; without the limits it could take the machine with it.
+    command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        document.problems.append(Problem(document.input, 0, "Pandoc took longer than 300 seconds"))
+        return ""
+    if run.returncode != 0:
+        document.problems.append(Problem(document.input, 0, f"Pandoc failed: {run.stderr.strip()[-2000:]}"))
+        return ""
+    document.problems += _problems(document, work / "log.json")
+    return (work / "page.html").read_text(encoding="utf-8")
+
+
+def _problems(document: Document, log: Path) -> list[Problem]:
+    found: list[Problem] = []
+    for entry in json.loads(log.read_text(encoding="utf-8") or "[]"):
+        if entry.get("verbosity") not in ("WARNING", "ERROR"):
+            continue
+        message = str(entry.get("message", entry.get("pretty", "")))
+        if message.startswith("press\t"):
+            _, needle, text = message.split("\t", 2)
+            found += document.blame(needle, text)
+        elif entry["type"] == "CouldNotConvertTeXMath":
+            tex = str(entry.get("contents", "")).strip()
+            reason = str(entry.get("message", "")).strip().splitlines()
+            text = f"math `{tex.splitlines()[0][:80] if tex else ''}` cannot become MathML: {'; '.join(r.strip() for r in reason[2:])}"
+            found += document.blame(max(tex.splitlines() or [""], key=len).strip(), text)
+        elif entry["type"] == "CitationNotFound" or "not found" in message and "itation" in str(entry.get("pretty")):
+            key = str(entry.get("contents") or message.split()[1])
+            found += document.blame(f"@{key}", f"citation @{key}: the bibliography has no such entry")
+        else:
+            found.append(Problem(document.input, 0, f"Pandoc: {entry.get('pretty') or message}"))
+    return list(dict.fromkeys(found))
