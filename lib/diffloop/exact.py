@@ -100,7 +100,8 @@ def mixture_log_density(
 def mixture_score(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, *, alpha_bar_t: Level) -> Float[Tensor, "n D"]:
     """grad log p(x_t) = sum_k p(k | x_t) * grad log N_k(x_t). Raises: see `mixture_log_density`."""
     log_joint, z, var = _log_joint(x_t, mixture, alpha_bar_t)
-    return -torch.einsum("nk,kij,nkj->ni", log_joint.softmax(1), mixture.axes, z / var).to(x_t.dtype)
+    pull = log_joint.softmax(1)[:, :, None] * z / var  # (n, K, D), along the axes
+    return -torch.einsum("nkj,kij->ni", pull, mixture.axes).to(x_t.dtype)
 
 
 def mixture_posterior_mean(
@@ -147,12 +148,20 @@ def dataset_posterior_mean(x_t: Batch, points: Points, *, alpha_bar_t: Level) ->
     Raises:
         ValueError: if alpha_bar_t is not in [0, 1).
     """
-    return _dataset(x_t, points, alpha_bar_t)[1]
+    a = _dataset_level(alpha_bar_t)
+    x, p = x_t.double().flatten(1), points.double().flatten(1)
+    # |x|^2 is the same for every point and drops out of the softmax
+    logits = (math.sqrt(a) * x @ p.T - 0.5 * a * (p**2).sum(1)) / (1 - a)
+    return (logits.softmax(1) @ p).reshape(x_t.shape).to(x_t.dtype)
 
 
 def dataset_log_density(x_t: Batch, points: Points, *, alpha_bar_t: Level) -> Float[Tensor, " b"]:
     """log p(x_t) in nats, if the data is exactly these points. Raises: see `dataset_posterior_mean`."""
-    return _dataset(x_t, points, alpha_bar_t)[0]
+    a = _dataset_level(alpha_bar_t)
+    x, p = x_t.double().flatten(1), points.double().flatten(1)
+    square = torch.cdist(x, math.sqrt(a) * p, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+    log_mean = (-square / (2 * (1 - a))).logsumexp(1) - math.log(len(p))
+    return (log_mean - 0.5 * p.shape[1] * math.log(2 * math.pi * (1 - a))).to(x_t.dtype)
 
 
 def dataset_eps_model(points: Points, alphas_cumprod: Float[Tensor, " T"]) -> Callable[[Tensor, int], Tensor]:
@@ -236,17 +245,13 @@ def _log_joint(x_t: Tensor, mixture: GaussianMixture, alpha_bar_t: Level) -> tup
     var = a * mixture.variances + 1 - a
     if not (var > 0).all():
         raise ValueError(f"alpha_bar_t is {a} and a component has no variance; it must be below 1 for point masses")
-    z = torch.einsum("nki,kij->nkj", x_t.double()[:, None] - math.sqrt(a) * mixture.means, mixture.axes)
+    centres = math.sqrt(a) * torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
+    z = torch.einsum("ni,kij->nkj", x_t.double(), mixture.axes) - centres
     log_normal = -0.5 * (z**2 / var + var.log() + math.log(2 * math.pi)).sum(2)
     return mixture.weights.log() + log_normal, z, var
 
 
-def _dataset(x_t: Tensor, points: Tensor, alpha_bar_t: Level) -> tuple[Tensor, Tensor]:
-    """log p(x_t) (b,) and E[x_0 | x_t]."""
-    a = float(alpha_bar_t)
-    if not 0 <= a < 1:
-        raise ValueError(f"alpha_bar_t is {a}; it must be in [0, 1): a finite data set has no density of its own")
-    x, p = x_t.double().flatten(1), points.double().flatten(1)
-    log_kernel = -(torch.cdist(x, math.sqrt(a) * p, compute_mode="donot_use_mm_for_euclid_dist") ** 2) / (2 * (1 - a))
-    log_density = log_kernel.logsumexp(1) - math.log(len(p)) - 0.5 * p.shape[1] * math.log(2 * math.pi * (1 - a))
-    return log_density.to(x_t.dtype), (log_kernel.softmax(1) @ p).reshape(x_t.shape).to(x_t.dtype)
+def _dataset_level(alpha_bar_t: Level) -> float:
+    if not 0 <= float(alpha_bar_t) < 1:
+        raise ValueError(f"alpha_bar_t is {float(alpha_bar_t)}; it must be in [0, 1): a finite data set has no density")
+    return float(alpha_bar_t)

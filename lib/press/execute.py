@@ -95,9 +95,12 @@ def run_notebook(task: Task) -> Result:
         notebook = json.loads((target if target.exists() else source).read_text(encoding="utf-8"))
         reads = _reads(log, task.root)
         last_words = _last_words(Path(folder) / "log")
+    stopped = _stopped_at(notebook, died=error is not None)
     clean(notebook)
     seconds = time.monotonic() - start
-    return Result(task.slug, notebook, reads, seconds, _problem(task, notebook, error, timed_out.is_set(), last_words))
+    return Result(
+        task.slug, notebook, reads, seconds, _problem(task, notebook, stopped, error, timed_out.is_set(), last_words)
+    )
 
 
 def _kernel_manager(task: Task, log: Path, folder: str):
@@ -148,6 +151,18 @@ def _reads(log: Path, root: str) -> tuple[str, ...]:
     return tuple(sorted({os.path.realpath(p).removeprefix(base) for p in paths if os.path.isfile(p)}))
 
 
+def _stopped_at(notebook: dict[str, Any], died: bool) -> dict[str, Any] | None:
+    """The cell at which a run ended early; None when all cells ran.
+
+    When the kernel died that is the last cell that papermill noted the start of.
+    """
+    cells = [c for c in notebook["cells"] if c["cell_type"] == "code" and "".join(c["source"]).strip()]
+    if died:
+        started = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
+        return (started or cells[:1] or [None])[-1]
+    return next((cell for cell in cells if cell["execution_count"] is None), None)
+
+
 def _last_words(log: Path) -> str:
     """The end of what the kernel process printed past Jupyter: a crash's trace, say."""
     text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
@@ -168,19 +183,20 @@ def clean(notebook: dict[str, Any]) -> None:
 
 
 def _problem(
-    task: Task, notebook: dict[str, Any], error: Exception | None, timed_out: bool, last_words: str
+    task: Task,
+    notebook: dict[str, Any],
+    stopped: dict[str, Any] | None,
+    error: Exception | None,
+    timed_out: bool,
+    last_words: str,
 ) -> Problem | None:
     codes = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for cell in codes:
         for output in cell["outputs"]:
             if output["output_type"] == "error":
                 return _cell_problem(task, cell, output)
-    waiting = next(
-        (cell for cell in codes if cell["execution_count"] is None and "".join(cell["source"]).strip()), None
-    )
-    place = (task.file, 0)
-    if waiting is not None and "press" in waiting["metadata"]:
-        place = (waiting["metadata"]["press"]["file"], waiting["metadata"]["press"]["line"])
+    press = stopped["metadata"].get("press", {}) if stopped else {}
+    place = (press.get("file", task.file), press.get("line", 0))
     if timed_out:
         return Problem(
             *place, f"timed out: the post ran for over {task.timeout:g} s. Raise timeout: in its front matter"
@@ -192,7 +208,7 @@ def _problem(
                 *place, "the kernel died while this cell ran (killed, out of memory, or a crash in native code)"
             )
         return Problem(*place, f"{name}: {str(error).strip() or 'no message'}{last_words}")
-    if waiting is not None:  # papermill takes SystemExit(0) for success
+    if stopped is not None:  # papermill takes SystemExit(0) for success
         return Problem(*place, "this cell never ran: the notebook stopped early")
     return None
 

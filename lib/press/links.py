@@ -115,9 +115,8 @@ def _problem(source: Path | None, root: Path, text: str, message: str) -> Proble
     if source is None:
         return Problem("_quarto.yml", 0, message)
     content = source.read_text(encoding="utf-8", errors="replace")
-    last = text.split("#")[-1] or text
-    for wanted in (text, unquote(text), text.rsplit("/", 1)[-1], last):
-        position = content.find(wanted) if wanted else -1
+    for wanted in (text, unquote(text), text.rsplit("/", 1)[-1], text.rpartition("#")[2]):
+        position = content.find(wanted) if len(wanted) > 3 else -1
         if position >= 0:
             return Problem(relative(source, root), content.count("\n", 0, position) + 1, message)
     return Problem(relative(source, root), 0, message)

@@ -187,7 +187,12 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
             with contextlib.suppress(ValueError):
                 name = source_from_cache(name)
                 path = Path(name)
-        if name.startswith((*IGNORED_READS, "lib/press/")) or name in own or name in step.post.data:
+        if (
+            name.startswith((*IGNORED_READS, "lib/press/"))
+            or ".egg-info/" in name
+            or name in own
+            or name in step.post.data
+        ):
             continue
         if any(name.startswith(folder + "/") for folder in step.post.data):
             continue

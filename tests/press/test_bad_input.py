@@ -18,32 +18,56 @@ def built(tmp_path_factory):
 
 
 CASES = {
-    "broken YAML": ({"posts/a/post.qmd": "---\ntitle: [x\ndate: 1\n---\n"}, "posts/a/post.qmd:3: front matter is not valid"),
-    "unclosed cell": ({"posts/a/post.qmd": post("```{python}\nx = 1\n")}, "posts/a/post.qmd:8: code cell ```{python} is never"),
-    "raising cell": ({"posts/a/post.qmd": post(cell("x = 1\nx / 0"))}, "posts/a/post.qmd:10: code-1 raised ZeroDivisionError"),
-    "early exit": ({"posts/a/post.qmd": post(cell("exit()") + cell("x = 1"))}, "posts/a/post.qmd:"),
+    "broken YAML": (
+        {"posts/a/post.qmd": "---\ntitle: [x\ndate: 1\n---\n"},
+        "posts/a/post.qmd:3: front matter is not valid",
+    ),
+    "unclosed cell": (
+        {"posts/a/post.qmd": post("```{python}\nx = 1\n")},
+        "posts/a/post.qmd:8: code cell ```{python} is never",
+    ),
+    "raising cell": (
+        {"posts/a/post.qmd": post(cell("x = 1\nx / 0"))},
+        "posts/a/post.qmd:10: code-1 raised ZeroDivisionError",
+    ),
+    "early exit": (
+        {"posts/a/post.qmd": post(cell("raise SystemExit(0)") + cell("x = 1"))},
+        "posts/a/post.qmd:9: code-1 raised SystemExit",
+    ),
     "infinite loop": (
         {"posts/a/post.qmd": post(cell("x = 1") + cell("while True:\n    pass"), extra="timeout: 3\n")},
         "posts/a/post.qmd:13: timed out: the post ran for over 3 s",
     ),
     "kernel killed": ({"posts/a/post.qmd": post(cell("x = 1") + cell(KILLED))}, "posts/a/post.qmd:12: the kernel died"),
-    "unknown citation": ({"posts/a/post.qmd": post("See [@nobody1999].\n")}, "posts/a/post.qmd:8: unknown citation @nobody1999"),
+    "unknown citation": (
+        {"posts/a/post.qmd": post("See [@nobody1999].\n")},
+        "posts/a/post.qmd:8: unknown citation @nobody1999",
+    ),
     "unknown label": ({"posts/a/post.qmd": post("See @fig-none.\n")}, "posts/a/post.qmd:8: unknown label @fig-none"),
     "duplicate slug": ({"posts/a/index.qmd": "---\ntitle: x\n---\n"}, "posts/a/index.qmd: duplicate slug 'a'"),
     "no slug": ({"posts/A b/post.qmd": post("x\n")}, "posts/A b/post.qmd: folder name 'A b' is no slug"),
     "not UTF-8": ({"posts/a/post.qmd": post("caf\n").encode() + b"\xe9\n"}, "posts/a/post.qmd:9: not UTF-8: byte 0xe9"),
-    "missing include": ({"posts/a/post.qmd": post("{{< include no.md >}}\n")}, "posts/a/post.qmd:8: included file 'no.md'"),
+    "missing include": (
+        {"posts/a/post.qmd": post("{{< include no.md >}}\n")},
+        "posts/a/post.qmd:8: included file 'no.md'",
+    ),
     "include cycle": (
         {"posts/a/post.qmd": post("{{< include b.md >}}\n"), "posts/a/b.md": "\n{{< include b.md >}}\n"},
         "posts/a/b.md:2: include cycle: posts/a/b.md -> posts/a/b.md",
     ),
-    "missing field": ({"posts/a/post.qmd": "---\ntitle: x\ndate: 2026-01-01\n---\n"}, "posts/a/post.qmd:1: front matter lacks"),
-    "broken link": ({"posts/a/post.qmd": post("One.\n\n[x](gone.html)\n")}, "posts/a/post.qmd:10: broken link: gone.html"),
+    "missing field": (
+        {"posts/a/post.qmd": "---\ntitle: x\ndate: 2026-01-01\n---\n"},
+        "posts/a/post.qmd:1: front matter lacks",
+    ),
+    "broken link": ({"posts/a/post.qmd": post("One.\n\n[x](gone.html)\n")}, "posts/a/post.qmd:10: broken link"),
     "missing image": ({"posts/a/post.qmd": post("![words](gone.png)\n")}, "posts/a/post.qmd:8: "),
     "unknown shortcode": ({"posts/a/post.qmd": post("One.\n\n{{< video x.mp4 >}}\n")}, "posts/a/post.qmd:10: "),
     "broken config": ({"_quarto.yml": CONFIG + "more: [1\n"}, "_quarto.yml:"),
-    "unknown config key": ({"_quarto.yml": CONFIG + "telepathy: true\n"}, "_quarto.yml:19: "),
-    "home without a title": ({"index.qmd": INDEX.replace("title: Home\n", "")}, "index.qmd:1: front matter lacks 'title'"),
+    "unknown config key": ({"_quarto.yml": CONFIG + "telepathy: true\n"}, "_quarto.yml:18: "),
+    "home without a title": (
+        {"index.qmd": INDEX.replace("title: Home\n", "")},
+        "index.qmd:1: front matter lacks 'title'",
+    ),
 }
 
 
@@ -62,15 +86,15 @@ def test_bad_input(built, name):
             if data is None and (built.root / file).parent.name == "A b":
                 (built.root / file).parent.rmdir()
     assert f"error: {expected}" in done.stderr, done.stderr
-    assert "Traceback (most recent call last):\n  File \"<frozen" not in done.stderr
+    assert 'Traceback (most recent call last):\n  File "<frozen' not in done.stderr
     assert built.snapshot() == published
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("-p", "sede", "2"), "posts/a/post.qmd:12: unknown parameter 'sede'. Legal: seed"),
-        (("-p", "seed", "two"), "posts/a/post.qmd:12: parameter 'seed' takes a int such as 1, not str 'two'"),
+        (("-p", "sede", "2"), "posts/a/post.qmd:11: unknown parameter 'sede'. Legal: seed"),
+        (("-p", "seed", "two"), "posts/a/post.qmd:11: parameter 'seed' takes a int such as 1, not str 'two'"),
         (("-p", "seed", "[1"), "-p seed '[1': not a YAML value"),
     ],
 )
@@ -95,7 +119,9 @@ def test_no_project_here_is_one_clear_line(tmp_path, built):
 def test_data_in_outputs_stays_escaped(built):
     """A string that came from data is shown as it is, not run, whichever way a plain value is displayed."""
     hostile = "</code></pre><script>alert('data')</script> ::: {.callout-note} {{< include x >}} `````` @known2020 $x$"
-    built.post("hostile", cell(f"text = {hostile!r}\nprint(text)\ntext") + cell("import sys\nprint(text, file=sys.stderr)"))
+    built.post(
+        "hostile", cell(f"text = {hostile!r}\nprint(text)\ntext") + cell("import sys\nprint(text, file=sys.stderr)")
+    )
     try:
         built.press("build")
         page = built.read("_site/posts/hostile/index.html")

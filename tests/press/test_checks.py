@@ -66,7 +66,10 @@ def html(body: str) -> str:
     ("body", "expected"),
     [
         ("<a href='gone.html'>x</a>", "index.qmd:0 broken link: gone.html"),
-        ("<a href='other.html#nowhere'>x</a>", "index.qmd:0 broken link: no such place on the page: other.html#nowhere"),
+        (
+            "<a href='other.html#nowhere'>x</a>",
+            "index.qmd:0 broken link: no such place on the page: other.html#nowhere",
+        ),
         ("<img src='gone.png' alt='x'>", "index.qmd:0 broken link: gone.png"),
         ("<img src='here.png'>", "index.qmd:0 image without alt text: here.png"),
         ("<p>see ?@fig-x</p>", "index.qmd:0 not resolved on the page: ?@fig-x"),
@@ -83,8 +86,19 @@ def test_problems_in_html(site, body, expected):
 
 
 def test_good_links_pass(site):
-    links = ["other.html#here", "#top", "./", "/other.html", "sub/", "https://example.org/x", "mailto:a@b.org", "caf%C3%A9.html"]
-    site.write("out/index.html", html("<i id='top'></i><code>?@x</code>" + "".join(f"<a href='{x}'>x</a>" for x in links)))
+    links = [
+        "other.html#here",
+        "#top",
+        "./",
+        "/other.html",
+        "sub/",
+        "https://example.org/x",
+        "mailto:a@b.org",
+        "caf%C3%A9.html",
+    ]
+    site.write(
+        "out/index.html", html("<i id='top'></i><code>?@x</code>" + "".join(f"<a href='{x}'>x</a>" for x in links))
+    )
     site.write("out/other.html", html("<p id='here'>x</p>"))
     site.write("out/café.html", html(""))
     site.write("out/sub/index.html", html("<a href='../'>up</a>"))

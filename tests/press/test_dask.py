@@ -15,9 +15,7 @@ def cluster(monkeypatch):
     """Address of a local cluster whose workers are processes, as they would be on other machines."""
     distributed = pytest.importorskip("distributed")
     monkeypatch.setenv("PYTHONPATH", str(LIB))
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as local:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as local:
         yield local.scheduler_address
 
 
@@ -36,7 +34,9 @@ def test_posts_run_on_the_cluster_and_failures_come_back(site, cluster):
     assert len(parents) == 2, "both workers were used"
 
     site.post("p1", cell("1 / 0"))
-    assert "posts/p1/post.qmd:9: code-1 raised ZeroDivisionError" in site.press("run", "--dask", cluster, status=1).stderr
+    assert (
+        "posts/p1/post.qmd:9: code-1 raised ZeroDivisionError" in site.press("run", "--dask", cluster, status=1).stderr
+    )
 
 
 def test_no_scheduler_is_one_clear_line(site):
@@ -48,4 +48,7 @@ def test_no_scheduler_is_one_clear_line(site):
 
 def test_the_press_does_not_import_dask_by_itself():
     code = "import sys, press.cli, press.build, press.execute; sys.exit('distributed' in sys.modules or 'torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(LIB)}, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(LIB)}, check=False).returncode
+        == 0
+    )

@@ -23,7 +23,9 @@ def write_version(site: Site, version: int) -> None:
     code = "from mathlib.helper import one\n\nprint(f'output{one()}')"
     for i in range(POSTS):
         site.post(f"p{i}", f"Prose prose{version}.\n\n" + cell(code))
-    site.write("index.qmd", f"---\ntitle: Home\nlisting:\n  contents: posts/*/index.ipynb\n---\n\nHome home{version}.\n")
+    site.write(
+        "index.qmd", f"---\ntitle: Home\nlisting:\n  contents: posts/*/index.ipynb\n---\n\nHome home{version}.\n"
+    )
 
 
 def site_version(site: Site) -> int | None:
@@ -67,7 +69,7 @@ def remember(site: Site, version: int) -> None:
 
 
 def build_and_kill(site: Site, after: float) -> bool:
-    """Start a build and kill its process group after so many seconds. Returns whether it was still at work."""
+    """Start a build and `kill -9` it after so many seconds. Returns whether it was still at work."""
     process = subprocess.Popen(
         site.command("build", "--renderer", "pandoc"),
         cwd=site.root,
@@ -78,7 +80,7 @@ def build_and_kill(site: Site, after: float) -> bool:
     )
     time.sleep(after)
     running = process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)  # the press alone: what it started must notice by itself
+    process.kill()  # SIGKILL to the press alone: what it started must notice by itself
     process.wait()
     return running
 

@@ -50,7 +50,10 @@ def test_a_fence_within_a_longer_fence_is_not_a_cell(site):
         (cell("x = 1\ny = = 2"), "posts/a/post.qmd:10: not valid Python"),
         (cell("x = 1\n!ls"), "posts/a/post.qmd:10: '!ls': magics and shell commands"),
         (cell("#| label: [1\nx = 1"), "posts/a/post.qmd:9: cell option is not valid YAML"),
-        (cell("#| tags: [parameters]\nseed = 0\nsteps = 1") + cell("print(seed)"), "posts/a/post.qmd:11: parameter 'steps'"),
+        (
+            cell("#| tags: [parameters]\nseed = 0\nsteps = 1") + cell("print(seed)"),
+            "posts/a/post.qmd:11: parameter 'steps'",
+        ),
         (cell("text = '''\n```\na\n```\n'''"), "posts/a/post.qmd:8: a line of ``` inside this cell"),
     ],
 )
@@ -63,7 +66,14 @@ def test_all_problems_of_a_post_are_told_at_once(site):
     with pytest.raises(PressError) as caught:
         read_post(site.root / "posts/a/post.qmd", site.root)
     text = str(caught.value)
-    for wanted in ("lacks 'description'", "lacks 'date'", "lacks 'categories'", "gone.bin", "timeout", "not valid Python"):
+    for wanted in (
+        "lacks 'description'",
+        "lacks 'date'",
+        "lacks 'categories'",
+        "gone.bin",
+        "timeout",
+        "not valid Python",
+    ):
         assert wanted in text
 
 

@@ -91,13 +91,18 @@ def test_reading_a_file_that_is_not_declared_is_an_error(site):
     site.write("posts/reads/numbers.txt", "7")
     site.post("reads", cell("print(open('numbers.txt').read())"))
     done = site.press("run", status=1)
-    assert "posts/reads/post.qmd:1: it read posts/reads/numbers.txt, which its front matter does not declare" in done.stderr
+    assert (
+        "posts/reads/post.qmd:1: it read posts/reads/numbers.txt, which its front matter does not declare"
+        in done.stderr
+    )
     assert ran_now_is_still_stale(site, "reads")
 
 
 def test_a_module_that_the_closure_cannot_see_is_an_error(site):
     site.write("lib/mathlib/hidden.py", "x = 1\n")
-    site.post("sly", cell("import runpy\nimport os\nrunpy.run_path(os.path.join('..', '..', 'lib', 'mathlib', 'hidden.py'))"))
+    site.post(
+        "sly", cell("import runpy\nimport os\nrunpy.run_path(os.path.join('..', '..', 'lib', 'mathlib', 'hidden.py'))")
+    )
     done = site.press("run", status=1)
     assert "lib/mathlib/hidden.py, which its import closure does not show" in done.stderr
 

@@ -25,7 +25,6 @@ TAGS = {
     "show-output": {"output": True},
     "show-warnings": {"warning": True},
 }
-KINDS = ("fig", "tbl", "lst")
 COLONS = ":" * 12
 
 
@@ -38,7 +37,7 @@ def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *
     options = _defaults(document, options)
     if options.get("include") is False:
         return
-    _check(document, options, lines, origin, code, source)
+    _check(document, options, lines, origin, source)
     label = str(options.get("label") or "")
     stem = re.sub(r"[^\w.-]+", "-", label.replace(":", "-")).lower() if label else f"cell-{number + 1}"
     folder = document.input.rpartition("/")[2].rpartition(".")[0] + "_files"
@@ -53,7 +52,8 @@ def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *
     shown = options.get("echo", True) is not False and code.strip()
     if not shown and not results:
         return
-    _write(document, options, label, code if shown else "", results, origin, source, language)
+    start = origin[1] + source.count("\n", 0, max(source.find(code), 0)) if origin[1] else 0
+    write(document, options, lines, code if shown else "", results, (origin[0], start), language)
 
 
 def _options(document: Document, source: str, origin: Origin) -> tuple[dict[str, Any], dict[str, int], str]:
@@ -71,16 +71,20 @@ def _options(document: Document, source: str, origin: Origin) -> tuple[dict[str,
 
 
 def _defaults(document: Document, options: dict[str, Any]) -> dict[str, Any]:
-    execute = document.meta.get("execute") or {}
+    execute = document.defaults | (document.meta.get("execute") or {})
     inherited = {key: execute[key] for key in ("echo", "output", "warning", "include") if key in execute}
     return inherited | options
 
 
 def _texts(value: Any) -> list[str]:
-    return [] if value is None or value is True else [str(item) for item in (value if isinstance(value, list) else [value])]
+    return (
+        []
+        if value is None or value is True
+        else [str(item) for item in (value if isinstance(value, list) else [value])]
+    )
 
 
-def _check(document: Document, options: dict, lines: dict, origin: Origin, code: str, source: str) -> None:
+def _check(document: Document, options: dict, lines: dict, origin: Origin, source: str) -> None:
     def refuse(key: str, message: str) -> None:
         document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message))
 
@@ -91,37 +95,43 @@ def _check(document: Document, options: dict, lines: dict, origin: Origin, code:
         refuse("column", f"column {column!r} is not supported. Choose from: {', '.join(schema.COLUMNS)}")
     if options.get("output") not in (None, True, False, "asis"):
         refuse("output", f"output: {options['output']!r} is not supported. Choose from: true, false, asis")
-    if code.startswith("%%") and "html" not in code[:8]:
-        pass  # a magic is shown as it is
     for offset, row in enumerate(source.split("\n")):
         if ANNOTATION.search(row):
             place = origin[1] + offset if origin[1] else 0
-            message = "code annotations (# <1>) are not supported by the embedded renderer. Explain the line in the text"
+            message = (
+                "code annotations (# <1>) are not supported by the embedded renderer. Explain the line in the text"
+            )
             document.problems.append(Problem(origin[0], place, message))
 
 
-def _write(
+def write(
     document: Document,
     options: dict[str, Any],
-    label: str,
+    lines: dict[str, int],
     code: str,
     results: list[outputs.Output],
-    origin: Origin,
-    source: str,
+    place: Origin,
     language: str,
 ) -> None:
-    kind = label.partition("-")[0] if label.partition("-")[0] in KINDS else ""
+    """Append the cell's Div: captions, code, outputs.
+
+    Args:
+        lines: option -> its line in the source.
+        place: file and line of the code's first line.
+    """
+    label = str(options.get("label") or "")
     document.add(f"\n{COLONS} {{{_attributes(options, label)}}}\n")
-    for name in ("tbl" if kind == "tbl" or "tbl-cap" in options else "fig",):
-        for text in _texts(options.get(f"{name}-cap")):
-            _caption(document, "press-cap", text, origin)
-        for text in _texts(options.get(f"{name}-subcap")) or (["\\ "] if options.get(f"{name}-subcap") is True else []):
-            _caption(document, "press-subcap", text, origin)
+    kind = "tbl" if label.startswith("tbl-") or "tbl-cap" in options else "fig"
+    for name in ("cap", "subcap"):
+        key = f"{kind}-{name}"
+        for text in _texts(options.get(key)) or (["\\ "] * len(results) if options.get(key) is True else []):
+            document.add(f"{COLONS} {{.press-{name}}}")
+            document.add(" ".join(text.split()), (place[0], lines.get(key, place[1])))
+            document.add(f"{COLONS}\n")
     if code:
-        at = origin[1] + source.count("\n") + 1 - code.count("\n") - 1 if origin[1] else 0
         text = outputs.fence(code, f"{{{_code_attributes(options, language)}}}").rstrip("\n").split("\n")
         document.add(text[0])
-        document.add("\n".join(text[1:-1]), (origin[0], at))
+        document.add("\n".join(text[1:-1]), place)
         document.add(text[-1] + "\n")
     for result in results:
         if result.file:
@@ -129,15 +139,7 @@ def _write(
         if options.get("output") == "asis" and result.kind == "stdout":
             document.add(outputs.fence(result.raw, "{.press-markdown}"))
             continue
-        style = {"display": "display", "error": "error"}.get(result.kind, result.kind)
-        image = " .press-has-image" if result.image else ""
-        document.add(f"{COLONS} {{.cell-output .cell-output-{style}{image}}}\n{result.markdown}\n{COLONS}\n")
-    document.add(f"{COLONS}\n")
-
-
-def _caption(document: Document, name: str, text: str, origin: Origin) -> None:
-    document.add(f"{COLONS} {{.{name}}}")
-    document.add(" ".join(text.split()), origin)
+        document.add(f"{COLONS} {{.cell-output .cell-output-{result.kind}}}\n{result.markdown}\n{COLONS}\n")
     document.add(f"{COLONS}\n")
 
 
@@ -148,7 +150,7 @@ def _attributes(options: dict[str, Any], label: str) -> str:
         parts.append(f".column-{options['column']}")
     if label:
         parts.append(f'press-label="{outputs.quote(label)}"')
-    for key in ("layout", "layout-ncol", "layout-nrow", "layout-valign", "fig-cap-location", "tbl-cap-location"):
+    for key in ("layout", "layout-ncol", "layout-nrow", "fig-cap-location", "tbl-cap-location"):
         if key in options:
             value = options[key] if isinstance(options[key], str) else json.dumps(options[key])
             parts.append(f'{key}="{outputs.quote(value)}"')

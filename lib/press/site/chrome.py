@@ -98,7 +98,10 @@ def _footer_side(site: Site, value: Any, url: str) -> str:
     if isinstance(value, str):
         return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", lambda m: link(m[1], html.unescape(m[2])), escape(value))
     return " ".join(
-        link((icons.svg(item["icon"]) if item.get("icon") else "") + escape(item.get("text", "")), str(item.get("href", "#")))
+        link(
+            (icons.svg(item["icon"]) if item.get("icon") else "") + escape(item.get("text", "")),
+            str(item.get("href", "#")),
+        )
         for item in value
     )
 
@@ -118,7 +121,9 @@ def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
     repo = config.get("website.repo-url")
     right = _items(site, "right", url)
     if repo:
-        right.append({"href": escape(repo), "text": "", "icon": icons.svg("github"), "label": "Source", "current": False})
+        right.append(
+            {"href": escape(repo), "text": "", "icon": icons.svg("github"), "label": "Source", "current": False}
+        )
     css = [*as_list(config.get("format.html.css")), *(as_list(meta.get("css")) if "css" in meta else [])]
     home = "index.html" in site.urls.values()
     found: dict[str, Any] = {

@@ -90,18 +90,26 @@ def _check(config: Config) -> list[Problem]:
         problems.append(Problem(*config.where(key), message))
 
     if config.get("project.type", "website") != "website":
-        refuse("project.type", f"project type {config.get('project.type')!r}: the embedded renderer makes `website` only")
+        refuse(
+            "project.type", f"project type {config.get('project.type')!r}: the embedded renderer makes `website` only"
+        )
     for key in config.get("format", {}) or {}:
         if key != "html":
             refuse("format", f"format {key!r}: the embedded renderer writes html only")
+    if not str(config.get("lang", "en")).startswith("en"):
+        refuse("lang", "the embedded renderer speaks English only: lang: en")
     method = config.get("format.html.html-math-method", "mathml")
     if method != "mathml":
-        refuse("format.html.html-math-method", f"html-math-method {method!r}: the embedded renderer writes `mathml` only")
+        refuse(
+            "format.html.html-math-method", f"html-math-method {method!r}: the embedded renderer writes `mathml` only"
+        )
     for side in ("left", "right"):
         for item in config.get(f"website.navbar.{side}", []) or []:
             icon = item.get("icon") if isinstance(item, dict) else None
             if icon and icon not in schema.ICONS:
-                refuse(f"website.navbar.{side}", f"icon {icon!r} is not embedded. Choose from: {', '.join(schema.ICONS)}")
+                refuse(
+                    f"website.navbar.{side}", f"icon {icon!r} is not embedded. Choose from: {', '.join(schema.ICONS)}"
+                )
     return problems
 
 

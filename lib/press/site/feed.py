@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
-from press.errors import Problem, fail
+from press.errors import fail
 from press.site import dates, markup_tools
-from press.site.chrome import as_list
 from press.site.config import Config
 
 NAMESPACES = (
@@ -77,7 +76,11 @@ def _item(item: dict[str, Any], base: str, kind: str, body_of: Callable[[dict[st
     if dates.rfc822(item["date"]):
         lines.append(f"  <pubDate>{dates.rfc822(item['date'])}</pubDate>")
     if item["image"]:
-        image = urljoin(base, item["image"].lstrip("/")) if item["image"].startswith("/") else urljoin(address, item["image"])
+        image = (
+            urljoin(base, item["image"].lstrip("/"))
+            if item["image"].startswith("/")
+            else urljoin(address, item["image"])
+        )
         mime = mimetypes.guess_type(image)[0] or "image/png"
         lines.append(f'  <media:content url="{html.escape(image)}" medium="image" type="{mime}"/>')
     return "\n".join([*lines, "</item>"])
@@ -104,6 +107,3 @@ def sitemap(records: list[dict[str, Any]], config: Config) -> str:
         rows.append(f"  <url><loc>{text(urljoin(base, record['url']))}</loc>{changed}</url>")
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
     return head + "\n".join(rows) + "\n</urlset>\n"
-
-
-__all__ = ["Problem", "as_list", "rss", "site_url", "sitemap"]

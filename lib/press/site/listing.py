@@ -33,9 +33,13 @@ def check(record: dict[str, Any]) -> list[Problem]:
     for key in as_list(listing.get("sort")):
         field, _, direction = str(key).partition(" ")
         if isinstance(key, str) and (field not in SORTABLE or direction.strip() not in ("", "asc", "desc")):
-            found.append(f"listing sort {key!r} is not supported. Write a field ({', '.join(SORTABLE)}), then asc or desc")
+            found.append(
+                f"listing sort {key!r} is not supported. Write a field ({', '.join(SORTABLE)}), then asc or desc"
+            )
     if listing.get("categories") not in (None, True, False, "numbered"):
-        found.append(f"listing categories: {listing['categories']!r} is not supported. Choose from: true, false, numbered")
+        found.append(
+            f"listing categories: {listing['categories']!r} is not supported. Choose from: true, false, numbered"
+        )
     return [Problem(name, 0, message) for message in found]
 
 
@@ -134,7 +138,9 @@ def _item(item: dict[str, Any], url: str, fields: list[str], style: str, listing
             parts[name] = f'<div class="listing-{name}">{escape(text)}</div>'
     if item["date"]:
         iso = escape(dates.show(item["date"], "iso"))
-        parts["date"] = f'<div class="listing-date"><time datetime="{iso}">{escape(dates.show(item["date"], style))}</time></div>'
+        parts["date"] = (
+            f'<div class="listing-date"><time datetime="{iso}">{escape(dates.show(item["date"], style))}</time></div>'
+        )
     if item["author"]:
         parts["author"] = f'<div class="listing-author">{escape(", ".join(item["author"]))}</div>'
     parts["reading-time"] = f'<div class="listing-reading-time">{item["minutes"]} min</div>' if item["minutes"] else ""
@@ -147,7 +153,11 @@ def _item(item: dict[str, Any], url: str, fields: list[str], style: str, listing
     image = ""
     if "image" in fields:
         source = item["image"] or str(listing.get("image-placeholder") or "")
-        picture = f'<img src="{escape(local(source, item, url))}" alt="{escape(item["image_alt"])}" class="thumbnail-image" loading="lazy">' if source else ""
+        picture = (
+            f'<img src="{escape(local(source, item, url))}" alt="{escape(item["image_alt"])}" class="thumbnail-image" loading="lazy">'
+            if source
+            else ""
+        )
         image = f'<div class="thumbnail"><a href="{link}" tabindex="-1" aria-hidden="true">{picture}</a></div>'
     shown = {name: parts[name] for name in fields if name in parts}
     meta = "".join(shown.get(name, "") for name in ("date", "author", "reading-time"))

@@ -23,23 +23,38 @@ def examine(body: str) -> dict[str, Any]:
     """Local links, images with their classes, the text, and the first paragraph."""
     root = tree(body)
     links = [element.get(attribute) for tag, attribute in LINKS for element in root.iter(tag) if element.get(attribute)]
-    paragraphs = (element for element in root.iter("p") if not any(a.get("class", "").startswith("cell") for a in element.iterancestors()))
+    paragraphs = (
+        element
+        for element in root.iter("p")
+        if not any(a.get("class", "").startswith("cell") for a in element.iterancestors())
+    )
     first = next((" ".join(p.text_content().split()) for p in paragraphs if p.text_content().strip()), "")
     return {
         "links": sorted({link for link in links if not SCHEME.match(link)}),
-        "images": [[e.get("src"), e.get("class") or ""] for e in root.iter("img") if e.get("src") and not e.get("src").startswith("data:")],
+        "images": [
+            [e.get("src"), e.get("class") or ""]
+            for e in root.iter("img")
+            if e.get("src") and not e.get("src").startswith("data:")
+        ],
         "text": root.text_content(),
         "first_paragraph": first,
     }
 
 
-def footnotes(body: str) -> str:
-    """Give Pandoc's section of footnotes the heading that Quarto gives it."""
+def appendix(body: str, marker: str) -> str:
+    """Put the references after the last section, not into it, and give the footnotes the heading that Quarto gives them.
+
+    Args:
+        marker: stands before and after the references, where there are any.
+    """
+    parts = body.split(marker)
+    references = parts[1] + "\n" if len(parts) == 3 else ""
+    body = parts[0] + parts[2] if references else body
     before, found, after = body.rpartition(NOTES)
     if not found:
-        return body
+        return body + references
     after = re.sub(r"^\s*<hr\s*/?>", "", after)
-    return f'{before}{found}\n<h2 class="anchored quarto-appendix-heading">Footnotes</h2>{after}'
+    return f'{before}{references}{found}\n<h2 class="anchored quarto-appendix-heading">Footnotes</h2>{after}'
 
 
 def absolute(body: str, base: str) -> str:

@@ -23,14 +23,12 @@ class Output:
     Args:
         kind: "display" (figures and results, these take captions), "stdout", "stderr" or "error".
         markdown: what stands in the page.
-        image: whether the Markdown is one image.
         file: name and bytes of the image, where there is one.
         raw: the stream's own text (for `output: asis`).
     """
 
     kind: str
     markdown: str
-    image: bool = False
     file: tuple[str, bytes] | None = None
     raw: str = ""
 
@@ -164,7 +162,7 @@ def _image(item: dict[str, Any], mime: str, index: int, options: Options, nth: i
         attributes.append(f'fig-alt="{quote(alt)}"')
     if options.align:
         attributes.append(f'fig-align="{quote(options.align)}"')
-    return Output("display", f"![]({name}){{{' '.join(attributes)}}}\n", image=True, file=(name, data))
+    return Output("display", f"![]({name}){{{' '.join(attributes)}}}\n", file=(name, data))
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:

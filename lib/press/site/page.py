@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.errors import PressError, Problem, fail
-from press.site import cells, schema, shortcodes, yamlfile
+from press.errors import Problem, fail
+from press.site import cells, dates, schema, shortcodes, yamlfile
+from press.site.config import Config
 from press.source import fenced_lines, read_expanded
 
 Origin = tuple[str, int]
@@ -27,6 +28,8 @@ class Document:
         origins: for each line its file and line; None for lines that no author wrote (outputs).
         files: page-relative path -> bytes of each image taken out of the outputs.
         words: the author's Markdown only, for the reading time.
+        defaults: the project's `execute:` options.
+        site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
     input: str
@@ -37,6 +40,8 @@ class Document:
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     words: int = 0
+    defaults: dict[str, Any] = field(default_factory=dict)
+    site_meta: dict[str, Any] = field(default_factory=dict)
 
     def add(self, text: str, origin: Origin | None = None) -> None:
         """Append lines; with an origin they count up from it, without one they are nobody's."""
@@ -57,23 +62,37 @@ class Document:
         return [Problem(*place, message) for place in places] or [Problem(self.input, 0, message)]
 
 
-def read(root: Path, path: Path) -> Document:
+def read(config: Config, path: Path) -> Document:
     """Read an input of the site. Problems are collected in the document; only an unreadable file raises."""
-    name = path.relative_to(root).as_posix()
-    return _notebook(path, name) if path.suffix == ".ipynb" else _plain(root, path, name)
+    document = Document(path.relative_to(config.root).as_posix())
+    document.defaults = config.get("execute") or {}
+    document.site_meta = config.data
+    if path.suffix == ".ipynb":
+        _notebook(path, document)
+    else:
+        _plain(config.root, path, document)
+    return document
 
 
 def front_matter(text: str, document: Document, origin: Origin) -> None:
     """Parse the YAML between the fences into the document's metadata."""
-    parsed = yamlfile.parse(text, file=origin[0], first_line=origin[1], schema=schema.FRONT_MATTER, what="front matter key")
+    parsed = yamlfile.parse(
+        text, file=origin[0], first_line=origin[1], schema=schema.FRONT_MATTER, what="front matter key"
+    )
     document.meta = parsed.data
     document.meta_lines = {key: (origin[0], line) for key, line in parsed.lines.items()}
     document.problems += parsed.problems
     nested = (parsed.data.get("format") or {}).get("html") if isinstance(parsed.data.get("format"), dict) else None
     for key, value in (nested or {}).items() if isinstance(nested, dict) else ():
         document.meta.setdefault(key, value)
-    if parsed.data.get("draft"):
-        document.problems.append(Problem(*document.meta_lines["draft"], "drafts are not supported: keep it out of `render:`"))
+    for key in ("date", "date-modified"):
+        if parsed.data.get(key) is not None and not dates.parse(parsed.data[key]):
+            message = f"{key} {parsed.data[key]!r} is no date. Write it as 2026-01-31"
+            document.problems.append(Problem(*document.meta_lines[key], message))
+    if not str(parsed.data.get("lang", "en")).startswith("en"):
+        document.problems.append(
+            Problem(*document.meta_lines["lang"], "the embedded renderer speaks English only: lang: en")
+        )
 
 
 def _split(text: str) -> tuple[str, str, int]:
@@ -86,9 +105,9 @@ def _split(text: str) -> tuple[str, str, int]:
     return "", text, 0
 
 
-def _plain(root: Path, path: Path, name: str) -> Document:
+def _plain(root: Path, path: Path, document: Document) -> None:
     expanded = read_expanded(path, root)
-    document = Document(name)
+    name = document.input
     head, body, taken = _split(expanded.text)
     if head:
         front_matter(head, document, (name, 2))
@@ -97,29 +116,34 @@ def _plain(root: Path, path: Path, name: str) -> Document:
         document.origins.append(expanded.origin(number))
     for index, kind, info in fenced_lines(document.lines):
         if kind == "open" and re.match(r"\{\s*\w", info):
-            message = f"code cell {info}: a page without a notebook is never executed. Use ```python for code to be shown"
+            message = (
+                f"code cell {info}: a page without a notebook is never executed. Use ```python for code to be shown"
+            )
             document.problems.append(Problem(*(document.origins[index] or (name, 0)), message))
     _finish(document, 0, len(document.lines))
     document.words = len(body.split(" "))
-    return document
 
 
 def _finish(document: Document, start: int, end: int) -> None:
     """Resolve shortcodes in the author's lines [start, end) and refuse inline code."""
-    resolved, problems = shortcodes.resolve(document.lines[start:end], document.origins[start:end], document.meta)
+    resolved, problems = shortcodes.resolve(
+        document.lines[start:end], document.origins[start:end], document.site_meta | document.meta
+    )
     document.lines[start:end] = resolved
     document.problems += problems
 
 
-def _notebook(path: Path, name: str) -> Document:
+def _notebook(path: Path, document: Document) -> None:
+    name = document.input
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         raw_cells = notebook["cells"]
     except (ValueError, KeyError, TypeError) as error:
         raise fail(name, 0, f"not a notebook: {error}. Remove the file and build again") from None
-    document = Document(name)
     info = notebook.get("metadata", {})
-    language = (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
+    language = (
+        (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
+    )
     language = "python" if language == "ipython" else language
     count = 0
     for index, cell in enumerate(raw_cells):
@@ -135,7 +159,6 @@ def _notebook(path: Path, name: str) -> Document:
             cells.add(document, cell, source, origin, number=count, language=language)
         elif cell["cell_type"] == "markdown" or source.strip():
             _text_cell(document, cell, source, origin)
-    return document
 
 
 def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Origin) -> None:
@@ -149,11 +172,3 @@ def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Or
     _finish(document, start, len(document.lines))
     document.add("")
     document.words += len(source.split(" "))
-
-
-def title_of(document: Document) -> str:
-    """The page's title as the front matter has it."""
-    return str(document.meta.get("title") or "")
-
-
-__all__ = ["Document", "Origin", "PressError", "front_matter", "read", "title_of"]

@@ -17,7 +17,8 @@ from press.site.page import Document
 
 HERE = Path(__file__).parent
 FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
-READER = "markdown"
+# A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
+READER = "markdown-yaml_metadata_block-pandoc_title_block"
 
 
 @functools.lru_cache(maxsize=1)
@@ -44,7 +45,9 @@ def version() -> str:
     try:
         return f"wheel {importlib.metadata.version('pypandoc_binary')} {os.stat(binary()).st_size}"
     except importlib.metadata.PackageNotFoundError:
-        return subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        return subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[
+            0
+        ]
 
 
 def render(
@@ -89,7 +92,6 @@ def render(
         "table-of-contents": toc_depth > 0,
         "toc-depth": toc_depth or 1,
         "wrap": "preserve",
-        "quiet": True,
         "standalone": True,
     }
     if cites:
@@ -97,7 +99,7 @@ def render(
     if csl:
         defaults["csl"] = str(csl)
     (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
-    environment = os.environ | {"PRESS_OPTIONS": json.dumps(options)}
+    environment = os.environ | {"PRESS_OPTIONS": json.dumps({k: v for k, v in options.items() if v is not None})}
     # A page that needs more than this is broken; without the limits it could take the machine with it.
     command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
     try:

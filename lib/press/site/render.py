@@ -136,12 +136,12 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
     Raises:
         PressError: all that the page uses and we do not support, and all that Pandoc warned of.
     """
-    document = page.read(site.root, path)
+    document = page.read(site.config, path)
     name = path.relative_to(site.root).as_posix()
     where = document.meta_lines.get("bibliography", (name, 0))
     paths = bibliography_paths(site, document.meta, path.parent, where)
     csl = csl_path(site, document.meta, path.parent)
-    options = _options(site, document)
+    options = _options(site, document) | {"appendix": chrome.marker(key, "appendix")}
     with store.scratch(cache) as work:
         (work / "run").mkdir()
         cited = bib.cited_in("\n".join(document.lines).encode())
@@ -164,7 +164,11 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         folder = work / "entry"
         folder.mkdir()
         record = _record(document, markup, key, folder)
-        own = [p for p, mine in ((csl, document.meta.get("csl")), *((p, document.meta.get("bibliography")) for p in paths)) if p and mine]
+        own = [
+            p
+            for p, mine in ((csl, document.meta.get("csl")), *((p, document.meta.get("bibliography")) for p in paths))
+            if p and mine
+        ]
         record["depends"] = {os.path.relpath(p, site.root): store.digest(p.read_bytes()) for p in own}
         return store.save(cache, key, folder, record)
 
@@ -216,7 +220,7 @@ def _record(document: page.Document, markup: str, key: str, folder: Path) -> dic
     body, _, tail = rest.partition(chrome.marker(key, "end"))
     title = re.search(chrome.marker(key, "title (.*?)"), head, re.DOTALL)
     head = head.replace(title[0], "") if title else head
-    body = markup_tools.footnotes(body)
+    body = markup_tools.appendix(body, chrome.marker(key, "appendix"))
     (folder / "page.html").write_text(head + body + tail, encoding="utf-8")
     (folder / "body.html").write_text(body, encoding="utf-8")
     for name, data in document.files.items():
@@ -258,7 +262,11 @@ def _image(document: page.Document, images: list[list[str]]) -> str:
 def _places(document: page.Document, link: str) -> list[tuple[str, int]]:
     """Where the author wrote this link; a page's link may have been written with its input's suffix."""
     bare = link.partition("#")[0].partition("?")[0]
-    for needle in (link, bare, *(bare.removesuffix(".html") + suffix for suffix in (".qmd", ".ipynb") if bare.endswith(".html"))):
+    for needle in (
+        link,
+        bare,
+        *(bare.removesuffix(".html") + suffix for suffix in (".qmd", ".ipynb") if bare.endswith(".html")),
+    ):
         places = document.find(needle)
         if places:
             return places[:3]

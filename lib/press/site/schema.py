@@ -19,8 +19,7 @@ HTML: dict[str, Any] = keys(
 """`format.html` keys. theme and highlight-style are read and have no effect: this renderer has one design of its own."""
 
 EXECUTE = keys("enabled eval echo output warning error include cache freeze")
-NAV_ITEM: dict[str, Any] = keys("text href icon aria-label rel target")
-FOOTER_SIDE: dict[str, Any] = NAV_ITEM
+NAV_ITEM: dict[str, Any] = keys("text href icon aria-label")
 
 QUARTO_YML: dict[str, Any] = {
     "project": keys("type output-dir pre-render post-render render resources lib-dir title"),
@@ -31,11 +30,11 @@ QUARTO_YML: dict[str, Any] = {
         "image": ANY,
         "favicon": ANY,
         "repo-url": ANY,
-        "open-graph": keys("locale site-name"),
-        "search": keys("location type"),
+        "open-graph": {},
+        "search": {},
         "back-to-top-navigation": ANY,
-        "navbar": keys("title background search collapse-below pinned") | {"left": NAV_ITEM, "right": NAV_ITEM},
-        "page-footer": {"left": FOOTER_SIDE, "center": FOOTER_SIDE, "right": FOOTER_SIDE, "border": ANY},
+        "navbar": {"title": ANY, "left": NAV_ITEM, "right": NAV_ITEM},
+        "page-footer": {"left": NAV_ITEM, "center": NAV_ITEM, "right": NAV_ITEM},
     },
     "format": {"html": HTML},
     "execute": EXECUTE,
@@ -45,15 +44,16 @@ QUARTO_YML: dict[str, Any] = {
 }
 
 LISTING = {
-    **keys("id contents type sort categories fields page-size sort-ui filter-ui max-description-length date-format"),
-    **keys("image-height image-align image-placeholder grid-columns"),
+    **keys("id contents type sort categories fields page-size max-description-length date-format image-placeholder"),
     "feed": keys("title description items type language"),
 }
 
-AUTHOR = keys("name url orcid email affiliation affiliations")
+AUTHOR = keys("name")
 FRONT_MATTER: dict[str, Any] = {
     **HTML,
-    **keys("title subtitle date date-modified date-format categories description abstract image image-alt keywords lang"),
+    **keys(
+        "title subtitle date date-modified date-format categories description abstract image image-alt keywords lang"
+    ),
     **keys("bibliography csl nocite suppress-bibliography pagetitle jupyter kernelspec engine press params order"),
     "author": AUTHOR,
     "listing": LISTING,
@@ -64,7 +64,7 @@ FRONT_MATTER: dict[str, Any] = {
 CELL = keys(
     "label tags echo output include eval warning error code-fold code-summary code-overflow fig-cap fig-alt fig-subcap "
     "fig-width fig-height fig-align fig-dpi fig-format fig-cap-location tbl-cap tbl-subcap tbl-cap-location "
-    "layout layout-ncol layout-nrow layout-valign column classes lst-label lst-cap id cache"
+    "layout layout-ncol layout-nrow column classes lst-label lst-cap id cache"
 )
 
 ICONS = ("rss", "github", "envelope", "search", "mastodon", "house", "journal", "info-circle")

@@ -46,7 +46,9 @@ def _line(line: str, meta: dict[str, Any], file: str, number: int, problems: lis
             problems.append(Problem(file, number, f"{{{{< meta {words[1]} >}}}}: the front matter has no such key"))
         else:
             name = words[0] if words else ""
-            problems.append(Problem(file, number, f"shortcode {name!r} is not supported; this renderer knows: include, meta"))
+            problems.append(
+                Problem(file, number, f"shortcode {name!r} is not supported; this renderer knows: include, meta")
+            )
         return match[0]
 
     return SHORTCODE.sub(replace, line)

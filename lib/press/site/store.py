@@ -45,7 +45,9 @@ def load(cache: Path, key: str) -> dict[str, Any] | None:
         text = (folder / RECORD).read_text(encoding="utf-8")
         check, _, body = text.partition("\n")
         record = json.loads(body) if check == digest(body) else None
-        intact = record is not None and all(digest((folder / name).read_bytes()) == sha for name, sha in record["files"].items())
+        intact = record is not None and all(
+            digest((folder / name).read_bytes()) == sha for name, sha in record["files"].items()
+        )
     except (OSError, ValueError, KeyError):
         record, intact = None, False
     if not intact:

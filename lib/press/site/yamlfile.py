@@ -51,7 +51,9 @@ def parse(text: str, *, file: str, first_line: int, schema: dict[str, Any], what
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = first_line + (mark.line if mark else 0)
-        raise fail(file, at, f"not valid YAML: {str(getattr(error, 'problem', None) or error).splitlines()[0]}") from None
+        raise fail(
+            file, at, f"not valid YAML: {str(getattr(error, 'problem', None) or error).splitlines()[0]}"
+        ) from None
     if data is None:
         return Parsed({})
     if not isinstance(data, dict):
@@ -75,5 +77,7 @@ def _walk(node: Any, schema: dict[str, Any], path: str, parsed: Parsed, file: st
             if schema[name] is not ANY:
                 _walk(value, schema[name], dotted, parsed, file, first, what)
         else:
-            message = f"{what} {dotted!r} is not supported by the embedded renderer. It knows: {', '.join(sorted(schema))}"
+            message = (
+                f"{what} {dotted!r} is not supported by the embedded renderer. It knows: {', '.join(sorted(schema))}"
+            )
             parsed.problems.append(Problem(file, line, message))

@@ -89,13 +89,21 @@ def png(width: int = 40, height: int = 30, colour: tuple[int, int, int] = (60, 1
     """A valid PNG: a gradient towards white."""
     rows = []
     for y in range(height):
-        row = b"".join(bytes(min(255, c + (255 - c) * (x + y) // (width + height)) for c in colour) for x in range(width))
+        row = b"".join(
+            bytes(min(255, c + (255 - c) * (x + y) // (width + height)) for c in colour) for x in range(width)
+        )
         rows.append(b"\x00" + row)
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"".join(rows)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def md(text: str) -> dict[str, Any]:
@@ -111,7 +119,9 @@ def display(data: dict[str, Any], kind: str = "display_data", **metadata: Any) -
     return {"output_type": kind, "data": data, "metadata": metadata, **extra}
 
 
-def picture(width: int = 40, height: int = 30, colour: tuple[int, int, int] = (60, 110, 180), **metadata: Any) -> dict[str, Any]:
+def picture(
+    width: int = 40, height: int = 30, colour: tuple[int, int, int] = (60, 110, 180), **metadata: Any
+) -> dict[str, Any]:
     data = base64.b64encode(png(width, height, colour)).decode()
     return display({"image/png": data, "text/plain": "<Figure size 640x480 with 1 Axes>"}, **metadata)
 
@@ -139,7 +149,10 @@ def write_post(root: Path, slug: str, front: str, *cells: dict[str, Any]) -> Pat
         start = line + 1 if cell["cell_type"] == "code" else line
         text = cell["source"]
         place = {"press": {"file": file, "line": start}}
-        done.append(cell | {"metadata": cell["metadata"] | place, "source": text.splitlines(keepends=True), "id": f"c{len(done)}"})
+        done.append(
+            cell
+            | {"metadata": cell["metadata"] | place, "source": text.splitlines(keepends=True), "id": f"c{len(done)}"}
+        )
         line = start + text.count("\n") + (2 if cell["cell_type"] == "code" else 1) + 1
     info = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
     notebook = {"cells": done, "metadata": info, "nbformat": 4, "nbformat_minor": 5}

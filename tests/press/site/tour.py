@@ -1,12 +1,11 @@
-"""A post that uses everything that the embedded renderer supports; `python tour.py DIR` writes the project."""
+"""A post that uses everything that the embedded renderer supports; `python -m tests.press.site.tour DIR` writes the project."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from builder import code, display, html, md, picture, plain, stream, write_post, write_site
+from tests.press.site.builder import code, display, html, md, picture, plain, stream, write_post, write_site
 
 FRONT = """
 title: "Fast sampling with *implicit* models"
@@ -40,7 +39,7 @@ def tour_cells() -> list[dict]:
 ## The idea {{#sec-idea}}
 
 {PROSE} It is due to @song2021, and builds on earlier work [@ho2020, sec. 3; @karras2022].[^note]
-See @sec-idea, @eq-step, @fig-one, @fig-pair-b and @tbl-short, or [Fig @fig-one] and -@fig-one; and @lst-code.
+See @sec-idea, @eq-step, @fig-one, @fig-pair-2 and @tbl-short, or [Fig @fig-one] and -@fig-one; and @lst-code.
 
 [^note]: A footnote with *emphasis* and math $\\bar\\alpha_t$.
 
@@ -153,7 +152,7 @@ Term
 
 def write_tour(root: Path) -> Path:
     """The whole fixture site: three posts."""
-    from builder import png
+    from tests.press.site.builder import png
 
     write_site(root)
     path = write_post(root, "tour", FRONT, *tour_cells())

@@ -1,0 +1,282 @@
+// Everything that needs a script: theme, menu, tabs, copying, previews, filters, search. The pages read well without it.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const body = document.body;
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const make = (tag, attributes = {}, text = "") => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (text) element.textContent = text;
+    return element;
+  };
+  const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private mode */ } };
+  const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+
+  // Theme -------------------------------------------------------------------------------------------------------
+  const toggle = document.querySelector(".quarto-color-scheme-toggle");
+  const setTheme = (theme) => {
+    root.dataset.theme = theme;
+    body.classList.toggle("quarto-dark", theme === "dark");
+    body.classList.toggle("quarto-light", theme !== "dark");
+    toggle?.setAttribute("aria-pressed", String(theme === "dark"));
+  };
+  setTheme(root.dataset.theme || "light");
+  toggle?.addEventListener("click", () => {
+    const theme = root.dataset.theme === "dark" ? "light" : "dark";
+    setTheme(theme);
+    remember("press-theme", theme);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
+    if (!recall("press-theme")) setTheme(event.matches ? "dark" : "light");
+  });
+
+  // Menu on phones ----------------------------------------------------------------------------------------------
+  const toggler = document.querySelector(".navbar-toggler");
+  const menu = document.getElementById("navbar-menu");
+  const openMenu = (open) => {
+    menu?.classList.toggle("show", open);
+    toggler?.setAttribute("aria-expanded", String(open));
+  };
+  toggler?.addEventListener("click", () => openMenu(!menu.classList.contains("show")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu?.classList.contains("show")) { openMenu(false); toggler.focus(); }
+  });
+
+  // Tabs: arrow keys move, groups remember ----------------------------------------------------------------------
+  const tabsOf = (panel) => [...panel.querySelector(":scope > .nav-tabs").querySelectorAll("[role=tab]")];
+  const select = (panel, tab, focus) => {
+    for (const other of tabsOf(panel)) {
+      const chosen = other === tab;
+      other.classList.toggle("active", chosen);
+      other.setAttribute("aria-selected", String(chosen));
+      other.tabIndex = chosen ? 0 : -1;
+      document.getElementById(other.getAttribute("aria-controls")).classList.toggle("active", chosen);
+    }
+    if (focus) tab.focus();
+  };
+  const choose = (panel, tab, focus = true) => {
+    select(panel, tab, focus);
+    const group = panel.dataset.group;
+    if (!group) return;
+    const name = tab.textContent.trim();
+    remember("press-tab-" + group, name);
+    for (const other of $$(`.panel-tabset[data-group="${CSS.escape(group)}"]`)) {
+      const twin = other !== panel && tabsOf(other).find((one) => one.textContent.trim() === name);
+      if (twin) select(other, twin, false);
+    }
+  };
+  for (const panel of $$(".panel-tabset")) {
+    const list = panel.querySelector(":scope > .nav-tabs");
+    if (!list) continue;
+    list.hidden = false;
+    panel.classList.add("tabs-on");
+    const tabs = tabsOf(panel);
+    for (const [index, tab] of tabs.entries()) {
+      tab.addEventListener("click", () => choose(panel, tab));
+      tab.addEventListener("keydown", (event) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        const target = event.key === "Home" ? 0 : event.key === "End" ? tabs.length - 1 : step && (index + step + tabs.length) % tabs.length;
+        if (target === undefined) return;
+        event.preventDefault();
+        choose(panel, tabs[target]);
+      });
+    }
+    const kept = panel.dataset.group && recall("press-tab-" + panel.dataset.group);
+    const tab = kept && tabs.find((one) => one.textContent.trim() === kept);
+    if (tab) select(panel, tab, false);
+  }
+
+  // Copy buttons and heading anchors ----------------------------------------------------------------------------
+  if ("copy" in body.dataset && navigator.clipboard) {
+    for (const block of $$("div.sourceCode")) {
+      const button = make("button", { type: "button", class: "code-copy-button", "aria-label": "Copy code" }, "Copy");
+      button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(block.querySelector("code").textContent);
+        button.textContent = "Copied";
+        button.classList.add("done");
+        setTimeout(() => { button.textContent = "Copy"; button.classList.remove("done"); }, 1500);
+      });
+      block.append(button);
+    }
+  }
+  for (const section of $$("main section[id]")) {
+    const heading = section.querySelector(":scope > :is(h2, h3, h4)");
+    if (heading && !heading.classList.contains("no-anchor") && !heading.classList.contains("quarto-appendix-heading")) {
+      heading.append(make("a", { class: "anchor-link", href: "#" + section.id, "aria-label": "Link to this section" }, "#"));
+    }
+  }
+
+  // Table of contents follows the reader ------------------------------------------------------------------------
+  const entries = new Map($$("#TOC a[href^='#']").map((a) => [decodeURIComponent(a.hash.slice(1)), a]));
+  const sections = [...entries.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  const top = document.getElementById("quarto-back-to-top");
+  let lastY = 0;
+  const follow = () => {
+    const current = sections.filter((section) => section.getBoundingClientRect().top < 140).pop();
+    for (const [id, link] of entries) link.classList.toggle("active", id === current?.id);
+    // Quarto's habit: offered when the reader turns back.
+    top?.classList.toggle("show", scrollY > 600 && scrollY < lastY);
+    lastY = scrollY;
+  };
+  let waiting = false;
+  addEventListener("scroll", () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; follow(); });
+  }, { passive: true });
+  follow();
+  for (const link of $$("#TOC a")) link.addEventListener("click", () => { if (innerWidth < 1080) link.closest("details").open = false; });
+
+  // Previews on hover and on keyboard focus ---------------------------------------------------------------------
+  const hover = (body.dataset.hover || "").split(" ");
+  const kinds = { citations: "a[role=doc-biblioref]", footnotes: "a.footnote-ref", crossrefs: "a.quarto-xref" };
+  let preview = null;
+  const hide = () => { preview?.remove(); preview = null; };
+  const show = (link) => {
+    hide();
+    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    if (!target) return;
+    preview = make("div", { class: "preview", role: "tooltip" });
+    const content = target.tagName === "SECTION" ? target.querySelector("h1,h2,h3,h4,h5,h6") : target;
+    const copy = content.cloneNode(true);
+    for (const element of [copy, ...copy.querySelectorAll("[id]")]) element.removeAttribute("id");
+    for (const element of copy.querySelectorAll(".anchor-link, .code-copy-button, script")) element.remove();
+    preview.append(...(["LI", "SECTION"].includes(content.tagName) ? copy.childNodes : [copy]));
+    body.append(preview);
+    const box = link.getBoundingClientRect();
+    const left = Math.max(16, Math.min(box.left, innerWidth - preview.offsetWidth - 16));
+    const below = box.bottom + preview.offsetHeight + 12 < innerHeight;
+    preview.style.left = left + scrollX + "px";
+    preview.style.top = (below ? box.bottom + 6 : Math.max(8, box.top - preview.offsetHeight - 6)) + scrollY + "px";
+    preview.addEventListener("mouseleave", hide);
+  };
+  for (const [kind, selector] of Object.entries(kinds)) {
+    if (!hover.includes(kind)) continue;
+    for (const link of $$("main " + selector)) {
+      let timer;
+      link.addEventListener("mouseenter", () => { timer = setTimeout(() => show(link), 120); });
+      link.addEventListener("mouseleave", () => {
+        clearTimeout(timer);
+        setTimeout(() => { if (preview && !preview.matches(":hover")) hide(); }, 150);
+      });
+      link.addEventListener("focus", () => { if (link.matches(":focus-visible")) show(link); });
+      link.addEventListener("blur", hide);
+    }
+  }
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+
+  // Listing: categories and pages -------------------------------------------------------------------------------
+  for (const listing of $$(".quarto-listing")) {
+    const posts = $$(".quarto-post", listing);
+    const around = listing.closest(".listing-with-categories");
+    const size = Number(listing.dataset.pageSize) || posts.length;
+    const pager = make("ul", { class: "listing-pagination", "aria-label": "Pages" });
+    listing.append(pager);
+    let category = "";
+    let page = 0;
+    const update = () => {
+      const matching = posts.filter((post) => !category || post.dataset.categories.split("\n").includes(category));
+      const pages = Math.ceil(matching.length / size);
+      page = Math.min(page, Math.max(0, pages - 1));
+      const shown = new Set(matching.slice(page * size, (page + 1) * size));
+      for (const post of posts) post.hidden = !shown.has(post);
+      listing.querySelector(".listing-no-matching").hidden = matching.length > 0;
+      for (const link of $$(".category", around)) {
+        link.classList.toggle("active", link.dataset.category === category);
+        if (link.dataset.category === category) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+      }
+      pager.replaceChildren(...(pages < 2 ? [] : Array.from({ length: pages }, (_, index) => {
+        const item = make("li");
+        const button = make("button", { type: "button", "aria-label": "Page " + (index + 1) }, String(index + 1));
+        if (index === page) button.setAttribute("aria-current", "page");
+        button.addEventListener("click", () => { page = index; update(); listing.scrollIntoView({ block: "start" }); });
+        item.append(button);
+        return item;
+      })));
+    };
+    const fromHash = () => {
+      const match = location.hash.match(/^#category=(.*)$/);
+      if (match || !location.hash) { category = match ? decodeURIComponent(match[1]) : ""; page = 0; update(); }
+    };
+    addEventListener("hashchange", fromHash);
+    fromHash();
+  }
+
+  // Search: Pagefind's index, our own dialog --------------------------------------------------------------------
+  const opener = document.getElementById("quarto-search");
+  if (opener) {
+    let dialog, input, results, status, engine, round = 0;
+    const load = async () => {
+      const base = new URL(body.dataset.prefix, location.href);
+      engine = await import(new URL("pagefind/pagefind.js", base).href);
+      await engine.options({ excerptLength: 24, baseUrl: base.pathname });
+      await engine.init();
+    };
+    // Pagefind's excerpts are escaped text with <mark>: only those marks are rebuilt, nothing is taken as HTML.
+    const excerpt = (text) => {
+      const span = make("span");
+      const plain = new DOMParser().parseFromString(text, "text/html").body;
+      for (const node of plain.childNodes) span.append(node.nodeName === "MARK" ? make("mark", {}, node.textContent) : node.textContent);
+      return span;
+    };
+    const entry = (url, title, text) => {
+      const link = make("a", { href: url });
+      link.append(make("strong", {}, title), excerpt(text));
+      const item = make("li");
+      item.append(link);
+      return item;
+    };
+    const search = async () => {
+      const mine = ++round;
+      const query = input.value.trim();
+      if (!query) { results.replaceChildren(); status.textContent = "Type to search all posts."; return; }
+      try {
+        if (!engine) await load();
+        const found = await engine.debouncedSearch(query, {}, 120);
+        if (!found || mine !== round) return;
+        const pages = await Promise.all(found.results.slice(0, 12).map((one) => one.data()));
+        if (mine !== round) return;
+        results.replaceChildren(...pages.map((page) => {
+          const item = entry(page.url, page.meta.title, page.excerpt);
+          const inner = (page.sub_results || []).filter((sub) => sub.url !== page.url).slice(0, 2);
+          if (inner.length) { const list = make("ul"); list.append(...inner.map((sub) => entry(sub.url, sub.title, sub.excerpt))); item.append(list); }
+          return item;
+        }));
+        status.textContent = pages.length ? `${found.results.length} page${found.results.length === 1 ? "" : "s"}` : `Nothing found for “${query}”.`;
+      } catch {
+        status.textContent = "Search needs the site to be served over http (try: python -m http.server).";
+      }
+    };
+    const build = () => {
+      dialog = make("dialog", { class: "search-dialog", "aria-label": "Search" });
+      input = make("input", { type: "search", placeholder: "Search", "aria-label": "Search all posts", autocomplete: "off", spellcheck: "false" });
+      results = make("ul", { class: "search-results" });
+      status = make("p", { class: "search-status", role: "status" }, "Type to search all posts.");
+      dialog.append(input, results, status);
+      body.append(dialog);
+      input.addEventListener("input", search);
+      dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+      dialog.addEventListener("keydown", (event) => {
+        if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+        const stops = [input, ...$$("a", results)];
+        const next = stops[stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+        if (next) { event.preventDefault(); next.focus(); }
+      });
+      results.addEventListener("click", (event) => { if (event.target.closest("a")) dialog.close(); });
+    };
+    const open = () => {
+      if (!dialog) build();
+      if (!dialog.open) dialog.showModal();
+      input.focus();
+      input.select();
+    };
+    opener.addEventListener("click", open);
+    document.addEventListener("keydown", (event) => {
+      const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+      const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+      const both = event.key === "k" && (event.ctrlKey || event.metaKey);
+      if (slash || both) { event.preventDefault(); open(); }
+    });
+  }
+})();

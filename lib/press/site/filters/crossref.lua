@@ -20,7 +20,7 @@ local function align_of(image)
 end
 
 --- Classes and alternative text of an image in a figure; returns its alignment.
-local function dress(image)
+local function dress(image, alt_text)
   image.classes = image.classes:filter(function(class) return class ~= 'press-image' end)
   image.classes:extend { 'img-fluid', 'figure-img' }
   local alt = image.attributes['fig-alt']
@@ -28,6 +28,7 @@ local function dress(image)
     image.attributes['fig-alt'] = nil
     image.caption = { pandoc.Str(alt) }
   end
+  if alt_text and #image.caption == 0 then image.caption = { pandoc.Str(alt_text) } end
   image.attributes['loading'] = 'lazy'
   return align_of(image)
 end
@@ -100,9 +101,10 @@ local function spread_images(blocks)
   return spread
 end
 
-local function dress_all(blocks)
+local function dress_all(blocks, caption)
   local align
-  local done = pandoc.Blocks(blocks):walk { Image = function(image) align = dress(image) or align; return image end }
+  local alt = caption and #caption > 0 and pandoc.utils.stringify(caption) or nil
+  local done = pandoc.Blocks(blocks):walk { Image = function(image) align = dress(image, alt) or align; return image end }
   return done, align
 end
 
@@ -129,7 +131,7 @@ local function sub_float(el, kind, number, nth)
     inlines:extend(caption)
   end
   local align
-  content, align = dress_all(content)
+  content, align = dress_all(content, caption)
   return figure(kind, el.identifier, content, inlines, { sub = true, numbered = true, align = align })
 end
 
@@ -208,7 +210,7 @@ local function float_div(el)
   end
   blocks = sub_floats(blocks, kind, number or 0)
   local align
-  blocks, align = dress_all(blocks)
+  blocks, align = dress_all(blocks, caption)
   if layout then blocks = pandoc.List { pandoc.Div(blocks, layout) } end
   if numbered then caption = numbered_caption(kind, number, caption) end
   local classes = el.classes:filter(function(class) return class ~= 'press-float' end)
@@ -329,6 +331,7 @@ local function resolve(el)
       inlines:extend(citation.suffix)
     elseif kind and (names[kind] or also_refused[kind]) then
       press.problem('@' .. citation.id, 'cross reference @' .. citation.id .. ': nothing on this page has that label')
+      inlines:insert(pandoc.Strong { pandoc.Str('?@' .. citation.id) })
     else
       others = others + 1
     end

@@ -64,10 +64,7 @@ local function empty_caption(el)
   return wide(el)
 end
 
-local internal = { ['press-has-image'] = true, ['press-float'] = true }
-
 local function div(el)
-  el.classes = el.classes:filter(function(class) return not internal[class] end)
   if el.identifier == press.options.listing_id and press.options.listing_id ~= '' then
     press.options.listing_placed = true
     return press.html(press.options.listing_marker)
@@ -84,10 +81,10 @@ local function references(doc)
     local refs = doc.blocks:remove(at)
     local title = press.options.references_title or 'References'
     doc.blocks:extend {
-      press.html('<div id="quarto-appendix" class="default"><section class="quarto-appendix-contents" role="doc-bibliography" id="quarto-bibliography">'
+      press.html(press.options.appendix .. '<div id="quarto-appendix" class="default"><section class="quarto-appendix-contents" role="doc-bibliography" id="quarto-bibliography">'
         .. '<h2 class="anchored quarto-appendix-heading">' .. press.escape(title) .. '</h2>'),
       refs,
-      press.html('</section></div>'),
+      press.html('</section></div>' .. press.options.appendix),
     }
   end
   if press.options.listing_marker and not press.options.listing_placed then

@@ -20,7 +20,7 @@ local known = set [[callout-note callout-tip callout-warning callout-important c
 local refused_kind = set [[thm lem cor prp cnj def exm exr sol rem alg nte tip wrn imp cau dia vid suppl]]
 local refused_attribute = set [[
   code-line-numbers startFrom lightbox group-title fig-scap fig-env fig-pos code-annotations when-format unless-format
-  when-meta unless-meta when-profile unless-profile data-id tbl-colwidths
+  layout-align layout-valign fig-link when-meta unless-meta when-profile unless-profile data-id tbl-colwidths
 ]]
 
 local function check(el)
