@@ -133,7 +133,7 @@ def _plan_linked(site: Site, records: list[dict[str, Any]], plan: Plan, linked: 
     """Copy the project's files that pages link to; report links to what is neither a page nor a file."""
     problems = []
     for record in records:
-        links = [*record["links"], *([[record["image"], [[record["input"], 0]]]] if record["image"] else [])]
+        links = [*record["links"], *_image_link(record)]
         for link, places in links:
             name = _target(record, link)
             if link.startswith(("?", "#")) or "://" in link or name in plan or link.startswith("data:"):
@@ -148,6 +148,11 @@ def _plan_linked(site: Site, records: list[dict[str, Any]], plan: Plan, linked: 
             plan[name] = source
             linked[name] = store.digest(source.read_bytes())
     return problems
+
+
+def _image_link(record: dict[str, Any]) -> list[list[Any]]:
+    known = {link for link, _ in record["links"]}
+    return [[record["image"], [[record["input"], 0]]]] if record["image"] and record["image"] not in known else []
 
 
 def _broken(site: Site, link: str, name: str) -> str:

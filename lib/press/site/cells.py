@@ -120,7 +120,9 @@ def write(
         place: file and line of the code's first line.
     """
     label = str(options.get("label") or "")
-    document.add(f"\n{COLONS} {{{_attributes(options, label)}}}\n")
+    document.add("")
+    document.add(f"{COLONS} {{{_attributes(options, label)}}}", (place[0], lines.get("label", place[1])))
+    document.add("")
     kind = "tbl" if label.startswith("tbl-") or "tbl-cap" in options else "fig"
     for name in ("cap", "subcap"):
         key = f"{kind}-{name}"

@@ -57,6 +57,8 @@ class Document:
     def blame(self, needle: str, message: str) -> list[Problem]:
         """A problem at each place where the author wrote `needle`, or one on the whole page."""
         places = self.find(needle) if needle else []
+        if needle.startswith("#"):  # a label: {#fig-x} in the text, label: fig-x in a cell
+            places += self.find(f'press-label="{needle[1:]}"')
         if not places and needle:  # perhaps it runs over a line's end: look for its longest word
             places = self.find(max(needle.split() or [""], key=len))[:1] if needle.split() else []
         return [Problem(*place, message) for place in places] or [Problem(self.input, 0, message)]

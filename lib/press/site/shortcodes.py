@@ -1,4 +1,4 @@
-"""Shortcodes in the author's Markdown: `{{< meta key >}}` is resolved, every other one is refused by name."""
+"""Quarto's own syntax in the author's Markdown: `{{< meta key >}}` is resolved, the rest is refused by name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple
     """The lines with their shortcodes resolved, and what is wrong with them. Code blocks and code spans stay as they are."""
     problems: list[Problem] = []
     done = list(lines)
-    for index, kind, _ in fenced_lines(lines):
+    for index, kind, info in fenced_lines(lines):
         line = lines[index]
+        if kind == "open" and re.match(r"\{\s*\w", info):
+            message = f"cell {info.split('}')[0]}}} is never executed here. Write ```{{.{info.strip('{} ').split()[0]}}} for code to be shown"
+            problems.append(Problem(*(origins[index] or ("", 0)), message))
         if kind != "text" or ("{{" not in line and "`{" not in line):
             continue
         file, number = origins[index] or ("", 0)

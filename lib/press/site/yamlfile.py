@@ -50,7 +50,7 @@ def parse(text: str, *, file: str, first_line: int, schema: dict[str, Any], what
         data = loader.construct_document(node) if node is not None else {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        at = first_line + (mark.line if mark else 0)
+        at = first_line + min(mark.line if mark else 0, text.rstrip("\n").count("\n"))
         raise fail(
             file, at, f"not valid YAML: {str(getattr(error, 'problem', None) or error).splitlines()[0]}"
         ) from None

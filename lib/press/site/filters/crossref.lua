@@ -9,7 +9,7 @@ local counts = { fig = 0, tbl = 0, lst = 0, eq = 0 }
 local index = {} -- label -> { kind, number, sub }
 
 local function register(id, kind, number, sub)
-  if index[id] then press.problem(id, "the label '" .. id .. "' is used twice") end
+  if index[id] then press.problem('#' .. id, "the label '" .. id .. "' is used twice") end
   index[id] = { kind = kind, number = number, sub = sub }
 end
 

@@ -44,7 +44,17 @@ local function check(el)
   end
 end
 
+--- Macro definitions have done their work by now: Pandoc's reader has put them into the math.
+local function only_macros(text)
+  for line in text:gmatch('[^\n]+') do
+    if not line:match('^%s*\\%a*def%W') and not line:match('^%s*\\%a*newcommand') and not line:match('^%s*\\%a*command')
+      and not line:match('^%s*\\DeclareMathOperator') and not line:match('^%s*\\let%W') then return false end
+  end
+  return true
+end
+
 local function check_raw(el)
+  if el.format == 'tex' and el.t == 'RawBlock' and only_macros(el.text) then return nil end
   if el.format ~= 'html' and el.format ~= 'html5' then
     press.problem(el.text:match('[^\n]+') or '', "raw " .. el.format .. " `" .. (el.text:match('[^\n]+') or '')
       .. "` would be left out of HTML. Write it as Markdown or as math")

@@ -1,0 +1,120 @@
+"""The command line: help, new, clean, dry runs, preview."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from press.cli import main
+from tests.press.conftest import cell
+
+COMMANDS = ("build", "run", "why", "preview", "new", "check", "clean")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_two_examples(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    examples = capsys.readouterr().out.partition("examples:\n")[2]
+    assert len(re.findall(rf"^  press {command}\b", examples, re.MULTILINE)) >= 2
+
+
+def test_a_new_post_builds_and_passes_every_check(site):
+    done = site.press("new", "post", "first-steps")
+    assert done.stdout == "posts/first-steps/post.qmd\n"
+    site.press("build")
+    assert site.press("check").stdout == "no problems\n"
+    assert "First steps" in site.read("_site/posts/first-steps/index.html")
+    assert "exists already" in site.press("new", "post", "first-steps", status=1).stderr
+    assert "is no slug" in site.press("new", "post", "First_Steps", status=1).stderr
+
+
+def test_check_reports_what_is_not_up_to_date(site):
+    site.post("a", cell("print(1)"))
+    site.press("build")
+    site.post("a", cell("print(2)"))
+    assert "posts/a/post.qmd: not up to date (cell code-1 changed)" in site.press("check", status=1).stderr
+
+
+def test_clean_keeps_the_sources_and_the_executed_results(site):
+    site.post("a", cell("print(1)"))
+    site.press("build")
+    assert "would remove _site" in site.press("clean", "--dry-run").stdout
+    assert (site.root / "_site").exists()
+    site.press("clean")
+    assert not (site.root / "_site").exists()
+    assert not (site.root / "posts/a/index.ipynb").exists()
+    assert "; 0 posts ran" in site.press("build").stdout
+    site.press("clean", "--all")
+    assert "; 1 posts ran" in site.press("build").stdout
+
+
+def test_a_removed_post_leaves_the_site(site):
+    site.post("a", cell("print(1)"))
+    site.post("b", cell("print(2)"))
+    site.press("build")
+    (site.root / "posts/b/post.qmd").unlink()
+    site.press("build")
+    assert not (site.root / "_site/posts/b").exists()
+    assert not (site.root / "posts/b").exists()
+
+
+def test_nothing_changed_renders_nothing(site):
+    site.post("a", cell("print(1)"))
+    site.press("build")
+    before = {p: p.stat().st_mtime_ns for p in (site.root / "_site").rglob("*")}
+    assert "nothing changed, 0 posts ran" in site.press("build").stdout
+    assert {p: p.stat().st_mtime_ns for p in (site.root / "_site").rglob("*")} == before
+
+
+def test_a_site_touched_by_hand_is_made_whole(site):
+    site.post("a", cell("print(1)"))
+    site.press("build")
+    page = site.root / "_site/posts/a/index.html"
+    whole = page.read_bytes()
+    page.write_text("spoilt")
+    site.press("build")
+    assert page.read_bytes() == whole
+
+
+def test_two_builds_at_once_do_not_meet(site):
+    site.post("a", cell("import time\ntime.sleep(3)"))
+    first = subprocess.Popen(site.command("run"), cwd=site.root, env=site.environment(), stderr=subprocess.DEVNULL)
+    lock = site.root / ".press/lock"
+    while not (lock.exists() and lock.read_text()):
+        time.sleep(0.05)
+    assert f"another press (process {first.pid}) is at work here" in site.press("run", status=1).stderr
+    assert first.wait() == 0
+
+
+def test_preview_serves_rebuilds_and_reloads(site):
+    site.post("a", "Old words.\n\n" + cell("print(1)"))
+    process = subprocess.Popen(
+        site.command("preview", "--port", "0", "--renderer", "pandoc"),
+        cwd=site.root,
+        env=site.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        base = process.stdout.readline().split()[0]
+        page = urllib.request.urlopen(base + "posts/a/", timeout=10).read().decode()
+        assert "Old words" in page
+        assert "EventSource" in page
+        stream = urllib.request.urlopen(base + "-/changes", timeout=60)
+        time.sleep(1)
+        site.post("a", "New words.\n\n" + cell("print(1)"))
+        assert stream.readline() == b"data: changed\n"
+        assert "New words" in urllib.request.urlopen(base + "posts/a/index.html", timeout=10).read().decode()
+        site.write("posts/a/post.qmd", "---\nbroken: [\n---\n")
+        time.sleep(2)
+        assert "New words" in urllib.request.urlopen(base + "posts/a/", timeout=10).read().decode()
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(20) == 0
