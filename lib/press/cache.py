@@ -69,7 +69,7 @@ def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
         before, after = old.get(name), new.get(name)
         if before == after:
             continue
-        kind, _, what = name.partition(" ")
+        kind = name.partition(" ")[0]
         readable = kind in ("parameter", "version", "kernel", "format")
         if before is None:
             lines.append(f"{name} added" + (f": {after}" if readable else ""))

@@ -1,7 +1,7 @@
 """`press check`: what is wrong with the pages, before they are published.
 
-Two looks: at the sources (labels, references, citations, alt text), and at the HTML of the finished site (links, images,
-what the renderer could not resolve). Both work the same whichever renderer made the site.
+Here the sources are looked at: labels, references, citations, alt text. `links.py` looks at the HTML of the finished
+site. Both work the same whichever renderer made the site.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a post's code uses: the modules of `lib` in its import closure, and the versions of the distributions they import.
+"""What a post's code uses: the modules of `lib` in its import closure, and the versions of what they import.
 
 Found by reading, not by running: grimp builds the import graph of the packages below `lib/`. Where reading cannot tell
 (a name taken from a package's `__init__`, a module that imports by string), the whole package counts. What really
@@ -74,11 +74,12 @@ def _imports_by_string(path: Path) -> bool:
     source = path.read_text(encoding="utf-8")
     if not any(name in source for name in DYNAMIC):
         return False
-    return any(
-        (isinstance(node, ast.Attribute) and node.attr in DYNAMIC)
-        or (isinstance(node, ast.Name) and node.id in DYNAMIC)
-        for node in ast.walk(ast.parse(source))
-    )
+    return any(map(_is_dynamic, ast.walk(ast.parse(source))))
+
+
+def _is_dynamic(node: ast.AST) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
+    return name in DYNAMIC
 
 
 def _parents(module: str) -> Iterable[str]:
@@ -98,9 +99,8 @@ def direct_imports(post: Post, library: Library) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 for alias in node.names:
                     found |= _resolve(node.module, alias.name, library)
-            elif isinstance(node, (ast.Attribute, ast.Name)):
-                if (node.attr if isinstance(node, ast.Attribute) else node.id) in DYNAMIC:
-                    found |= set(library.files)
+            elif _is_dynamic(node):
+                found |= set(library.files)
     return found
 
 

@@ -170,7 +170,7 @@ def _last_words(log: Path) -> str:
 
 
 def clean(notebook: dict[str, Any]) -> None:
-    """Remove what differs from run to run without meaning: papermill's times and paths, the injected cell's random id."""
+    """Remove what differs from run to run without meaning: papermill's times and paths, random ids."""
     notebook["metadata"].pop("papermill", None)
     notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
@@ -231,9 +231,17 @@ def _indent(text: str) -> str:
 
 
 def execute_all(
-    tasks: list[Task], executor: concurrent.futures.Executor, on_start: Callable[[str], None]
+    tasks: list[Task],
+    executor: concurrent.futures.Executor,
+    on_start: Callable[[str], None],
+    on_tick: Callable[[], None],
 ) -> Iterator[Result]:
-    """Results in the order in which they come. Tasks on the GPU run one at a time, beside those that need none."""
+    """Results in the order in which they come. Tasks on the GPU run one at a time, beside those that need none.
+
+    Args:
+        on_start: called with the slug when a task is handed to the executor.
+        on_tick: called about once a second while nothing comes.
+    """
     waiting = [task for task in tasks if task.gpu]
     pending: dict[concurrent.futures.Future, Task] = {}
 
@@ -247,7 +255,8 @@ def execute_all(
         if not task.gpu:
             submit(task)
     while pending:
-        done, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
+        done, _ = concurrent.futures.wait(pending, timeout=1.0, return_when=concurrent.futures.FIRST_COMPLETED)
+        on_tick()
         for future in done:
             task = pending.pop(future)
             if task.gpu and waiting:

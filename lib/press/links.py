@@ -51,11 +51,12 @@ def _read(page: Path, cache: Path) -> dict[str, Any]:
         pass
     from lxml import html
 
-    tree = html.document_fromstring(data.decode())
+    tree = html.document_fromstring(data, parser=html.HTMLParser(encoding="utf-8"))
     links = [element.get(name) for name in ("href", "src") for element in tree.iter() if element.get(name) is not None]
     body = tree.find("body")
     text = " ".join(_visible(body)) if body is not None else ""
-    images = [element.get("src") or "" for element in tree.iter("img") if element.get("alt") is None]
+    # A listing's thumbnails repeat a picture of the page that they lead to; Quarto gives them no alt text.
+    images = [e.get("src") or "" for e in tree.iter("img") if e.get("alt") is None and not _is_thumbnail(e)]
     facts = {
         "ids": sorted({element.get("id") for element in tree.iter() if element.get("id")}),
         "links": sorted(set(links)),
@@ -64,6 +65,10 @@ def _read(page: Path, cache: Path) -> dict[str, Any]:
     }
     write_atomic(path, json.dumps(facts).encode())
     return facts
+
+
+def _is_thumbnail(image: Any) -> bool:
+    return any("thumbnail" in (e.get("class") or "") for e in (image, *image.iterancestors()))
 
 
 def _visible(body: Any):

@@ -78,7 +78,7 @@ class Post:
         file: the source, relative to the project root.
         meta: front matter.
         cells: the python cells in order.
-        parameters: names assigned in the cell tagged `parameters`, with their literal default (None if it is no literal).
+        parameters: names assigned in the cell tagged `parameters`, with their default (None if it is no literal).
         includes: files put in by `{{< include >}}`, relative to the root.
         data: files and folders that `data:` declares, relative to the root.
         notebook: the unexecuted notebook, as nbformat 4.5 JSON.
@@ -132,7 +132,7 @@ def parse_code(cell: CodeCell) -> ast.Module:
     """The cell's syntax tree; `%matplotlib` and `%config` lines count as blank.
 
     Raises:
-        PressError: a syntax error (file and line of the post), or a magic or shell command that the key could not follow.
+        PressError: a syntax error, or a magic or shell command that the key could not follow; with file and line.
     """
     lines = ["" if MAGIC.match(line) else line for line in cell.code.split("\n")]
     try:

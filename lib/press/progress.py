@@ -39,6 +39,11 @@ class Progress:
         """A post failed; what and where is told at the end."""
         self._end(slug, f"FAILED {slug} after {seconds:.1f} s")
 
+    def tick(self) -> None:
+        """Time goes by."""
+        if self.bar is not None:
+            self.bar.refresh()
+
     def rendered(self, page: str) -> None:
         """A page was rendered."""
         if self.quiet or not self.terminal:
@@ -46,6 +51,7 @@ class Progress:
         if self.pages is None:
             from tqdm import tqdm
 
+            self.close()
             self.pages = tqdm(desc="pages", unit="page", file=sys.stderr, leave=False)
         self.pages.set_postfix_str(page)
         self.pages.update()
@@ -55,6 +61,7 @@ class Progress:
         for bar in (self.bar, self.pages):
             if bar is not None:
                 bar.close()
+        self.bar = self.pages = None
 
     def _end(self, slug: str, line: str) -> None:
         if slug in self.running:

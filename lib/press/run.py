@@ -98,7 +98,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     """Run the stale steps and enter what succeeds into the cache, one by one as it comes.
 
     Args:
-        progress: object with `started(slug)`, `finished(slug, seconds)` and `failed(slug, seconds)`.
+        progress: object with `started(slug)`, `finished(slug, seconds)`, `failed(slug, seconds)` and `tick()`.
 
     Returns:
         Slugs of the posts that ran.
@@ -115,7 +115,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     tasks = [_task(step, project, threads, Task) for step in _longest_first(plan, project)]
     problems: list[Problem] = []
     with open_executor(min(jobs, len(tasks)), dask) as executor:
-        for result in execute_all(tasks, executor, progress.started):
+        for result in execute_all(tasks, executor, progress.started, progress.tick):
             step = steps[result.slug]
             problem = result.problem or _undeclared_reads(step, result.reads, plan.library, project)
             kept = project.work / "failed" / f"{result.slug}.ipynb"

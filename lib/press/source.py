@@ -51,7 +51,7 @@ def read_text(path: Path, root: Path) -> str:
     """The file's text, line ends normalised.
 
     Raises:
-        PressError: the file is missing, is no regular file, or is not UTF-8 (the message names the line of the bad byte).
+        PressError: the file is missing, no regular file, or not UTF-8 (the message names the line of the bad byte).
     """
     name = relative(path, root)
     try:
@@ -113,7 +113,8 @@ def read_expanded(path: Path, root: Path) -> Expanded:
     fences are left as they are.
 
     Raises:
-        PressError: a file is missing, not UTF-8, outside the root, included by itself, or an include is not alone on its line.
+        PressError: a file is missing, not UTF-8, outside the root or included by itself; an include is not alone on
+            its line.
     """
     lines: list[str] = []
     origins: list[tuple[str, int]] = []

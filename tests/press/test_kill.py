@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -134,7 +135,7 @@ def kernels_of(root: str) -> list[str]:
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             if os.readlink(f"/proc/{pid}/cwd").startswith(root):
-                found.append(open(f"/proc/{pid}/cmdline").read())
+                found.append(Path(f"/proc/{pid}/cmdline").read_text())
         except OSError:
             continue
     return found

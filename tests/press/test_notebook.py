@@ -2,10 +2,10 @@
 
 import nbformat
 import pytest
-from tests.press.conftest import cell, post
 
 from press.errors import PressError
 from press.notebook import assemble, read_post, to_bytes
+from tests.press.conftest import cell, post
 
 
 def read(site, body: str, **options):

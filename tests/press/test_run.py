@@ -1,5 +1,6 @@
 """Execution: what runs again, what does not, and what `press why` says. Real kernels, real papermill."""
 
+import itertools
 import json
 
 import pytest
@@ -167,7 +168,7 @@ def test_gpu_posts_run_one_at_a_time(site):
     site.press("run", "--jobs", "3")
     spans = sorted(tuple(map(float, line.split())) for line in log.read_text().splitlines())
     assert len(spans) == 3
-    assert all(earlier[1] <= later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(spans))
 
 
 def test_secrets_of_the_environment_do_not_reach_the_kernel(site):

@@ -79,12 +79,9 @@ def render_site(
     keys = {path: render.page_key(site, path) for path in site.inputs}
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [
-        (path.relative_to(root).as_posix(), store.digest(path.read_bytes()))
-        for path in config.resources(root, settings)
+        str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in config.resources(root, settings)
     ]
-    key = store.digest(
-        site.settings, *keys.values(), repr(static), search.version(), repr(settings.get("project.resources"))
-    )
+    key = store.digest(site.settings, search.version(), *keys.values(), "resources", *static)
     if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
         return SiteReport(pages, [], changed=False)
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)

@@ -104,8 +104,9 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
 
                 plan[name] = feed.rss(record, shown, site.config, body_of).encode()
                 title = html.escape(str(site.config.get("website.title") or record["title"]))
-                extra += f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{posixpath.basename(name)}">'
-        plan[record["url"]] = markup.replace("<!--press-head-->", extra, 1).encode()
+                own = posixpath.basename(name)
+                extra += f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{own}">'
+        plan[record["url"]] = markup.replace(chrome.HEAD_MARKER, extra, 1).encode()
         base = posixpath.dirname(record["url"])
         for name in record["files"]:
             if name.startswith("files/"):
@@ -134,6 +135,7 @@ def _plan_linked(site: Site, records: list[dict[str, Any]], plan: Plan, linked: 
     problems = []
     for record in records:
         links = [*record["links"], *_image_link(record)]
+        linked |= record["depends"]
         for link, places in links:
             name = _target(record, link)
             if link.startswith(("?", "#")) or "://" in link or name in plan or link.startswith("data:"):

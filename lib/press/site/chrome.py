@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from press.site.render import Site
 
 LISTING_MARKER = "<!--press-listing-->"
+HEAD_MARKER = "<!--press-head-->"
 
 
 def as_list(value: Any) -> list[Any]:
@@ -113,54 +114,73 @@ def _flag(site: Site, document: Document, key: str, default: bool) -> bool:
 def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
     """Everything that the template needs beside the body; escaped."""
     url = site.urls[document.input]
-    meta, config = document.meta, site.config
-    name = str(config.get("website.title") or "")
-    style = str(meta.get("date-format") or config.get("date-format") or "medium")
-    canonical = public_url(site, url)
-    graph = config.get("website.open-graph")
-    repo = config.get("website.repo-url")
-    right = _items(site, "right", url)
-    if repo:
-        right.append(
-            {"href": escape(repo), "text": "", "icon": icons.svg("github"), "label": "Source", "current": False}
-        )
-    css = [*as_list(config.get("format.html.css")), *(as_list(meta.get("css")) if "css" in meta else [])]
-    home = "index.html" in site.urls.values()
-    found: dict[str, Any] = {
+    found = _about(site, document, url) | _around(site, url) | _switches(site, document)
+    found |= {
         "start": marker(key, "start"),
         "end": marker(key, "end"),
-        "head-marker": "<!--press-head-->",
         "title-start": f"<!--press:{key}:title ",
-        "sitetitle": escape(name),
-        "suffix": escape(name) if name and name != str(meta.get("title") or "") else "",
-        "brand": escape(config.get("website.navbar.title") or name),
+        "head-marker": HEAD_MARKER,
         "prefix": prefix(url),
-        "nav-left": _items(site, "left", url),
-        "nav-right": right,
-        "search": config.get("website.search", True) is not False,
-        "footer": _footer(site, url),
-        "back-to-top": bool(config.get("website.back-to-top-navigation")),
-        "favicon": prefix(url) + str(config.get("website.favicon")).lstrip("/") if config.get("website.favicon") else "",
-        "date": escape(dates.show(meta.get("date"), style)) if meta.get("date") else "",
-        "date-iso": escape(dates.show(meta.get("date"), "iso")) if meta.get("date") else "",
-        "date-modified": escape(dates.show(meta.get("date-modified"), style)) if meta.get("date-modified") else "",
-        "categories": [{"text": escape(c), "link": f"{prefix(url)}index.html#category={quote(str(c))}" if home else ""}
-                       for c in as_list(meta.get("categories"))],
-        "css": [prefix(url) + str(path).lstrip("/") for path in css],
-        "canonical": escape(canonical),
-        "open-graph": bool(graph),
-        "toc-title": escape(meta.get("toc-title", config.get("format.html.toc-title", "On this page"))),
-        "wide": meta.get("page-layout", config.get("format.html.page-layout")) in ("full", "custom") or bool(meta.get("listing")),
-        "version": key_version(site),
-        "hover": " ".join(k.partition("-")[0] for k in ("citations-hover", "footnotes-hover", "crossrefs-hover") if _flag(site, document, k, True)),
-        "copy": _flag(site, document, "code-copy", True),
-    }  # fmt: skip
-    # A variable that is empty must be absent: Pandoc's $if()$ takes "" for false but [] and {} as well.
+        "version": key_version(),
+    }
+    # What is empty must be absent: Pandoc's $if()$ takes a map for true, whatever is in it.
     return {name: value for name, value in found.items() if value not in ("", [], {}, None, False)}
 
 
-def key_version(site: Site) -> str:
-    """A short stamp for the names of our CSS and JS, so that browsers never mix versions."""
+def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
+    """Title block and head."""
+    meta, config = document.meta, site.config
+    name = str(config.get("website.title") or "")
+    style = str(meta.get("date-format") or config.get("date-format") or "medium")
+    home = prefix(url) + "index.html#category=" if "index.html" in site.urls.values() else ""
+    return {
+        "sitetitle": escape(name),
+        "suffix": escape(name) if name != str(meta.get("title") or "") else "",
+        "date": escape(dates.show(meta.get("date"), style)),
+        "date-iso": escape(dates.show(meta.get("date"), "iso")),
+        "date-modified": escape(dates.show(meta.get("date-modified"), style)),
+        "categories": [
+            {"text": escape(c), "link": home and home + quote(str(c))} for c in as_list(meta.get("categories"))
+        ],
+        "canonical": escape(public_url(site, url)),
+        "open-graph": bool(config.get("website.open-graph")),
+        "toc-title": escape(meta.get("toc-title", config.get("format.html.toc-title", "On this page"))),
+    }
+
+
+def _around(site: Site, url: str) -> dict[str, Any]:
+    """Navigation bar, footer, styles."""
+    config = site.config
+    right = _items(site, "right", url)
+    repo, icon = config.get("website.repo-url"), config.get("website.favicon")
+    if repo:
+        right.append({"href": escape(repo), "icon": icons.svg("github"), "label": "Source"})
+    return {
+        "brand": escape(config.get("website.navbar.title") or config.get("website.title") or ""),
+        "nav-left": _items(site, "left", url),
+        "nav-right": right,
+        "footer": _footer(site, url),
+        "favicon": prefix(url) + str(icon).lstrip("/") if icon else "",
+        "css": [prefix(url) + str(path).lstrip("/") for path in as_list(config.get("format.html.css"))],
+    }
+
+
+def _switches(site: Site, document: Document) -> dict[str, Any]:
+    """What the page has or does."""
+    meta, config = document.meta, site.config
+    layout = meta.get("page-layout", config.get("format.html.page-layout"))
+    hovers = [name for name in ("citations", "footnotes", "crossrefs") if _flag(site, document, f"{name}-hover", True)]
+    return {
+        "search": config.get("website.search", True) is not False,
+        "back-to-top": bool(config.get("website.back-to-top-navigation")),
+        "wide": layout in ("full", "custom") or bool(meta.get("listing")),
+        "hover": " ".join(hovers),
+        "copy": _flag(site, document, "code-copy", True),
+    }
+
+
+def key_version() -> str:
+    """A short stamp for the addresses of our CSS and JS, so that browsers never mix versions."""
     from press.site.render import own_source
 
     return own_source()[:10]

@@ -146,10 +146,12 @@ def resources(root: Path, config: Config) -> list[Path]:
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         for path in root.glob(pattern.lstrip("/")):
             files |= {path} if path.is_file() else {below for below in path.rglob("*") if below.is_file()}
-    for key in ("website.favicon", "website.image"):
+    for key in ("website.favicon", "website.image", "format.html.css"):
         value = config.get(key)
-        if value and "://" not in value:
-            if not (root / value.lstrip("/")).is_file():
-                raise fail(*config.where(key), f"{key.rpartition('.')[2]} {value!r}: file not found")
-            files.add(root / value.lstrip("/"))
+        for name in value if isinstance(value, list) else [value] if value else []:
+            if "://" in name:
+                raise fail(*config.where(key), f"{key.rpartition('.')[2]} {name!r}: a file of the project is needed")
+            if not (root / name.lstrip("/")).is_file():
+                raise fail(*config.where(key), f"{key.rpartition('.')[2]} {name!r}: file not found")
+            files.add(root / name.lstrip("/"))
     return sorted(files)

@@ -43,7 +43,8 @@ def _token(match: re.Match[str], date: dt.datetime) -> str:
     table = {
         "YYYY": f"{date.year:04}", "YY": f"{date.year % 100:02}",
         "MMMM": date.strftime("%B"), "MMM": date.strftime("%b"), "MM": f"{date.month:02}", "M": str(date.month),
-        "dddd": date.strftime("%A"), "ddd": date.strftime("%a"), "DD": f"{day:02}", "Do": f"{day}{ordinal}", "D": str(day),
+        "dddd": date.strftime("%A"), "ddd": date.strftime("%a"),
+        "DD": f"{day:02}", "Do": f"{day}{ordinal}", "D": str(day),
         "HH": f"{date.hour:02}", "H": str(date.hour), "mm": f"{date.minute:02}", "ss": f"{date.second:02}",
     }  # fmt: skip
     return table.get(match[0], match[1] or "")

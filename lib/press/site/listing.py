@@ -105,7 +105,8 @@ def render(record: dict[str, Any], shown: list[dict[str, Any]], config: Config) 
     categories = _categories(shown, listing) if listing.get("categories") else ""
     return (
         f'<div class="listing-with-categories" data-pagefind-ignore>{categories}\n'
-        f'<div id="listing-{escape(listing["id"])}" class="quarto-listing quarto-listing-container-{kind}" data-page-size="{size}">\n'
+        f'<div id="listing-{escape(listing["id"])}" class="quarto-listing quarto-listing-container-{kind}" '
+        f'data-page-size="{size}">\n'
         f'<div class="list quarto-listing-{kind}">\n{entries}\n</div>\n'
         '<p class="listing-no-matching" hidden>No matching items</p>\n</div></div>'
     )
@@ -121,7 +122,8 @@ def _categories(shown: list[dict[str, Any]], listing: dict[str, Any]) -> str:
         for name, count in sorted(counts.items(), key=lambda pair: pair[0].casefold())
     )
     return (
-        '<nav class="quarto-listing-category category-default" aria-label="Categories"><h2 class="quarto-listing-category-title">'
+        '<nav class="quarto-listing-category category-default" aria-label="Categories">'
+        '<h2 class="quarto-listing-category-title">'
         f'Categories</h2><ul><li><a class="category active" href="#category=" data-category="">All '
         f'<span class="quarto-category-count">({len(shown)})</span></a></li>{rows}</ul></nav>'
     )
@@ -129,7 +131,7 @@ def _categories(shown: list[dict[str, Any]], listing: dict[str, Any]) -> str:
 
 def _item(item: dict[str, Any], url: str, fields: list[str], style: str, listing: dict[str, Any]) -> str:
     link = escape(local("/" + item["url"], item, url))
-    parts = {name: "" for name in FIELDS}
+    parts = dict.fromkeys(FIELDS, "")
     parts["title"] = f'<h3 class="no-anchor listing-title"><a href="{link}">{escape(item["title"])}</a></h3>'
     for name in ("subtitle", "description"):
         if item[name]:
@@ -152,12 +154,8 @@ def _item(item: dict[str, Any], url: str, fields: list[str], style: str, listing
         parts["categories"] = f'<div class="listing-categories">{links}</div>'
     image = ""
     if "image" in fields:
-        source = item["image"] or str(listing.get("image-placeholder") or "")
-        picture = (
-            f'<img src="{escape(local(source, item, url))}" alt="{escape(item["image_alt"])}" class="thumbnail-image" loading="lazy">'
-            if source
-            else ""
-        )
+        source, alt = escape(local(item["image"], item, url)), escape(item["image_alt"])
+        picture = f'<img src="{source}" alt="{alt}" class="thumbnail-image" loading="lazy">' if item["image"] else ""
         image = f'<div class="thumbnail"><a href="{link}" tabindex="-1" aria-hidden="true">{picture}</a></div>'
     shown = {name: parts[name] for name in fields if name in parts}
     meta = "".join(shown.get(name, "") for name in ("date", "author", "reading-time"))

@@ -42,7 +42,7 @@ def examine(body: str) -> dict[str, Any]:
 
 
 def appendix(body: str, marker: str) -> str:
-    """Put the references after the last section, not into it, and give the footnotes the heading that Quarto gives them.
+    """Put the references after the last section, not into it, and give the footnotes their heading.
 
     Args:
         marker: stands before and after the references, where there are any.

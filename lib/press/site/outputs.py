@@ -72,15 +72,18 @@ def fence(text: str, info: str = "") -> str:
 
 
 def convert(raw: list[dict[str, Any]], options: Options) -> list[Output]:
-    """All outputs of a cell, in order; neighbouring pieces of one stream are joined first."""
+    """All outputs of a cell, in order; neighbouring pieces of one stream are joined."""
     outputs: list[Output] = []
     has_image = any(_mime(item) in SUFFIX for item in raw if "data" in item)
-    for index, item in enumerate(_kept(_joined(raw), has_image, options.warning), 1):
+    kept = [item for item in raw if _keep(item, has_image, options.warning)]
+    # Files are numbered as Quarto does, which counts each piece of a stream.
+    for index, item in _joined(kept):
         kind = item["output_type"]
         if kind == "stream":
             text = text_of(item["text"])
-            shown = fence(plain(text), "{.press-out}")
-            outputs.append(Output("stderr" if item.get("name") == "stderr" else "stdout", shown, raw=text))
+            name = "stderr" if item.get("name") == "stderr" else "stdout"
+            if plain(text).strip():
+                outputs.append(Output(name, fence(plain(text), "{.press-out}"), raw=text))
         elif kind == "error":
             text = plain(f"{item.get('ename', '')}: {item.get('evalue', '')}")
             outputs.append(Output("error", fence(text, "{.press-out}")))
@@ -89,29 +92,25 @@ def convert(raw: list[dict[str, Any]], options: Options) -> list[Output]:
     return outputs
 
 
-def _joined(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    joined: list[dict[str, Any]] = []
-    for item in raw:
-        before = joined[-1] if joined else {}
-        same = item["output_type"] == "stream" == before.get("output_type") and item.get("name") == before.get("name")
-        if same:
-            joined[-1] = before | {"text": text_of(before["text"]) + text_of(item["text"])}
+def _joined(items: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    joined: list[tuple[int, dict[str, Any]]] = []
+    for index, item in enumerate(items, 1):
+        before = joined[-1][1] if joined else {}
+        if item["output_type"] == "stream" == before.get("output_type") and item.get("name") == before.get("name"):
+            joined[-1] = (index, before | {"text": text_of(before["text"]) + text_of(item["text"])})
         else:
-            joined.append(item)
+            joined.append((index, item))
     return joined
 
 
-def _kept(items: list[dict[str, Any]], has_image: bool, warning: bool) -> list[dict[str, Any]]:
-    def keep(item: dict[str, Any]) -> bool:
-        if item["output_type"] == "stream":
-            return bool(plain(text_of(item["text"])).strip()) and (warning or item.get("name") != "stderr")
-        if item["output_type"] == "execute_result" and set(item["data"]) == {"text/plain"}:
-            text = text_of(item["data"]["text/plain"])
-            bracketed = has_image and "\n" not in text and re.fullmatch(r"[<(\[].*[>)\]]", text.strip())
-            return not (text.startswith(DISCARD) or bracketed)
-        return True
-
-    return [item for item in items if keep(item)]
+def _keep(item: dict[str, Any], has_image: bool, warning: bool) -> bool:
+    if item["output_type"] == "stream":
+        return warning or item.get("name") != "stderr"
+    if item["output_type"] == "execute_result" and set(item["data"]) == {"text/plain"}:
+        text = text_of(item["data"]["text/plain"])
+        bracketed = has_image and "\n" not in text and re.fullmatch(r"[<(\[].*[>)\]]", text.strip())
+        return not (text.startswith(DISCARD) or bracketed)
+    return True
 
 
 def _mime(item: dict[str, Any]) -> str:

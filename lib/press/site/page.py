@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from press.errors import Problem, fail
 from press.site import cells, dates, schema, shortcodes, yamlfile
 from press.site.config import Config
-from press.source import fenced_lines, read_expanded
+from press.source import read_expanded
 
 Origin = tuple[str, int]
 
@@ -116,12 +115,6 @@ def _plain(root: Path, path: Path, document: Document) -> None:
     for number, line in enumerate(body.split("\n"), taken + 1):
         document.lines.append(line)
         document.origins.append(expanded.origin(number))
-    for index, kind, info in fenced_lines(document.lines):
-        if kind == "open" and re.match(r"\{\s*\w", info):
-            message = (
-                f"code cell {info}: a page without a notebook is never executed. Use ```python for code to be shown"
-            )
-            document.problems.append(Problem(*(document.origins[index] or (name, 0)), message))
     _finish(document, 0, len(document.lines))
     document.words = len(body.split(" "))
 

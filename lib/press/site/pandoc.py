@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -74,30 +75,7 @@ def render(
     (work / "page.md").write_text("\n".join(document.lines) + "\n", encoding="utf-8")
     (work / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
-    filters: list[Any] = [str(HERE / "filters" / f"{name}.lua") for name in FILTERS]
-    filters += ["citeproc"] if cites else []
-    filters += [str(HERE / "filters" / "finish.lua")]
-    defaults: dict[str, Any] = {
-        "reader": READER,
-        "writer": "html5",
-        "input-files": [str(work / "page.md")],
-        "metadata-files": [str(work / "meta.json")],
-        "template": str(HERE / "template.html"),
-        "filters": filters,
-        "log-file": str(work / "log.json"),
-        "output-file": str(work / "page.html"),
-        "variables": variables,
-        "html-math-method": {"method": "mathml"},
-        "section-divs": True,
-        "table-of-contents": toc_depth > 0,
-        "toc-depth": toc_depth or 1,
-        "wrap": "preserve",
-        "standalone": True,
-    }
-    if cites:
-        defaults["bibliography"] = [str(work / "refs.bib")]
-    if csl:
-        defaults["csl"] = str(csl)
+    defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
     (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
     environment = os.environ | {"PRESS_OPTIONS": json.dumps({k: v for k, v in options.items() if v is not None})}
     # A page that needs more than this is broken; without the limits it could take the machine with it.
@@ -114,23 +92,56 @@ def render(
     return (work / "page.html").read_text(encoding="utf-8")
 
 
+def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:
+    """Pandoc's defaults file: all options of the run."""
+    names = [str(HERE / "filters" / f"{name}.lua") for name in FILTERS]
+    return {
+        "reader": READER,
+        "writer": "html5",
+        "input-files": [str(work / "page.md")],
+        "metadata-files": [str(work / "meta.json")],
+        "template": str(HERE / "template.html"),
+        "filters": [*names, *(["citeproc"] if cites else []), str(HERE / "filters" / "finish.lua")],
+        "bibliography": [str(work / "refs.bib")] if cites else [],
+        "log-file": str(work / "log.json"),
+        "output-file": str(work / "page.html"),
+        "html-math-method": {"method": "mathml"},
+        "section-divs": True,
+        "table-of-contents": toc_depth > 0,
+        "toc-depth": toc_depth or 1,
+        "wrap": "preserve",
+        "standalone": True,
+    }
+
+
 def _problems(document: Document, log: Path) -> list[Problem]:
     found: list[Problem] = []
     for entry in json.loads(log.read_text(encoding="utf-8") or "[]"):
-        if entry.get("verbosity") not in ("WARNING", "ERROR"):
-            continue
-        message = str(entry.get("message", entry.get("pretty", "")))
-        if message.startswith("press\t"):
-            _, needle, text = message.split("\t", 2)
-            found += document.blame(needle, text)
-        elif entry["type"] == "CouldNotConvertTeXMath":
-            tex = str(entry.get("contents", "")).strip()
-            reason = str(entry.get("message", "")).strip().splitlines()
-            text = f"math `{tex.splitlines()[0][:80] if tex else ''}` cannot become MathML: {'; '.join(r.strip() for r in reason[2:])}"
-            found += document.blame(max(tex.splitlines() or [""], key=len).strip(), text)
-        elif entry["type"] == "CitationNotFound" or "not found" in message and "itation" in str(entry.get("pretty")):
-            key = str(entry.get("contents") or message.split()[1])
-            found += document.blame(f"@{key}", f"citation @{key}: the bibliography has no such entry")
-        else:
-            found.append(Problem(document.input, 0, f"Pandoc: {entry.get('pretty') or message}"))
+        if entry.get("verbosity") in ("WARNING", "ERROR"):
+            found += _problem(document, entry)
     return list(dict.fromkeys(found))
+
+
+def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
+    pretty, kind = str(entry.get("pretty") or ""), entry["type"]
+    message = str(entry.get("message") or pretty)
+    if message.startswith("press\t"):
+        _, needle, text = message.split("\t", 2)
+        return document.blame(needle, text)
+    if kind == "CouldNotConvertTeXMath":
+        tex = [line.strip() for line in str(entry.get("contents", "")).strip().splitlines()] or [""]
+        reason = "; ".join(line.strip() for line in message.splitlines()[2:])
+        return document.blame(max(tex, key=len), f"math `{tex[0][:80]}` cannot become MathML: {reason}")
+    missing = re.search(r"citation (\S+) not found", pretty)
+    if missing:
+        return document.blame(f"@{missing[1]}", f"citation @{missing[1]}: the bibliography has no such entry")
+    place = entry.get("openpos") or entry
+    if "source" in place and not place["source"]:
+        # Within what a cell printed as Markdown: parsed by itself, so Pandoc's repair cannot reach the page around it.
+        return []
+    text = "Pandoc: " + re.sub(r"(?: at)? \S*page\.md line \d+ column \d+", "", pretty)
+    if str(place.get("source", "")).endswith("page.md"):
+        line = min(int(place.get("line", 1)), len(document.lines))
+        origin = next((o for o in reversed(document.origins[:line]) if o), (document.input, 0))
+        return [Problem(*origin, text)]
+    return [Problem(document.input, 0, text)]

@@ -13,10 +13,11 @@ def keys(names: str) -> dict[str, Any]:
 
 
 HTML: dict[str, Any] = keys(
-    "toc toc-depth toc-title number-sections number-depth html-math-method code-fold code-summary code-copy code-overflow "
-    "link-citations citations-hover crossrefs-hover footnotes-hover css page-layout reference-section-title"
+    "toc toc-depth toc-title number-sections number-depth html-math-method code-fold code-summary code-copy "
+    "code-overflow link-citations citations-hover crossrefs-hover footnotes-hover css page-layout "
+    "reference-section-title"
 ) | {"theme": ANY, "highlight-style": ANY}
-"""`format.html` keys. theme and highlight-style are read and have no effect: this renderer has one design of its own."""
+"""`format.html` keys. theme and highlight-style have no effect here: this renderer has one design of its own."""
 
 EXECUTE = keys("enabled eval echo output warning error include cache freeze")
 NAV_ITEM: dict[str, Any] = keys("text href icon aria-label")
@@ -44,13 +45,14 @@ QUARTO_YML: dict[str, Any] = {
 }
 
 LISTING = {
-    **keys("id contents type sort categories fields page-size max-description-length date-format image-placeholder"),
+    **keys("id contents type sort categories fields page-size max-description-length date-format"),
     "feed": keys("title description items type language"),
 }
 
 AUTHOR = keys("name")
+PAGE_HTML = {key: value for key, value in HTML.items() if key != "css"}
 FRONT_MATTER: dict[str, Any] = {
-    **HTML,
+    **PAGE_HTML,
     **keys(
         "title subtitle date date-modified date-format categories description abstract image image-alt keywords lang"
     ),
@@ -58,7 +60,7 @@ FRONT_MATTER: dict[str, Any] = {
     "author": AUTHOR,
     "listing": LISTING,
     "execute": EXECUTE,
-    "format": {"html": HTML},
+    "format": {"html": PAGE_HTML},
 }
 
 CELL = keys(

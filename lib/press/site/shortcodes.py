@@ -14,20 +14,21 @@ INLINE_CODE = re.compile(r"(?<!`)`\{(\w+)\}\s[^`]*`(?!`)")
 
 
 def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple[list[str], list[Problem]]:
-    """The lines with their shortcodes resolved, and what is wrong with them. Code blocks and code spans stay as they are."""
+    """The lines with their shortcodes resolved, and what is wrong with them. Code stays as it is."""
     problems: list[Problem] = []
     done = list(lines)
     for index, kind, info in fenced_lines(lines):
         line = lines[index]
-        if kind == "open" and re.match(r"\{\s*\w", info):
-            message = f"cell {info.split('}')[0]}}} is never executed here. Write ```{{.{info.strip('{} ').split()[0]}}} for code to be shown"
+        cell = re.match(r"\{\s*(\w+)", info) if kind == "open" else None
+        if cell:
+            message = f"cell {{{cell[1]}}} is not executed here. Write ```{cell[1]} for code that is only shown"
             problems.append(Problem(*(origins[index] or ("", 0)), message))
         if kind != "text" or ("{{" not in line and "`{" not in line):
             continue
         file, number = origins[index] or ("", 0)
         inline = INLINE_CODE.search(line)
         if inline:
-            message = f"inline code `{{{inline[1]}}} ...` is not executed. Print the number in a cell, or write it through a figure"
+            message = f"inline code `{{{inline[1]}}} ...` is not executed. Print the number in a cell instead"
             problems.append(Problem(file, number, message))
         done[index] = _line(line, meta, file, number, problems)
     return done, problems

@@ -1,4 +1,4 @@
-"""The page cache: one directory a key, written under a temporary name and renamed last, verified whenever it is read."""
+"""The page cache: one directory a key, written under a temporary name, renamed last, verified on every read."""
 
 from __future__ import annotations
 

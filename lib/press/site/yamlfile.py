@@ -13,7 +13,7 @@ Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Loader(Base):  # type: ignore[misc,valid-type]
-    """YAML 1.2 where it matters here: dates stay strings, and only true/false are booleans (`no` and `on` are words)."""
+    """YAML 1.2 where it matters here: dates stay strings, only true/false are booleans (`no` and `on` are words)."""
 
 
 Loader.yaml_implicit_resolvers = {

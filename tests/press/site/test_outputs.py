@@ -36,7 +36,9 @@ def test_hostile_text_stays_text(project, make):
     shown = block.text_content()
     for line in HOSTILE.split("\n")[:-1]:
         assert line in shown
-    assert "red" in shown and "\x1b" not in shown and "[31m" not in shown
+    assert "red" in shown
+    assert "\x1b" not in shown
+    assert "[31m" not in shown
     assert not main.xpath(".//script | .//b | .//*[contains(@class,'callout')]")
     assert len(block) == 0, "no element within"
     assert words(main[-1]) == "After.", "the text after the output is outside of it"
@@ -74,7 +76,8 @@ def test_html_passes_through_and_custom_types_are_ignored(project):
         code("frame", html("<table class='dataframe'><tr><td>````\n:::</td></tr></table>")),
     )
     assert main.xpath(".//div[@class='claim']/i")[0].text == "ok"
-    assert main.xpath(".//u") and not main.xpath(".//img")
+    assert main.xpath(".//u")
+    assert not main.xpath(".//img")
     assert "```" in main.xpath(".//table[@class='dataframe']//td")[0].text
 
 
@@ -91,7 +94,9 @@ def test_images_latex_and_svg(project):
     assert (project.out / "posts/x" / images[1].get("src")).read_text().startswith("<svg")
     assert main.xpath(".//math//msup")
     text = main.text_content()
-    assert "matplotlib" not in text and "Axes" not in text and "kept" in text
+    assert "matplotlib" not in text
+    assert "Axes" not in text
+    assert "kept" in text
 
 
 def test_progress_bars_show_their_last_state(project):
@@ -99,6 +104,11 @@ def test_progress_bars_show_their_last_state(project):
     rest = stream("\r100%|###| 2/2\n\x1b[32mdone\x1b[0m\r\n", "stderr")
     main = project.render(code("run()", bar, rest))
     assert main.xpath(".//div[contains(@class,'stderr')]/pre")[0].text_content().strip() == "100%|###| 2/2\ndone"
+
+
+def test_pictures_are_numbered_after_every_piece_of_a_stream(project):
+    main = project.render(code("run()", stream("a\n"), stream("b\n"), plain("<matplotlib.x>"), picture()))
+    assert main.xpath(".//img/@src") == ["index_files/figure-html/cell-2-output-3.png"]
 
 
 def test_plain_keeps_ordinary_text():
@@ -121,19 +131,27 @@ def test_cell_options(project):
         code("#| column: margin\nplot()", picture()),
     )
     text = main.text_content()
-    assert "hidden_code" not in text and "one" in text
-    assert "shown_code" in text and "never" not in text and "gone" not in text
-    assert "careful" not in text and "two" in text and "hidden()" not in text and "tagged away" in text
+    assert "hidden_code" not in text
+    assert "one" in text
+    assert "shown_code" in text
+    assert "never" not in text
+    assert "gone" not in text
+    assert "careful" not in text
+    assert "two" in text
+    assert "hidden()" not in text
+    assert "tagged away" in text
     assert main.xpath(".//em")[0].text == "asis"
     folds = main.xpath(".//details[@class='code-fold']")
     assert [words(f[0]) for f in folds] == ["Look", "Code"]
     assert [f.get("open") is not None for f in folds] == [False, True]
-    assert main.find_class("mine") and main.find_class("column-margin")
+    assert main.find_class("mine")
+    assert main.find_class("column-margin")
 
 
 def test_document_wide_echo_and_fold(project):
     main = project.render(code("x = 1", stream("out")), front="title: A\nexecute:\n  echo: false")
-    assert not main.find_class("sourceCode") and "out" in main.text_content()
+    assert not main.find_class("sourceCode")
+    assert "out" in main.text_content()
     main = project.render(
         code("x = 1"), md("```python\ny = 2\n```"), front="title: A\ncode-fold: true\ncode-summary: Show"
     )

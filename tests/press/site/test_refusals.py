@@ -24,6 +24,7 @@ def lines(problems):
         ("::: {.column-screen}\nx\n:::", 6, "column-screen"),
         ("::: {#thm-a}\nx\n:::", 6, "#thm-a"),
         ("::: {.callout-danger}\nx\n:::", 6, "callout-danger"),
+        ("text\n\n::: {.mine}\nnever closed", 8, "unclosed"),
         ("[x]{.g-col-4}", 6, "g-col-4"),
         ("a\n`{python} 1 + 1` b", 7, "inline code"),
         ("```{mermaid}\ngraph\n```", 6, "{mermaid}"),
@@ -40,8 +41,8 @@ def lines(problems):
 def test_constructs(project, text, line, word):
     project.write("posts/x/post.qmd", "source")
     problems = project.refused(md(text))
-    assert [(p.file, p.line) for p in problems] == [("posts/x/post.qmd", line)], problems
-    assert word in problems[0].message
+    assert {(p.file, p.line) for p in problems} == {("posts/x/post.qmd", line)}, problems
+    assert any(word in p.message for p in problems)
 
 
 def test_cell_options_have_their_own_line(project):
@@ -50,15 +51,16 @@ def test_cell_options_have_their_own_line(project):
         code("#| label: a\n#| fig-kap: typo\nx = 1"),
         code("#| column: screen\nx  # <1>"),
     )
-    assert [(p.line, "fig-kap" in p.message) for p in problems][0] == (10, True)
-    assert {p.line for p in problems} == {10, 14, 15}
+    assert next((p.line, "fig-kap" in p.message) for p in problems) == (10, True)
+    assert {p.line for p in problems} == {10, 15, 16}
 
 
 def test_front_matter_and_broken_yaml(project):
     problems = project.refused(md("x"), front="title: A\ntitel: B\nlisting:\n  sorted: yes\ndate: soon\nlang: fr")
     assert lines(problems) == [("posts/x/post.qmd", n) for n in (3, 5, 6, 7)]
     problems = project.refused(md("x"), front="title: A\nbad: [1,\nx: 2")
-    assert problems[0].file == "posts/x/post.qmd" and problems[0].line in (3, 4)
+    assert problems[0].file == "posts/x/post.qmd"
+    assert problems[0].line in (3, 4)
 
 
 def test_project_file(project):
@@ -68,11 +70,12 @@ def test_project_file(project):
         text.replace("  search: false", "  search: false\n  serch: true").replace("icon: rss", "icon: nope"),
     )
     problems = project.refused()
-    assert problems[0].file == "_quarto.yml" and "'website.serch'" in problems[0].message
+    assert problems[0].file == "_quarto.yml"
+    assert "'website.serch'" in problems[0].message
     number = next(i for i, line in enumerate(text.splitlines(), 1) if "search: false" in line) + 1
     assert problems[0].line == number
     assert "'nope'" in problems[1].message
-    with pytest.raises(PressError, match="_quarto-none.yml"):
+    with pytest.raises(PressError, match=r"_quarto-none\.yml"):
         render_site(project.root, out=project.out, cache=project.cache, profile="none")
 
 
@@ -94,7 +97,8 @@ def test_listing(project):
     project.write("index.qmd", index.replace("type: default", "type: table").replace("reading-time", "colour"))
     project.post(md("x"))
     messages = [p.message for p in project.refused()]
-    assert any("'table'" in m for m in messages) and any("'colour'" in m for m in messages)
+    assert any("'table'" in m for m in messages)
+    assert any("'colour'" in m for m in messages)
 
 
 def test_navbar_target_and_damaged_notebook(project):
@@ -103,7 +107,9 @@ def test_navbar_target_and_damaged_notebook(project):
     )
     project.post(md("x"))
     problems = project.refused()
-    assert "abuot.qmd" in problems[0].message and problems[0].file == "_quarto.yml" and problems[0].line > 1
+    assert "abuot.qmd" in problems[0].message
+    assert problems[0].file == "_quarto.yml"
+    assert problems[0].line > 1
     project.write("posts/x/index.ipynb", '{"cells": ')
     assert project.refused()[0].file == "posts/x/index.ipynb"
 
@@ -113,10 +119,13 @@ def test_user_classes_and_escapes_pass(project):
         md("::: {.my-box #mine}\nx\n:::\n\n[y]{.hl} `{{< video >}}` {{{< video z >}}}\n\n```\n{{< video >}}\n```"),
         code("print()", stream("{{< video >}}")),
     )
-    assert main.find_class("my-box") and main.find_class("hl")
-    assert main.text_content().count("{{< video >}}") == 3 and "{{< video z >}}" in main.text_content()
+    assert main.find_class("my-box")
+    assert main.find_class("hl")
+    assert main.text_content().count("{{< video >}}") == 3
+    assert "{{< video z >}}" in main.text_content()
 
 
 def test_latex_macros_are_known_to_math(project):
     main = project.render(md("\\newcommand{\\E}{\\mathbb{E}}\n\n$\\E[x]$\n\ntext\n\n---\n\nkey: value\n\n---\n\nend"))
-    assert main.xpath(".//math") and "key: value" in main.text_content()
+    assert main.xpath(".//math")
+    assert "key: value" in main.text_content()

@@ -1,4 +1,4 @@
-"""A post that uses everything that the embedded renderer supports; `python -m tests.press.site.tour DIR` writes the project."""
+"""A post that uses everything that we support; `python -m tests.press.site.tour DIR` writes the project."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ See @sec-idea, @eq-step, @fig-one, @fig-pair-2 and @tbl-short, or [Fig @fig-one]
 [^note]: A footnote with *emphasis* and math $\\bar\\alpha_t$.
 
 $$
-x_{{t-1}} = \\sqrt{{\\bar\\alpha_{{t-1}}}}\\,\\hat x_0 + \\sqrt{{1 - \\bar\\alpha_{{t-1}} - \\sigma_t^2}}\\,\\hat\\epsilon_\\theta(x_t) + \\sigma_t z
+x_{{t-1}} = \\sqrt{{\\bar\\alpha_{{t-1}}}}\\,\\hat x_0 + \\sqrt{{1 - \\bar\\alpha_{{t-1}} - \\sigma_t^2}}
+  \\,\\hat\\epsilon_\\theta(x_t) + \\sigma_t z
 $$ {{#eq-step}}
 
 ::: {{.column-margin}}
@@ -79,13 +80,15 @@ Minimal.
         code("#| tags: [parameters]\nsteps = 50\nseed = 0", tags=["parameters"]),
         code(
             "#| label: fig-one\n#| fig-cap: 'Samples of *one* seed, from @eq-step.'\n#| fig-alt: 'A blue gradient'\n"
-            "import matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\nax.imshow(x_0.permute(1, 2, 0), interpolation=\"nearest\")  "
+            "import matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\n"
+            "ax.imshow(x_0.permute(1, 2, 0), interpolation='nearest')  "
             "# a rather long line of code that has to scroll within its block on a phone, and does",
             picture(640, 300),
         ),
         md(PROSE),
         code(
-            "#| label: fig-pair\n#| fig-cap: Two samplers on shared noise\n#| fig-subcap: [DDPM, DDIM]\n#| layout-ncol: 2\n"
+            "#| label: fig-pair\n#| fig-cap: Two samplers on shared noise\n#| fig-subcap: [DDPM, DDIM]\n"
+            "#| layout-ncol: 2\n"
             "#| code-fold: true\n#| code-summary: Show the plot\nplot(a)\nplot(b)",
             picture(320, 240, RED),
             picture(320, 240, GREEN),
@@ -146,7 +149,8 @@ Term
             "text/html": '<div class="claim"><strong>Claim holds.</strong> measured 0.011, stated 0.012</div>',
             "application/vnd.claim+json": {"id": "c1"},
         })),
-        md(f"### More on margins\n\n{PROSE}\n\n{PROSE}\n\n## Related\n\nSee [the first post](../alpha/index.ipynb) and [about](/about.qmd#team)."),
+        md(f"### More on margins\n\n{PROSE}\n\n{PROSE}"),
+        md("## Related\n\nSee [the first post](../alpha/index.ipynb) and [about](/about.qmd#team)."),
     ]  # fmt: skip
 
 
