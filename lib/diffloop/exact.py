@@ -32,15 +32,12 @@ class GaussianMixture(NamedTuple):
 
 
 def gaussian_mixture(weights: Float[Tensor, " K"], means: Float[Tensor, "K D"], covs: Tensor) -> GaussianMixture:
-    """A mixture from its weights, means and covariances.
+    """A mixture, in float64, from its weights, means and covariances.
 
     Args:
         weights: one a component, >= 0; they are divided by their sum.
         means: one row a component.
         covs: variances (K,) for isotropic components, (K, D) for diagonal ones, or full covariances (K, D, D).
-
-    Returns:
-        the mixture in float64.
 
     Raises:
         ValueError: if a weight is negative or all are 0, covs has another shape, or a covariance is not symmetric with
@@ -148,8 +145,7 @@ def dataset_posterior_mean(x_t: Batch, points: Points, *, alpha_bar_t: Level) ->
     Raises:
         ValueError: if alpha_bar_t is not in [0, 1).
     """
-    a = _dataset_level(alpha_bar_t)
-    x, p = x_t.double().flatten(1), points.double().flatten(1)
+    x, p, a = _flat(x_t, points, alpha_bar_t)
     # |x|^2 is the same for every point and drops out of the softmax
     logits = (math.sqrt(a) * x @ p.T - 0.5 * a * (p**2).sum(1)) / (1 - a)
     return (logits.softmax(1) @ p).reshape(x_t.shape).to(x_t.dtype)
@@ -157,8 +153,7 @@ def dataset_posterior_mean(x_t: Batch, points: Points, *, alpha_bar_t: Level) ->
 
 def dataset_log_density(x_t: Batch, points: Points, *, alpha_bar_t: Level) -> Float[Tensor, " b"]:
     """log p(x_t) in nats, if the data is exactly these points. Raises: see `dataset_posterior_mean`."""
-    a = _dataset_level(alpha_bar_t)
-    x, p = x_t.double().flatten(1), points.double().flatten(1)
+    x, p, a = _flat(x_t, points, alpha_bar_t)
     square = torch.cdist(x, math.sqrt(a) * p, compute_mode="donot_use_mm_for_euclid_dist") ** 2
     log_mean = (-square / (2 * (1 - a))).logsumexp(1) - math.log(len(p))
     return (log_mean - 0.5 * p.shape[1] * math.log(2 * math.pi * (1 - a))).to(x_t.dtype)
@@ -221,10 +216,8 @@ def gaussian_recursion(
     Raises:
         ValueError: if eta is not in [0, 1], variance < 0, or large is set with eta other than 1.
     """
-    if not 0 <= eta <= 1 or (large and eta != 1):
-        raise ValueError(f"eta is {eta}; it must be in [0, 1], and 1 if large is set")
-    if not variance >= 0:
-        raise ValueError(f"variance is {variance}; it must be >= 0")
+    if not (0 <= eta <= 1 and variance >= 0) or (large and eta != 1):
+        raise ValueError(f"eta is {eta}, variance is {variance}; eta must be in [0, 1], and 1 if large; variance >= 0")
     pairs = step_pairs(timesteps, alphas_cumprod, set_alpha_to_one=set_alpha_to_one)
     off, var = -math.sqrt(pairs[0][1]) * mean, 1.0  # E[x_t] - sqrt(alpha_bar_t) * mean, and Var[x_t]
     for _, a_t, a_prev in pairs:
@@ -251,7 +244,7 @@ def _log_joint(x_t: Tensor, mixture: GaussianMixture, alpha_bar_t: Level) -> tup
     return mixture.weights.log() + log_normal, z, var
 
 
-def _dataset_level(alpha_bar_t: Level) -> float:
+def _flat(x_t: Tensor, points: Tensor, alpha_bar_t: Level) -> tuple[Tensor, Tensor, float]:
     if not 0 <= float(alpha_bar_t) < 1:
         raise ValueError(f"alpha_bar_t is {float(alpha_bar_t)}; it must be in [0, 1): a finite data set has no density")
-    return float(alpha_bar_t)
+    return x_t.double().flatten(1), points.double().flatten(1), float(alpha_bar_t)

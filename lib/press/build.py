@@ -6,7 +6,6 @@ Nothing below `_site` is touched before everything else has succeeded; then one 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -17,14 +16,15 @@ from typing import Any
 from press.checks import check_sources
 from press.closure import file_hash
 from press.errors import PressError, Problem, fail
-from press.files import locked, recover, swap_folders, write_atomic
+from press.files import locked, recover, swap_folders
 from press.links import check_site
 from press.project import Project
 from press.run import execute, make_plan, place, remove_orphans
 from press.secrets import secrets_in
 from press.source import relative
 
-RENDERERS = ("auto", "quarto", "pandoc")
+MARK = ".press-mark"  # in a site that Quarto made: the fingerprint of what it was made from
+NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
 
 
 @dataclass
@@ -102,20 +102,19 @@ def build(
         report.renderer = chosen
         pages = site_pages(project)
         report.pages = len(pages)
-        mark = fingerprint(project, pages, chosen)
-        if not force and _published(project, mark):
-            return report
         problems = check_sources(project, pages)
         if problems:
             raise PressError(problems)
         shutil.rmtree(staging, ignore_errors=True)
-        report.rendered = _render(project, staging, chosen, jobs, force, progress)
+        draw = _with_quarto if chosen == "quarto" else _with_pandoc
+        rendered = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+        if rendered is None:
+            return report
         problems = check_site(staging, project.root, project.work / "facts") + scan_site(staging)
         if problems:
             raise PressError(problems)
         swap_folders(staging, project.site)
-        write_atomic(project.work / "site.json", json.dumps({"mark": mark, "files": _listing(project.site)}).encode())
-        report.changed = True
+        report.rendered, report.changed = rendered, True
     return report
 
 
@@ -136,59 +135,10 @@ def site_pages(project: Project) -> list[Path]:
     return site_inputs(project.root, project.profile)
 
 
-def fingerprint(project: Project, pages: list[Path], renderer: str) -> str:
-    """One hash over all that the site is made of."""
-    from press.pandoc import pandoc_version
-
-    digest = hashlib.sha256()
-    names = project.config.get("bibliography") or []
-    extra = [
-        *([names] if isinstance(names, str) else names),
-        *sorted(p.name for p in project.root.glob("_quarto*.yml")),
-    ]
-    files = [*pages, *(project.root / name for name in extra), *static_files(project)]
-    for path in files:
-        digest.update(f"{relative(path, project.root)}\0{file_hash(path) if path.exists() else ''}\n".encode())
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            digest.update(f"{path.name}\0{file_hash(path)}\n".encode())
-    version = pandoc_version() if renderer == "pandoc" else _quarto_version()
-    digest.update(f"{renderer} {version} {project.profile}".encode())
-    return digest.hexdigest()
-
-
-def static_files(project: Project) -> list[Path]:
-    """Pictures and other files below posts/ and assets/ that a page may show, and the texts that pages include."""
-    kinds = {".png", ".jpg", ".jpeg", ".svg", ".gif", ".webp", ".css", ".js", ".qmd", ".md", ".csl", ".mp4"}
-    found = []
-    for folder in ("posts", "papers", "assets", "images"):
-        for path in sorted((project.root / folder).rglob("*")):
-            if path.suffix in kinds and path.is_file() and "index_files" not in path.parts and path.name != "post.qmd":
-                found.append(path)
-    return found + sorted(project.root.glob("_*.qmd"))
-
-
-def _published(project: Project, mark: str) -> bool:
-    try:
-        done = json.loads((project.work / "site.json").read_bytes())
-        return done["mark"] == mark and done["files"] == _listing(project.site)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _listing(site: Path) -> list[list[Any]]:
-    """Name, size and time of each file: enough to see that somebody touched the site by hand."""
-    rows = []
-    for path in sorted(site.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            rows.append([path.relative_to(site).as_posix(), stat.st_size, stat.st_mtime_ns])
-    return rows
-
-
-def _render(project: Project, out: Path, renderer: str, jobs: int, force: bool, progress: Any) -> list[str]:
-    if renderer == "quarto":
-        return _render_quarto(project, out)
+def _with_pandoc(
+    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
+) -> list[str] | None:
+    """Fill `out` by the embedded renderer; the pages drawn anew, or None when the published site is up to date."""
     from press.site import render_site
 
     report = render_site(
@@ -199,25 +149,43 @@ def _render(project: Project, out: Path, renderer: str, jobs: int, force: bool, 
         jobs=jobs,
         on_page=progress.rendered,
         force=force,
+        current=None if force else project.site,
     )
-    return report.rendered
+    return report.rendered if report.changed else None
 
 
-def _render_quarto(project: Project, out: Path) -> list[str]:
+def _with_quarto(
+    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
+) -> list[str] | None:
+    """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
+    version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    mark = fingerprint(project, pages, version)
+    published = project.site / MARK
+    if not force and published.is_file() and published.read_text() == mark:
+        return None
     command = ["quarto", "render", "--output-dir", relative(out, project.root)]
     if project.profile:
         command += ["--profile", project.profile]
     # The pre-render hook would run the press again while it holds the lock.
-    done = subprocess.run(
-        command, cwd=project.root, env=os.environ | {"PRESS_BUILD": "1"}, capture_output=True, text=True
-    )
+    env = os.environ | {"PRESS_BUILD": "1"}
+    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
+    (out / MARK).write_text(mark)
     return [relative(page, out) for page in sorted(out.rglob("*.html"))]
 
 
-def _quarto_version() -> str:
-    return subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+def fingerprint(project: Project, pages: list[Path], version: str) -> str:
+    """One hash over every file that Quarto may read: the whole project, without what is generated or only code."""
+    digest = hashlib.sha256(f"{version} {project.profile}".encode())
+    named = {path.resolve() for path in pages}
+    for path in sorted(project.root.rglob("*")):
+        first = path.relative_to(project.root).parts[0]
+        if first in NOT_PAGES or first.startswith(".") or first == project.site.name or "index_files" in path.parts:
+            continue
+        if path.is_file() and (path.suffix != ".ipynb" or path.resolve() in named):
+            digest.update(f"{relative(path, project.root)}\0{file_hash(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def scan_site(site: Path) -> list[Problem]:

@@ -30,13 +30,13 @@ OMITTABLE = ("size", "ground")
 
 _SIZE_OF = {word: size for size, words in SIZE_WORDS.items() for word in words}
 _GROUND_OF = {phrase.split()[-1]: ground for ground, phrases in GROUND_PHRASES.items() for phrase in phrases}
-_FILLERS = frozenset("a an the of on in at to and with is there photo picture".split())
+_FILLERS = frozenset(("a", "an", "the", "of", "on", "in", "at", "to", "and", "with", "is", "there", "photo", "picture"))
 _RELATIONS = ("left", "right")
 
 
 class Words(NamedTuple):
-    """What a caption says. `things` is (shape, colour or None, size or None) each, left to right if `ordered`; a caption
-    of two things without a relation leaves their order open. `ground` is None if it is not named."""
+    """What a caption says: `ground`, None if unsaid; `things`, each (shape, colour or None, size or None), left to
+    right if `ordered`. A caption of two things without a relation leaves their order open."""
 
     ground: str | None
     things: tuple[tuple[str, str | None, str | None], ...]

@@ -38,7 +38,7 @@ class Edit(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """One shape of a scene: its place in the batch, its base point, and its looks. Pattern: 0 plain, 1 stripes, 2 checks."""
+    """One shape of a scene: its place in the batch, base point and looks. Pattern: 0 none, 1 stripes, 2 checks."""
 
     scene: int
     thing: int
@@ -122,8 +122,8 @@ def _parts_of(scene: int, index: int, thing: Thing) -> list[_Part]:
 
 
 class _Table(NamedTuple):
-    """The parts of a batch as tensors: `place` (8, parts) is base x y z, radius, cos yaw, sin yaw, scene, thing; `looks`
-    (parts, 2, 3) the two colours; `kind` (parts,) the shape's number; `pattern` (parts,)."""
+    """The parts of a batch as tensors: `place` (8, parts) is base x y z, radius, cos yaw, sin yaw, scene, thing;
+    `looks` (parts, 2, 3) the two colours; `kind` (parts,) the shape's number; `pattern` (parts,)."""
 
     place: Tensor
     looks: Tensor

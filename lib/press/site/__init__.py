@@ -7,6 +7,7 @@ The flow, one module a step:
                 (cells and outputs write code cells, shortcodes resolves {{< meta >}})
     pandoc      the document -> HTML, through filters/*.lua and template.html; warnings become problems
     render      ties these together for one page, under a key that covers all the page is made of
+    record      what a page leaves for the others: title, date, picture, links
     store       the page cache: written aside, renamed last, verified on every read
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 

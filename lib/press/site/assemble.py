@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from press.errors import PressError, Problem
-from press.site import chrome, config, feed, listing, search, store
+from press.site import chrome, config, feed, font, listing, search, store
 from press.site.render import Site
 
 MANIFEST = ".press-site.json"
@@ -53,8 +53,9 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     plan: Plan = {}
     linked: dict[str, str] = {}
     _plan_pages(site, cache, records, plan)
-    for name in ("site.css", "site.js"):
-        plan[f"site_libs/press/{name}"] = ASSETS / name
+    for path in sorted(ASSETS.iterdir()):
+        plan[f"site_libs/press/{path.name}"] = path
+    plan[f"site_libs/press/{font.NAME}"] = font.math_font(cache)
     for path in config.resources(site.root, site.config):
         plan.setdefault(path.relative_to(site.root).as_posix(), path)
         linked[path.relative_to(site.root).as_posix()] = store.digest(path.read_bytes())

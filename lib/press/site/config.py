@@ -106,6 +106,8 @@ def _check(config: Config) -> list[Problem]:
     for side in ("left", "right"):
         for item in config.get(f"website.navbar.{side}", []) or []:
             icon = item.get("icon") if isinstance(item, dict) else None
+            if not isinstance(item, dict) or not (item.get("text") or icon) or not item.get("href"):
+                refuse(f"website.navbar.{side}", f"navbar item {item!r}: give it an href, and a text or an icon")
             if icon and icon not in schema.ICONS:
                 refuse(
                     f"website.navbar.{side}", f"icon {icon!r} is not embedded. Choose from: {', '.join(schema.ICONS)}"

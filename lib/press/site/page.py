@@ -90,6 +90,9 @@ def front_matter(text: str, document: Document, origin: Origin) -> None:
         if parsed.data.get(key) is not None and not dates.parse(parsed.data[key]):
             message = f"{key} {parsed.data[key]!r} is no date. Write it as 2026-01-31"
             document.problems.append(Problem(*document.meta_lines[key], message))
+    if document.meta.get("html-math-method", "mathml") != "mathml":
+        where = document.meta_lines.get("html-math-method", origin)
+        document.problems.append(Problem(*where, "the embedded renderer writes html-math-method: mathml only"))
     if not str(parsed.data.get("lang", "en")).startswith("en"):
         document.problems.append(
             Problem(*document.meta_lines["lang"], "the embedded renderer speaks English only: lang: en")
@@ -167,3 +170,8 @@ def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Or
     _finish(document, start, len(document.lines))
     document.add("")
     document.words += len(source.split(" "))
+
+
+def url_of(name: str) -> str:
+    """The page's URL, relative to the site's root: the input's path with .html for its suffix."""
+    return name.rpartition(".")[0] + ".html"

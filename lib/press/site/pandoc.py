@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from press.errors import Problem, fail
+from press.errors import Problem
+from press.pandoc import binary
 from press.site.page import Document
 
 HERE = Path(__file__).parent
 FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
-
-
-@functools.lru_cache(maxsize=1)
-def binary() -> str:
-    """Pandoc's path: the one in the PyPI wheel, else the one on PATH.
-
-    Raises:
-        PressError: there is none.
-    """
-    spec = importlib.util.find_spec("pypandoc")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for name in ("pandoc", "pandoc.exe"):
-            if (Path(folder) / "files" / name).is_file():
-                return str(Path(folder) / "files" / name)
-    found = shutil.which("pandoc")
-    if not found:
-        raise fail("", 0, "Pandoc not found. Install it with: pip install pypandoc_binary")
-    return found
-
-
-@functools.lru_cache(maxsize=1)
-def version() -> str:
-    """A string that changes when Pandoc does; without starting it where that can be helped."""
-    try:
-        return f"wheel {importlib.metadata.version('pypandoc_binary')} {os.stat(binary()).st_size}"
-    except importlib.metadata.PackageNotFoundError:
-        return subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[
-            0
-        ]
 
 
 def render(

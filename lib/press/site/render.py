@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
-import math
 import os
 import re
 from dataclasses import dataclass
@@ -13,12 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import PressError, Problem, fail
-from press.site import bib, chrome, dates, markup_tools, page, pandoc, store
+from press.pandoc import version as pandoc_version
+from press.site import bib, chrome, page, pandoc, store
 from press.site.config import Config
+from press.site.record import record_of
 from press.source import read_expanded
 
 HERE = Path(__file__).parent
-META = ("title", "subtitle", "author", "description", "abstract", "lang", "keywords", "nocite", "link-citations")
+META = (
+    "title",
+    "pagetitle",
+    "subtitle",
+    "author",
+    "description",
+    "abstract",
+    "lang",
+    "keywords",
+    "nocite",
+    "link-citations",
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +52,6 @@ class Site:
         return self.config.root
 
 
-def url_of(name: str) -> str:
-    """The page's URL, relative to the site's root: the input's path with .html for its suffix."""
-    return name.rpartition(".")[0] + ".html"
-
-
 @functools.lru_cache(maxsize=1)
 def own_source() -> str:
     """Digest of this renderer: code, filters, template, styles."""
@@ -56,7 +62,7 @@ def own_source() -> str:
 def open_site(config: Config, inputs: list[Path]) -> Site:
     """Bundle what pages share; refuses two inputs that would make the same page."""
     names = [path.relative_to(config.root).as_posix() for path in inputs]
-    urls = {name: url_of(name) for name in names}
+    urls = {name: page.url_of(name) for name in names}
     problems = []
     for name in names:
         twins = [other for other in names if urls[other] == urls[name] and other < name]
@@ -66,7 +72,7 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
     data = {key: value for key, value in config.data.items() if key not in ("press", "profile")}
     data["project"] = None  # which pages there are does not change how one of them looks
     data["home"] = "index.html" in urls.values()
-    settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc.version())
+    settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
     return Site(config, inputs, urls, settings)
 
 
@@ -163,7 +169,7 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
             raise PressError(sorted(set(document.problems)))
         folder = work / "entry"
         folder.mkdir()
-        record = _record(document, markup, key, folder)
+        record = record_of(document, markup, key, folder)
         own = [
             p
             for p, mine in ((csl, document.meta.get("csl")), *((p, document.meta.get("bibliography")) for p in paths))
@@ -186,7 +192,7 @@ def _options(site: Site, document: page.Document) -> dict[str, Any]:
     fold = setting(site, document, "code-fold", False)
     listing = chrome.listing_of(document)
     return {
-        "prefix": chrome.prefix(url_of(document.input)),
+        "prefix": chrome.prefix(page.url_of(document.input)),
         "code_fold": str(fold).lower() if fold else "false",
         "code_summary": setting(site, document, "code-summary", "Code"),
         "code_overflow": setting(site, document, "code-overflow", "scroll"),
@@ -213,61 +219,3 @@ def _meta(site: Site, document: page.Document) -> dict[str, Any]:
         meta["pagetitle"] = Path(document.input).stem
     meta["author"] = [chrome.author_text(author) for author in chrome.as_list(meta.get("author"))]
     return meta
-
-
-def _record(document: page.Document, markup: str, key: str, folder: Path) -> dict[str, Any]:
-    head, _, rest = markup.partition(chrome.marker(key, "start"))
-    body, _, tail = rest.partition(chrome.marker(key, "end"))
-    title = re.search(chrome.marker(key, "title (.*?)"), head, re.DOTALL)
-    head = head.replace(title[0], "") if title else head
-    body = markup_tools.appendix(body, chrome.marker(key, "appendix"))
-    (folder / "page.html").write_text(head + body + tail, encoding="utf-8")
-    (folder / "body.html").write_text(body, encoding="utf-8")
-    for name, data in document.files.items():
-        target = folder / "files" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    found = markup_tools.examine(body)
-    meta = document.meta
-    return {
-        "input": document.input,
-        "url": url_of(document.input),
-        "title": html.unescape(title[1]).strip() if title else "",
-        "subtitle": str(meta.get("subtitle") or ""),
-        "description": str(meta.get("description") or meta.get("abstract") or found["first_paragraph"]),
-        "date": str(meta.get("date") or ""),
-        "categories": [str(item) for item in chrome.as_list(meta.get("categories"))],
-        "author": [chrome.author_text(author) for author in chrome.as_list(meta.get("author"))],
-        "image": _image(document, found["images"]),
-        "image_alt": str(meta.get("image-alt") or ""),
-        "minutes": math.ceil(document.words / 200),
-        "listing": chrome.listing_of(document),
-        "links": [[link, [list(place) for place in _places(document, link)]] for link in found["links"]],
-        "text": store.digest(found["text"]),
-        "date_iso": dates.show(meta.get("date"), "iso") if dates.parse(meta.get("date")) else "",
-    }
-
-
-def _image(document: page.Document, images: list[list[str]]) -> str:
-    """The listing's thumbnail, relative to the page: what the front matter names, else as Quarto chooses."""
-    if document.meta.get("image"):
-        return str(document.meta["image"])
-    for source, classes in images:
-        if "preview-image" in classes.split():
-            return source
-    named = [source for source, _ in images if re.search(r"(feature|cover|thumbnail)[^/]*$", source)]
-    return next(iter(named + [source for source, _ in images]), "")
-
-
-def _places(document: page.Document, link: str) -> list[tuple[str, int]]:
-    """Where the author wrote this link; a page's link may have been written with its input's suffix."""
-    bare = link.partition("#")[0].partition("?")[0]
-    for needle in (
-        link,
-        bare,
-        *(bare.removesuffix(".html") + suffix for suffix in (".qmd", ".ipynb") if bare.endswith(".html")),
-    ):
-        places = document.find(needle)
-        if places:
-            return places[:3]
-    return [(document.input, 0)]

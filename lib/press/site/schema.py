@@ -23,7 +23,7 @@ EXECUTE = keys("enabled eval echo output warning error include cache freeze")
 NAV_ITEM: dict[str, Any] = keys("text href icon aria-label")
 
 QUARTO_YML: dict[str, Any] = {
-    "project": keys("type output-dir pre-render post-render render resources lib-dir title"),
+    "project": keys("type output-dir pre-render render resources lib-dir title"),
     "website": {
         "title": ANY,
         "description": ANY,
@@ -66,7 +66,7 @@ FRONT_MATTER: dict[str, Any] = {
 CELL = keys(
     "label tags echo output include eval warning error code-fold code-summary code-overflow fig-cap fig-alt fig-subcap "
     "fig-width fig-height fig-align fig-dpi fig-format fig-cap-location tbl-cap tbl-subcap tbl-cap-location "
-    "layout layout-ncol layout-nrow column classes lst-label lst-cap id cache"
+    "layout layout-ncol layout-nrow column classes lst-label lst-cap cache"
 )
 
 ICONS = ("rss", "github", "envelope", "search", "mastodon", "house", "journal", "info-circle")

@@ -7,7 +7,7 @@ import pytest
 from press.errors import PressError
 from press.site import render_site
 
-from .builder import code, md, stream
+from .builder import code, md, picture, stream
 
 
 def lines(problems):
@@ -53,6 +53,24 @@ def test_cell_options_have_their_own_line(project):
     )
     assert next((p.line, "fig-kap" in p.message) for p in problems) == (10, True)
     assert {p.line for p in problems} == {10, 15, 16}
+
+
+@pytest.mark.parametrize(
+    ("options", "outputs", "line", "word"),
+    [
+        ("#| label: fig-a\n#| fig-cap: A", 0, 8, "displayed nothing"),
+        ("#| label: fig-a", 0, 7, "no figure"),
+        ("#| label: fig-a\n#| fig-cap: [A, B]", 2, 8, "fig-subcap"),
+        ("#| fig-cap: [A, B]", 3, 7, "2 captions for 3"),
+        ("#| label: fig-a\n#| fig-cap: A\n#| fig-subcap: [x]", 2, 9, "1 captions for 2"),
+        ("#| label: tbl-a\n#| fig-cap: A", 1, 8, "wants tbl-cap"),
+        ("#| lst-cap: A", 0, 7, "lst-label"),
+    ],
+)
+def test_no_caption_is_dropped(project, options, outputs, line, word):
+    problems = project.refused(code(options + "\nplot()", *[picture()] * outputs))
+    assert [(p.file, p.line) for p in problems] == [("posts/x/post.qmd", line)]
+    assert word in problems[0].message
 
 
 def test_front_matter_and_broken_yaml(project):

@@ -220,7 +220,10 @@ end
 
 local function float_code(el)
   local kind = press.kind(el.identifier)
-  if kind ~= 'lst' then return nil end
+  if kind ~= 'lst' then
+    if el.attributes['lst-cap'] and not el.classes:includes('cell-code') then press.problem('lst-cap', 'lst-cap needs a label such as {#lst-name}') end
+    return nil
+  end
   local id, text = el.identifier, el.attributes['lst-cap'] or ''
   local caption = pandoc.utils.blocks_to_inlines(pandoc.read(text, 'markdown').blocks)
   el.identifier, el.attributes['lst-cap'] = '', nil

@@ -1,0 +1,105 @@
+"""Runs one stage of `scripts/train_tiny.py` from its command-line options, and says how it went."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import torch
+
+from tinyworld import training
+from tinyworld.checkpoint import load_checkpoint
+from tinyworld.stage_world import World, make_world
+
+
+def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
+    """Run a stage and measure it. options: those of the script (runs, device, threads, steps, time_limit, ...).
+
+    Returns:
+        what to print: figures by name.
+
+    Raises:
+        ValueError: if an earlier stage is missing, or a file is not what it should be.
+    """
+    torch.set_num_threads(options.threads)
+    rank, _ = training.ranks()
+    device = options.device
+    if device == "auto":
+        device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+    if stage == "world":
+        return _world(options, device) if rank == 0 else {}
+    if stage == "export":
+        from tinyworld.stage_export import export
+
+        return export(options.runs, options.models) if rank == 0 else {}
+    world = World(options.runs / "world")
+    arguments = {"device": device, "seed": options.seed}
+    if options.batch:
+        arguments["batch"] = options.batch
+    run = {"oracle": _oracle, "vae": _vae, "clip": _clip, "unet": _unet, "joint": _joint}[stage]
+    return run(world, options, device, arguments)
+
+
+def describe(stage: str, runs: Path) -> str:
+    """One line for --dry-run: where the stage would start."""
+    path = runs / stage / "checkpoint.pt"
+    if stage == "world":
+        return f"world: in {runs / stage}, {'exists' if (runs / stage / 'world.json').exists() else 'from nothing'}"
+    if stage == "export":
+        return "export: from the checkpoints of the other stages"
+    if not path.exists():
+        return f"{stage}: from nothing, in {path.parent}"
+    state = load_checkpoint(path, stage)
+    return f"{stage}: from step {state['step']} of {path}{', finished' if state['finished'] else ''}"
+
+
+def _budget(options: Namespace, steps: int) -> training.Budget:
+    given = options.steps or (None if options.time_limit else steps)
+    return training.Budget(given, options.time_limit, options.cooldown)
+
+
+def _extend(options: Namespace) -> bool:
+    return options.stage != "all"
+
+
+def _world(options: Namespace, device: str) -> dict:
+    state = make_world(options.runs / "world", images=options.images, threads=options.threads, device=device)
+    return {"pictures": sum(state["sizes"].values()), "sha256": state["sha256"][:16]}
+
+
+def _oracle(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_oracle as stage
+
+    folder = options.runs / "oracle"
+    state = stage.train_oracle(world, folder, _budget(options, stage.STEPS), extend=_extend(options), **arguments)
+    oracle = stage.trained_oracle(options.runs, device=device)
+    return {"step": state["step"], **stage.measure_oracle(oracle, world)}
+
+
+def _vae(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_vae as stage
+
+    state = stage.train_vae(world, options.runs, _budget(options, stage.STEPS), extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_vae(options.runs, world, device=device)}
+
+
+def _clip(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_clip as stage
+
+    state = stage.train_clip(world, options.runs, _budget(options, stage.STEPS), extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_clip(options.runs, world, device=device)}
+
+
+def _unet(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_unet as stage
+
+    state = stage.train_unet(world, options.runs, _budget(options, stage.STEPS), extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_unet(options.runs, world, "unet", device=device)}
+
+
+def _joint(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_unet as stage
+
+    budget = _budget(options, stage.JOINT_STEPS)
+    state = stage.train_unet(world, options.runs, budget, joint=True, extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_unet(options.runs, world, "joint", device=device)}

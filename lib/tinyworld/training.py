@@ -1,0 +1,283 @@
+"""The training loop of every stage: resumable to the bit, stopped by steps or by the clock.
+
+All randomness of step k comes from a generator seeded by (seed, k), and the order of the data from (seed, epoch): a run
+killed and resumed repeats a run left alone, and neither generator nor data order needs to be stored.
+
+The learning rate warms up, stays constant, and falls to zero in a cooldown at the end. The state before the cooldown is
+kept (`stable.pt`), so that a finished run can be extended as if it had never cooled down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Generator, Tensor, nn
+
+from tinyworld.checkpoint import load_checkpoint, rewrite_curve, save_checkpoint, write_manifest
+from tinyworld.progress import Progress
+
+Losses = dict[str, Tensor]
+
+
+class Budget(NamedTuple):
+    """When to stop. steps: the run's total length, or None; minutes: of this call, or None; cooldown: the share of the
+    whole during which the learning rate falls to zero, in [0, 1)."""
+
+    steps: int | None
+    minutes: float | None = None
+    cooldown: float = 0.25
+
+
+def step_generator(seed: int, step: int, stream: int = 0) -> Generator:
+    """The CPU generator of one step: the same numbers for the same (seed, step, stream), whatever ran before."""
+    return Generator().manual_seed((seed * 1_000_003 + step) * 64 + stream)
+
+
+@lru_cache(maxsize=4)
+def _order(n: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(n, generator=step_generator(seed, epoch, 63))
+
+
+def batch_indices(n: int, batch: int, step: int, seed: int, rank: int = 0, ranks: int = 1) -> Tensor:
+    """Indices (batch,) of step `step`: every epoch is a fresh permutation of 0..n-1, dealt out to the ranks in turn."""
+    start = (step * ranks + rank) * batch
+    at = torch.arange(start, start + batch)
+    return torch.stack([_order(n, seed, int(i) // n)[int(i) % n] for i in at])
+
+
+def ranks() -> tuple[int, int]:
+    """(rank, number of processes): (0, 1), unless `accelerate launch` or torchrun started several."""
+    import os
+
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    return (dist.get_rank(), world) if world > 1 else (0, 1)
+
+
+def autocast(device: str | torch.device, *, enabled: bool = True) -> torch.autocast:
+    """bfloat16 where it helps: on CUDA, and on a CPU that multiplies it natively; elsewhere a no-op."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=enabled and (kind != "cpu" or _native_bfloat16()))
+
+
+@lru_cache(maxsize=1)
+def _native_bfloat16() -> bool:
+    path = Path("/proc/cpuinfo")
+    return path.exists() and any(flag in path.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+
+
+def learning_rate_scale(step: int, warmup: int, cooldown: tuple[int, int] | None) -> float:
+    """Factor of the peak rate, in [0, 1]: a linear warm-up, 1, then 1 - sqrt(share) of a cooldown (start, length)."""
+    scale = min(1.0, (step + 1) / max(warmup, 1))
+    if cooldown and step >= cooldown[0]:
+        scale *= 1.0 - min(1.0, (step - cooldown[0]) / max(cooldown[1], 1)) ** 0.5
+    return scale
+
+
+def train(
+    stage: str,
+    modules: dict[str, nn.Module],
+    loss_at: Callable[[int, Generator], Losses],
+    folder: Path,
+    budget: Budget,
+    *,
+    lr: float | dict[str, float],
+    hyper: dict,
+    seed: int = 0,
+    warmup: int = 100,
+    weight_decay: float = 0.01,
+    ema_decay: float = 0.998,
+    clip: float = 1.0,
+    save_every: int = 100,
+    show: Callable[[int], None] | None = None,
+    show_every: int = 500,
+    extend: bool = True,
+    data_hash: str = "",
+) -> dict:
+    """Train until the budget is spent; resume from `folder` if it holds a checkpoint.
+
+    Args:
+        stage: name, kept in the checkpoint.
+        modules: what is trained, by name, already on its device. On return they hold the averaged (EMA) weights.
+        loss_at: (step, CPU generator) -> losses; "loss" is minimised, all are logged.
+        folder: for checkpoint.pt, stable.pt, curve.csv, manifest.json.
+        budget: steps (the total, with what an earlier call did) or minutes (of this call), and the cooldown's share.
+        lr: peak learning rate of AdamW, for all or by module.
+        hyper: what the checkpoint must agree on: shapes of the model, batch.
+        show: called with the step on EMA weights; writes pictures.
+        extend: go on from before the cooldown if the run was finished; False: leave a finished run alone.
+
+    Returns:
+        the last checkpoint's state.
+
+    Raises:
+        ValueError: if the checkpoint is truncated, of another version, stage or shape; FloatingPointError: if a loss is
+            not finite.
+    """
+    rank, world = ranks()
+    params = {name: [p for p in m.parameters() if p.requires_grad] for name, m in modules.items()}
+    rates = lr if isinstance(lr, dict) else dict.fromkeys(modules, lr)
+    groups = [{"params": params[name], "lr": rates[name], "peak": rates[name]} for name in modules]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=weight_decay)
+    state = _start(stage, modules, optimizer, folder, hyper, extend, budget)
+    if state["finished"]:
+        swap_in(modules, state["ema"])
+        return state
+    folder.mkdir(parents=True, exist_ok=True)
+    if rank == 0:
+        rewrite_curve(folder / "curve.csv", state["step"])
+    rows, began, first = [], time.monotonic(), state["step"]
+    bar = Progress(stage, quiet=rank > 0)
+    flat = [p for group in params.values() for p in group]
+
+    def save(name: str = "checkpoint.pt") -> None:
+        if rank == 0:
+            state["seconds"] += time.monotonic() - state.pop("since", began)
+            state["since"] = time.monotonic()
+            save_checkpoint(folder / name, stage, modules, optimizer, state, hyper)
+            if name == "checkpoint.pt":
+                rewrite_curve(folder / "curve.csv", first, rows)
+                write_manifest(folder, stage, state, hyper, seed, data_hash, next(iter(flat)).device)
+
+    while not state["finished"]:
+        step, elapsed = state["step"], time.monotonic() - began
+        if state["cooldown"] is None:
+            state["cooldown"] = _plan(budget, step, elapsed, step - first)
+        if state["cooldown"] and step == state["cooldown"][0]:
+            save("stable.pt")
+        if state["cooldown"] and step >= sum(state["cooldown"]):
+            state["finished"] = True
+            break
+        if budget.minutes and _agree(elapsed > 60 * budget.minutes * (1.2 if budget.steps is None else 1.0), world):
+            break
+        scale = learning_rate_scale(step, warmup, state["cooldown"])
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * scale
+        losses = loss_at(step, step_generator(seed, step, rank))
+        optimizer.zero_grad(set_to_none=True)
+        losses["loss"].backward()
+        _average_gradients(flat, world)
+        nn.utils.clip_grad_norm_(flat, clip)
+        optimizer.step()
+        _update_ema(modules, state["ema"], min(ema_decay, (1 + step) / (10 + step)))
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        if not all(v == v and abs(v) < 1e30 for v in values.values()):
+            raise FloatingPointError(f"{stage}, step {step}: a loss is not finite: {values}")
+        rows.append({"step": step, "lr_scale": scale, **values})
+        state["step"] = step + 1
+        bar.update(step + 1, values["loss"], share=_share(budget, state, first, time.monotonic() - began))
+        if (step + 1) % save_every == 0:
+            save()
+        if show and rank == 0 and (step + 1) % show_every == 0:
+            with ema_weights(modules, state["ema"]):
+                show(step + 1)
+    bar.close()
+    save()
+    swap_in(modules, state["ema"])
+    if show and rank == 0:
+        show(state["step"])
+    return state
+
+
+def _start(stage, modules, optimizer, folder, hyper, extend, budget) -> dict:
+    """A fresh state, or that of the checkpoint; a finished run starts again before its cooldown if it is extended."""
+    path = folder / "checkpoint.pt"
+    if not path.exists():
+        ema = {name: {k: v.detach().clone().float() for k, v in m.state_dict().items()} for name, m in modules.items()}
+        return {"step": 0, "ema": ema, "cooldown": None, "finished": False, "seconds": 0.0}
+    state = load_checkpoint(path, stage, hyper)
+    cooling = state["cooldown"] is not None and state["step"] >= state["cooldown"][0]
+    if budget.steps is None:
+        anew = state["finished"] and extend and budget.minutes is not None
+    else:
+        anew = cooling and budget.steps > sum(state["cooldown"]) and (extend or not state["finished"])
+    if anew and (folder / "stable.pt").exists():
+        state = load_checkpoint(folder / "stable.pt", stage, hyper)
+    if anew or not cooling:
+        state["cooldown"], state["finished"] = None, False  # planned again, by this call's budget
+    for name, module in modules.items():
+        module.load_state_dict(state["modules"][name])
+        device = next(module.parameters()).device
+        state["ema"][name] = {k: v.to(device) for k, v in state["ema"][name].items()}
+    peaks = [group["peak"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(state["optimizer"])
+    for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+        group["peak"] = peak
+    del state["modules"], state["optimizer"]
+    return state
+
+
+def _plan(budget: Budget, step: int, elapsed: float, done: int) -> tuple[int, int] | None:
+    """(start, length) of the cooldown once it is known: from the number of steps, or when its share of time is left."""
+    if budget.steps is not None:
+        length = round(budget.steps * budget.cooldown)
+        return budget.steps - length, length
+    limit = 60 * budget.minutes
+    if elapsed < limit * (1 - budget.cooldown) or done == 0:
+        return None
+    return step, max(0, round((limit - elapsed) / (elapsed / done)))
+
+
+def _share(budget: Budget, state: dict, first: int, elapsed: float) -> float:
+    """Share of this call's work that is done, in (0, 1]."""
+    end = budget.steps or (sum(state["cooldown"]) if state["cooldown"] else None)
+    by_steps = (state["step"] - first) / max(end - first, 1) if end else 0.0
+    return min(1.0, max(by_steps, elapsed / (60 * budget.minutes) if budget.minutes and not end else by_steps, 1e-6))
+
+
+def _agree(stop: bool, world: int) -> bool:
+    if world == 1:
+        return stop
+    flag = torch.tensor(float(stop), device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    return bool(flag > 0)
+
+
+def _average_gradients(params: list[nn.Parameter], world: int) -> None:
+    if world > 1:
+        for p in params:
+            if p.grad is not None:
+                dist.all_reduce(p.grad)
+                p.grad /= world
+
+
+@torch.no_grad()
+def _update_ema(modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]], decay: float) -> None:
+    for name, module in modules.items():
+        now = module.state_dict()
+        kept = [k for k, v in now.items() if v.is_floating_point()]
+        torch._foreach_lerp_([ema[name][k] for k in kept], [now[k].float() for k in kept], 1 - decay)
+
+
+class ema_weights:
+    """Context: the modules hold their averaged weights inside it, and are as before after it."""
+
+    def __init__(self, modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]]) -> None:
+        self.modules, self.ema = modules, ema
+
+    def __enter__(self) -> None:
+        self.before = {n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in self.modules.items()}
+        swap_in(self.modules, self.ema)
+
+    def __exit__(self, *_: object) -> None:
+        swap_in(self.modules, self.before)
+
+
+def swap_in(modules: dict[str, nn.Module], weights: dict[str, dict[str, Tensor]]) -> None:
+    """Load weights, by module name, and switch to evaluation mode (no module here has dropout or batch statistics)."""
+    for name, module in modules.items():
+        module.load_state_dict(weights[name])
+
+
+def set_eval(modules: Iterable[nn.Module]) -> None:
+    for module in modules:
+        module.requires_grad_(False).eval()
