@@ -1,8 +1,8 @@
 """Stage `world`: render every picture once, into memory-mapped files that the other stages read.
 
 Parts: "train"; "extra", with no thing or three (for the oracle); "test", full combinations never trained on; and
-"held-out", pairs of shape and colour never trained on. Scene i of a part is `scene_of(part, i)`, so files hold only what
-is computed from it.
+"held-out", pairs of shape and colour never trained on. Scene i of a part is `scene_of(part, i)`, so the files hold
+only what is computed from it.
 """
 
 from __future__ import annotations
