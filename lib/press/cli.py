@@ -1,4 +1,4 @@
-"""The command line: `press build`, `run`, `why`, `preview`, `new`, `check`, `clean`."""
+"""The command line: `press build`, `run`, `why`, `preview`, `new`, `check`, `sync`, `clean`."""
 
 from __future__ import annotations
 
@@ -77,6 +77,14 @@ def parser() -> argparse.ArgumentParser:
         "press check",
         "press check --root site",
     )
+    sync = add(
+        "sync",
+        act_sync,
+        "Bring references.bib up to date with Zotero. The key is read from ZOTERO_API_KEY only.",
+        "press sync --dry-run",
+        "press sync --library-id 123456 --library-type group --tag diffusion",
+    )
+    _sync_options(sync)
     clean = add("clean", act_clean, "Remove what was generated.", "press clean", "press clean --all")
     clean.add_argument("--all", action="store_true", help="executed results too: everything runs again")
     clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
@@ -102,6 +110,31 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
     command.add_argument("--force", action="store_true", help="execute and render everything")
     command.add_argument("--dask", metavar="ADDRESS", help="execute on a Dask cluster, e.g. tcp://host:8786")
     command.add_argument("--dry-run", action="store_true", help="say what would run and why, and do nothing")
+
+
+def _sync_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--local", action="store_true", help="ask the Zotero that runs on this machine; needs no key")
+    command.add_argument("--library-id", type=_number, metavar="ID", help="default: $ZOTERO_LIBRARY_ID")
+    command.add_argument("--library-type", choices=("user", "group"), help="default: $ZOTERO_LIBRARY_TYPE, else user")
+    command.add_argument(
+        "--collection", type=_collection, metavar="KEY", help='only this collection; remembered, "" for all'
+    )
+    command.add_argument("--tag", help='only items with this tag; remembered, "" for all')
+    command.add_argument("--rewrite", action="store_true", help="where a key was renamed in Zotero, rewrite citations")
+    command.add_argument("--full", action="store_true", help="read the whole library, not only what changed")
+    command.add_argument("--dry-run", action="store_true", help="print the changes as a diff, and write nothing")
+
+
+def _number(text: str) -> str:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number; a user's stands at zotero.org/settings/keys")
+    return text
+
+
+def _collection(text: str) -> str:
+    if text and not (len(text) == 8 and text.isascii() and text.isalnum()):
+        raise argparse.ArgumentTypeError(f"{text!r} must be the 8 letters and digits at the end of its address")
+    return text.upper()
 
 
 def _positive(text: str) -> int:
@@ -233,12 +266,29 @@ def act_new(options: argparse.Namespace) -> int:
 
 def act_check(options: argparse.Namespace) -> int:
     """`press check`."""
+    from press.bibliography.report import bibliography_report
     from press.build import check
 
-    problems = check(_project(options))
+    project = _project(options)
+    problems, notes = bibliography_report(project)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    problems += check(project)
     if problems:
         raise PressError(problems)
     print("no problems")
+    return 0
+
+
+def act_sync(options: argparse.Namespace) -> int:
+    """`press sync`."""
+    from press.bibliography.report import tell
+    from press.bibliography.sync import Wishes, sync
+
+    names = ("library_id", "library_type", "collection", "tag", "local", "rewrite", "dry_run", "full")
+    wishes = Wishes(**{name: getattr(options, name) for name in names})
+    outcome = sync(_project(options), wishes, lambda line: print(line, file=sys.stderr, flush=True))
+    print("\n".join(tell(outcome, wishes.dry_run)))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from tokenizers.pre_tokenizers import ByteLevel
@@ -11,7 +12,7 @@ from transformers import CLIPTokenizer
 from tinyworld.captions import STYLES, caption
 from tinyworld.scene import COLOURS, GROUNDS, SHAPES, SIZES, Scene, Thing
 
-LENGTH = 32  # tokens, start and end included: the longest caption has 21
+LENGTH = 32  # tokens, start and end included: the longest caption has 17
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -30,7 +31,7 @@ def learn_merges(words: list[str]) -> list[tuple[str, str]]:
     """
     splits = [[*word[:-1], word[-1] + "</w>"] for word in words]
     merges: list[tuple[str, str]] = []
-    while pairs := Counter(pair for split in splits for pair in zip(split, split[1:], strict=False)):
+    while pairs := Counter(pair for split in splits for pair in pairwise(split)):
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
         for split in splits:

@@ -132,7 +132,9 @@ def _published(data: dict[str, Any], kind: str) -> dict[str, str]:
         fields["eventtitle"] = escape(plain(data.get("conferenceName")))
     fields["address"] = escape(plain(data.get("place")))
     fields["number"] = escape(_first(data, ("issue", "reportNumber", "patentNumber", "number", "seriesNumber")))
-    fields["type"] = escape(_first(data, ("reportType", "presentationType", "manuscriptType", "postType", "websiteType")))
+    fields["type"] = escape(
+        _first(data, ("reportType", "presentationType", "manuscriptType", "postType", "websiteType"))
+    )
     return fields
 
 
@@ -158,10 +160,14 @@ def doi(data: dict[str, Any]) -> str:
 
 
 def arxiv_id(data: dict[str, Any]) -> str:
-    """The arXiv identifier without version: from the archive's field, Extra, the DOI that arXiv gives, or the address."""
+    """The arXiv identifier without version: from the archive's field, Extra, the address, or arXiv's DOI."""
     line = ARXIV_LINE.search(str(data.get("extra") or ""))
     url = ARXIV_URL.match(plain(data.get("url")))
-    tries = [re.sub(r"(?i)^arxiv:\s*", "", plain(data.get("archiveID"))), line[1] if line else "", url[1] if url else ""]
+    tries = [
+        re.sub(r"(?i)^arxiv:\s*", "", plain(data.get("archiveID"))),
+        line[1] if line else "",
+        url[1] if url else "",
+    ]
     tries.append(re.sub(r"(?i)^10\.48550/arxiv\.", "", doi(data)))
     return next((match[1] for match in map(ARXIV.fullmatch, tries) if match), "")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from press.bibliography.latex import plain
 
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 ISO = re.compile(r"^(-?\d{1,4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?(?![\d])")
 SLASHED = re.compile(r"^(\d{1,2})[/.](?:(\d{1,2})[/.])?(\d{4})$")
 IDEOGRAPHS = re.compile(r"(\d{4})年(?:(\d{1,2})月(?:(\d{1,2})日)?)?")
@@ -21,7 +21,8 @@ def date_parts(item: dict[str, Any]) -> list[int]:
     """[year, month, day] of an item, as many as are known; [] when there is no year.
 
     The server's own reading (`meta.parsedDate`) goes first; then ISO dates, ranges (their beginning), `19 June 2020`,
-    `June 19, 2020`, `06/19/2020` (or day first where that alone is a date), `2020年6月19日`, and any text with a year in it.
+    `June 19, 2020`, `06/19/2020` (or day first where that alone is a date), `2020年6月19日`, and any text that
+    holds a year.
     """
     meta = item.get("meta")
     parsed = meta.get("parsedDate") if isinstance(meta, dict) else ""

@@ -13,12 +13,16 @@ from press.facts import CROSSREF
 
 LEGAL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_]|[:.+/-](?=[A-Za-z0-9_]))*")
 PINNED = re.compile(r"^\s*citation[ -]key\s*:\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
-FOLD = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "AE", "œ": "oe", "đ": "d", "ı": "i", "þ": "th"})
-SMALL = set("a an and are as at by de der die el for from how in into is la le of on or the to towards via what why with".split())
+FOLD = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "AE", "œ": "oe", "đ": "d", "ı": "i", "þ": "th"}
+)
+SMALL = re.compile(
+    "a|an|and|are|as|at|by|de|der|die|el|for|from|how|in|into|is|la|le|of|on|or|the|to|towards|via|what|why|with"
+)
 
 
 def pinned_key(data: dict[str, Any]) -> str:
-    """The key that the author gave: the field of Zotero 8 and later, else Better BibTeX's line in Extra; "" for none."""
+    """The author's own key: the field of Zotero 8 and later, else Better BibTeX's line in Extra; "" for none."""
     native = plain(data.get("citationKey"))
     match = PINNED.search(str(data.get("extra") or ""))
     return native or (plain(match[1]) if match else "")
@@ -38,7 +42,7 @@ def generated_key(item: dict[str, Any]) -> str:
     year = date_parts(item)[:1]
     title = re.sub(r"<[^>]*>", " ", plain(data.get("title")))
     words = [fold(word) for word in re.findall(r"[^\W_]+", title)]
-    word = next((word for word in words if word and word not in SMALL and not word.isdigit()), "")
+    word = next((word for word in words if word and not SMALL.fullmatch(word) and not word.isdigit()), "")
     return (fold(name) or "anon") + (str(abs(year[0])) if year else "nd") + word[:20]
 
 
@@ -63,8 +67,8 @@ def letters() -> Iterator[str]:
 def assign(items: dict[str, dict], frozen: dict[str, str], reserved: set[str], say) -> dict[str, str]:
     """A key for each of these items.
 
-    An item keeps the key that it has unless its author pinned another one. Items that want the same key get a, b, c in the
-    order of their item keys; one that has a key already never loses it to a newcomer.
+    An item keeps the key that it has unless its author pinned another one. Items that want the same key get a, b, c in
+    the order of their item keys; one that has a key already never loses it to a newcomer.
 
     Args:
         items: item key -> item as the API returns it.
@@ -108,6 +112,6 @@ def _share(names: list[str], wanted: dict[str, str], pinned: set[str], taken: se
         if not (free and place == 0 and (len(names) == 1 or name in pinned)):
             key = next(key + letter for letter in letters() if (key + letter).casefold() not in taken)
             if name in pinned:
-                say(f"{name}: citation key {wanted[name]!r} is taken; it gets {key!r}. Give it a key of its own in Zotero")
+                say(f"{name}: citation key {wanted[name]!r} is taken; it gets {key!r}. Give it its own in Zotero")
         keys[name] = key
         taken.add(key.casefold())

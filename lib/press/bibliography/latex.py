@@ -1,8 +1,8 @@
 """Text as people type it in Zotero, and as BibTeX and Pandoc both read it back.
 
-Whatever comes in is text, never code: all that LaTeX gives a meaning is escaped. Three things are understood: the markup
-that Zotero allows in titles (`<i>`, `<b>`, `<sub>`, `<sup>`, small capitals, no-case), plain formulas in `$...$`, and LaTeX
-accents such as `{\\"o}`, which become letters.
+Whatever comes in is text, never code: all that LaTeX gives a meaning is escaped. Three things are understood: the
+markup that Zotero allows in titles (`<i>`, `<b>`, `<sub>`, `<sup>`, small capitals, no-case), plain formulas in `$...$`,
+and LaTeX accents such as `{\\"o}`, which become letters.
 """
 
 from __future__ import annotations
@@ -26,24 +26,39 @@ SPECIAL = {
 # A brace without a partner would end the field for a parser that counts braces, escaped ones too.
 LONE = {"{": r"$\lbrace$", "}": r"$\rbrace$"}
 INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
-ACCENTS = dict(zip("`'^\"~=.uvHcrk", "\u0300\u0301\u0302\u0308\u0303\u0304\u0307\u0306\u030c\u030b\u0327\u030a\u0328", strict=True))
+ACCENTS = dict(
+    zip("`'^\"~=.uvHcrk", "\u0300\u0301\u0302\u0308\u0303\u0304\u0307\u0306\u030c\u030b\u0327\u030a\u0328", strict=True)
+)
 ACCENT = re.compile(
     r"\{\\([`'^\"~=.])\{?([A-Za-z])\}?\}|\{\\([uvHcrk])\{([A-Za-z])\}\}|\\([`'^\"~=.uvHcrk])\{([A-Za-z])\}|\\([`'^\"~=.])([A-Za-z])"
 )
-LETTERS = {"ss": "ß", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å", "AA": "Å"}
+LETTERS = {
+    "ss": "ß",
+    "o": "ø",
+    "O": "Ø",
+    "l": "ł",
+    "L": "Ł",
+    "ae": "æ",
+    "AE": "Æ",
+    "oe": "œ",
+    "OE": "Œ",
+    "aa": "å",
+    "AA": "Å",
+}
 LETTER = re.compile(r"\{\\(" + "|".join(LETTERS) + r")\}|\\(" + "|".join(LETTERS) + r")\{\}")
 
 TAG = re.compile(
-    r"<(i|b|sub|sup|em|strong)>|<span (class=\"nocase\"|style=\"font-variant: ?small-caps;?\")>|</(i|b|sub|sup|em|strong|span)>"
+    r"<(i|b|sub|sup|em|strong)>|</(i|b|sub|sup|em|strong|span)>|"
+    r"<span (class=\"nocase\"|style=\"font-variant: ?small-caps;?\")>"
 )
 COMMANDS = {"i": r"\textit{", "em": r"\textit{", "b": r"\textbf{", "strong": r"\textbf{"}
 COMMANDS |= {"sub": r"\textsubscript{", "sup": r"\textsuperscript{", "span": r"\textsc{"}
 MATH = re.compile(r"(?<![\\$])\$(?=[^\s$])([^$]*[^\s$\\])\$(?![\d$])")
-MATH_COMMANDS = set(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega mathcal mathbb mathbf mathrm mathit mathfrak boldsymbol text frac sqrt ell "
-    "infty times cdot to rightarrow leftarrow leq geq le ge neq ne approx sim pm mp in subset cup cap sum prod int partial nabla "
-    "log exp sin cos min max bar hat tilde vec dot prime dagger star ast circ otimes oplus perp langle rangle bf rm it cal".split()
+MATH_COMMAND = re.compile(
+    "alpha|beta|gamma|delta|(var)?epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|(var)?phi|chi|psi|omega|"
+    "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega|math(cal|bb|bf|rm|it|frak)|boldsymbol|text|frac|sqrt|ell|infty|times|"
+    "cdot|to|(right|left)arrow|[lg]eq?|neq?|approx|sim|pm|mp|in|subset|cup|cap|sum|prod|int|partial|nabla|log|exp|sin|cos|"
+    "min|max|bar|hat|tilde|vec|dot|prime|dagger|star|ast|circ|otimes|oplus|perp|[lr]angle|bf|rm|it|cal|[,;! ]"
 )
 
 
@@ -155,12 +170,16 @@ def _nested(segments: list[tuple[str, str]]) -> bool:
 
 
 def is_formula(body: str) -> bool:
-    """Whether text between dollars is a formula that may stay: known commands only, braces in pairs, no tags or comments."""
+    """Whether text between dollars is a formula that may stay: known commands, braces in pairs, no tags or comments."""
     commands = re.findall(r"\\([A-Za-z]+|.)", body)
     rest = re.sub(r"\\([A-Za-z]+|.)", "", body)
     depths, depth = [0], 0
     for character in rest:
         depth += (character == "{") - (character == "}")
         depths.append(depth)
-    known = all(command in MATH_COMMANDS or command in ",;! " for command in commands)
-    return known and min(depths) == depth == 0 and not re.search(r"[%#&~`\"<>]", rest.replace(" < ", "").replace(" > ", ""))
+    known = all(map(MATH_COMMAND.fullmatch, commands))
+    return (
+        known
+        and min(depths) == depth == 0
+        and not re.search(r"[%#&~`\"<>]", rest.replace(" < ", "").replace(" > ", ""))
+    )

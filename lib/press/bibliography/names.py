@@ -9,12 +9,21 @@ from press.bibliography.latex import escape, plain
 
 SUFFIX = re.compile(r"^(.*?),\s*((?:Jr|Sr)\.?|[IVX]{2,4})$")
 ROLES = {"editor": "editor", "translator": "translator", "bookAuthor": "bookauthor"}
-MINOR = {"editor", "translator", "bookAuthor", "seriesEditor", "contributor", "reviewedAuthor", "commenter", "recipient"}
+MINOR = {
+    "editor",
+    "translator",
+    "bookAuthor",
+    "seriesEditor",
+    "contributor",
+    "reviewedAuthor",
+    "commenter",
+    "recipient",
+}
 MINOR |= {"counsel", "guest", "scriptwriter", "producer", "castMember", "wordsBy", "cosponsor", "attorneyAgent"}
 
 
 def name_fields(creators: Any) -> dict[str, str]:
-    """The fields author, editor, translator and bookauthor; whoever made it counts as author, whatever Zotero calls it."""
+    """The fields author, editor, translator, bookauthor; whoever made it counts as author, whatever Zotero calls it."""
     people = [c for c in creators if isinstance(c, dict)] if isinstance(creators, list) else []
     fields: dict[str, list[str]] = {}
     for person in people:

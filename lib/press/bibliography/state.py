@@ -2,8 +2,8 @@
 
 Two files cannot be renamed in one step. So the state carries the SHA-256 of the bibliography that it belongs to, and
 renaming `references.bib` is the one moment that counts: the new state is laid aside first, then the bibliography is
-renamed, then the state. Whoever comes after a `kill -9` between the two finds a state laid aside that fits the bibliography
-and finishes the job (`recover`), or one that does not fit and drops it. What is read is both old or both new.
+renamed, then the state. Whoever comes after a `kill -9` between the two finds a state laid aside that fits the
+bibliography and finishes the job (`recover`), or one that does not fit and drops it. What is read is both old or both new.
 """
 
 from __future__ import annotations
@@ -92,12 +92,14 @@ def decode(data: bytes, name: str) -> State:
             raise TypeError
     except (ValueError, TypeError) as error:
         line = getattr(error, "lineno", 0)
-        raise fail(name, line, "not a state of `press sync`. Take one side of the merge whole, or delete the file") from None
+        raise fail(
+            name, line, "not a state of `press sync`. Take one side of the merge whole, or delete the file"
+        ) from None
     return state
 
 
 def load(project: Project) -> tuple[State | None, bytes]:
-    """The state, if there is one, and the bibliography's bytes; a state laid aside counts when it fits the bibliography.
+    """The state, if there is one, and the bibliography's bytes; a state laid aside counts when it fits them.
 
     Raises:
         PressError: the state file is damaged.
