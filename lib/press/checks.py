@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from press.errors import PressError, Problem, fail
-from press.facts import CROSSREF, Facts, Piece, page_facts
+from press.facts import Facts, Piece, page_facts
 from press.notebook import OPTION
 from press.pandoc import run_pandoc
 from press.project import Project
@@ -131,8 +131,3 @@ def qmd_facts(path: Path, project: Project) -> Facts:
     lines = expanded.text.split("\n")
     file, first = expanded.origin(taken + 1)
     return page_facts([Piece("\n".join(lines[taken:]), file, first)], [], project.work / "facts")
-
-
-def is_crossref(name: str) -> bool:
-    """Whether `@name` is a cross reference and not a citation."""
-    return bool(CROSSREF.match(name))

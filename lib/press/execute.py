@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import Problem, fail
+from press.secrets import environment_secrets
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-SECRET_NAME = re.compile(r"(TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL)", re.IGNORECASE)
 KEEP = {"HF_TOKEN"}  # a post may need it to fetch a checkpoint; outputs are scanned for it
 
 
@@ -111,7 +111,7 @@ def _kernel_manager(task: Task, log: Path, folder: str):
     lib = str(Path(task.root) / "lib")
     press_lib = str(Path(__file__).resolve().parent.parent)
     paths = [lib, *(p for p in [press_lib, os.environ.get("PYTHONPATH", "")] if p and p != lib)]
-    hidden = {name: "" for name in os.environ if SECRET_NAME.search(name) and name not in KEEP}
+    hidden = {name: "" for name in environment_secrets() if name not in KEEP}
     threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
     env = hidden | threads
     env |= {"PRESS_WATCH": str(log), "PRESS_ROOT": task.root, "PYTHONPATH": os.pathsep.join(paths)}

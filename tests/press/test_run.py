@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import subprocess
+import time
 
 import pytest
 
@@ -158,6 +160,20 @@ def test_one_failing_post_does_not_lose_the_others_results(site):
     site.press("run", status=1)
     site.post("bad", cell("print(2)"))
     assert ran_now(site.press("run")) == ["bad"]
+
+
+def test_a_module_changed_during_the_run_drops_the_result(site):
+    """Which of the two states the run saw is unknown, so its result may not stand under either key."""
+    site.post("slow", cell("import time\ntime.sleep(3)\nfrom mathlib.core import two\nprint(two())"))
+    process = subprocess.Popen(
+        site.command("run"), cwd=site.root, env=site.environment(), stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(2)
+    site.write("lib/mathlib/helper.py", "def one():\n    return 10\n")
+    assert "changed while it ran (module mathlib.helper changed); its result is dropped" in process.communicate()[1]
+    assert process.returncode == 1
+    assert ran_now(site.press("run")) == ["slow"]
+    assert outputs(site, "slow") == "11\n"
 
 
 def test_gpu_posts_run_one_at_a_time(site):

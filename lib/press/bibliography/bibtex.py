@@ -50,7 +50,7 @@ FIELDS = {
     "isbn": ("ISBN",),
     "issn": ("ISSN",),
     "series": ("series", "seriesTitle"),
-    "version": ("versionNumber", "version"),
+    "version": ("versionNumber",),
     "volume": ("volume",),
 }
 CONTAINERS = {

@@ -30,7 +30,11 @@ def protect(title: str) -> list[tuple[int, int]]:
         if keeps_capitals(word[0]) or (lower and word[0][0].isupper() and not START.search(title[: word.start()])):
             compound = re.compile(r"-[^\W_]+").match(title, word.end()) if len(word[0]) == 1 else None
             spans.append((word.start(), compound.end() if compound else word.end()))
-    return spans
+    joined: list[tuple[int, int]] = []
+    for span in spans:
+        near = joined and title[joined[-1][1] : span[0]] == " "
+        joined = [*joined[:-1], (joined[-1][0], span[1])] if near else [*joined, span]
+    return joined
 
 
 def keeps_capitals(word: str) -> bool:

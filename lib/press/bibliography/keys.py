@@ -17,7 +17,7 @@ FOLD = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "AE", "œ": "oe", "đ": "d", "ı": "i", "þ": "th"}
 )
 SMALL = re.compile(
-    "a|an|and|are|as|at|by|de|der|die|el|for|from|how|in|into|is|la|le|of|on|or|the|to|towards|via|what|why|with"
+    "a|an|and|are|as|at|by|de|der|die|do|does|el|for|from|how|in|into|is|la|le|of|on|or|the|to|towards|via|we|what|why|with"
 )
 
 
@@ -34,14 +34,20 @@ def is_legal(key: str) -> bool:
 
 
 def generated_key(item: dict[str, Any]) -> str:
-    """`authorYearword` in ASCII: first creator's last name, year, first word of the title that says something."""
+    """`authorYearword` in ASCII: first creator's last name, year, first word of the title that says something.
+
+    An institution gives its first word; without a creator the forum, site or studio does; without a year it is `nd`.
+    """
     data = item["data"]
     creators = data.get("creators") or []
     authors = [c for c in creators if c.get("creatorType") not in ("editor", "translator", "contributor")] or creators
-    name = plain(authors[0].get("lastName") or authors[0].get("name")) if authors else ""
+    name = plain(authors[0].get("lastName")) if authors else ""
+    places = [plain(data.get(field)) for field in ("forumTitle", "websiteTitle", "blogTitle", "studio")]
+    whole = next((text for text in [plain(c.get("name")) for c in authors[:1]] + places if text), "anon")
+    name = name or next((word for word in whole.split() if fold(word) and not SMALL.fullmatch(word.lower())), whole)
     year = date_parts(item)[:1]
     title = re.sub(r"<[^>]*>", " ", plain(data.get("title")))
-    words = [fold(word) for word in re.findall(r"[^\W_]+", title)]
+    words = [fold(word) for word in re.findall(r"[^\W_]+(?:-[^\W_]+)*", title)]
     word = next((word for word in words if word and not SMALL.fullmatch(word) and not word.isdigit()), "")
     return (fold(name) or "anon") + (str(abs(year[0])) if year else "nd") + word[:20]
 

@@ -19,12 +19,13 @@ USER = "475425"
 class Library:
     """One library: items by key, its version, tombstones."""
 
-    def __init__(self, items: list[dict[str, Any]] | None = None, version: int = 100):
+    def __init__(self, items: list[dict[str, Any]] | None = None, version: int = 0):
         self.items: dict[str, dict[str, Any]] = {}
         self.version = version
         self.tombstones: list[tuple[int, str, str]] = []
         for item in items or []:
             self.items[item["key"]] = copy.deepcopy(item)
+            self.version = max(self.version, item["version"])
 
     def put(self, key: str, **data: Any) -> dict[str, Any]:
         """Add an item or change fields of one, as a new version of the library."""
