@@ -1,13 +1,72 @@
-"""Every post runs with its default parameters, as a reader's first `make site` would run it."""
+"""Every post runs with its default parameters, as a reader's first `make site` would run it, and is fit to read."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from press.notebook import read_post
+
 ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))  # _ is a draft
+COLUMNS = 84  # of a code cell; longer lines must be scrolled sideways on the page
+VISIBLE_LINES = 16  # of a cell that is neither folded nor hidden, blank lines included
+WORDS = range(1000, 3001)
+FIGURES = 5
+
+
+@pytest.fixture(scope="module", params=SOURCES, ids=lambda path: path.parent.name)
+def post(request):
+    return read_post(request.param, ROOT)
+
+
+def numbered_code(cell):
+    """(line in the source file, text) of a cell's code, without its option lines and the blank lines around it."""
+    lines = list(enumerate(cell.source.split("\n"), cell.line))[cell.option_lines :]
+    written = [index for index, (_, text) in enumerate(lines) if text.strip()]
+    return lines[written[0] : written[-1] + 1] if written else []
+
+
+def prose_words(post):
+    """How many words a reader reads between the cells: no equations, comments, attributes or addresses of links."""
+    text = "\n".join("".join(cell["source"]) for cell in post.notebook["cells"] if cell["cell_type"] == "markdown")
+    for left_out in (
+        r"(?s)<!--.*?-->",
+        r"(?s)\$\$.*?\$\$",
+        r"(?s)^```.*?^```",
+        r"\{[#.][^}]*\}",
+        r"\]\([^)]*\)",
+        r"^:::.*$",
+    ):
+        text = re.sub(left_out, " ", text, flags=re.MULTILINE)
+    return len(re.findall(r"\S*\w\S*", text))
+
+
+def test_code_is_as_wide_as_the_page(post):
+    lines = [line for cell in post.cells for line in numbered_code(cell)]
+    wide = [f"{post.file}:{number}: {len(text)} columns" for number, text in lines if len(text) > COLUMNS]
+    assert not wide, f"at most {COLUMNS} columns in a code cell\n" + "\n".join(wide)
+
+
+def test_visible_cells_are_short(post):
+    hidden = [cell.options.get("code-fold") is True or cell.options.get("echo") is False for cell in post.cells]
+    visible = [numbered_code(cell) for cell, hide in zip(post.cells, hidden, strict=True) if not hide]
+    long = [f"{post.file}:{lines[0][0]}: {len(lines)} lines" for lines in visible if len(lines) > VISIBLE_LINES]
+    advice = "split it at a natural point, or fold plotting and bookkeeping with #| code-fold: true"
+    assert not long, f"at most {VISIBLE_LINES} lines in a visible cell: {advice}\n" + "\n".join(long)
+
+
+def test_a_post_is_of_readable_length_and_has_figures(post):
+    words = prose_words(post)
+    assert words in WORDS, f"{post.file}:1: {words} words of prose; {WORDS[0]} to {WORDS[-1]} are asked for"
+    labels = [str(cell.options.get("label", "")) for cell in post.cells]
+    figures = [label for label in labels if label.startswith("fig-")]
+    assert len(figures) >= FIGURES, f"{post.file}:1: {len(figures)} labelled figures; at least {FIGURES} are asked for"
 
 
 def test_every_post_runs_and_every_check_passes(tmp_path):

@@ -27,7 +27,7 @@ def load_tiny(
     _check_files(folder)
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(
-            folder, safety_checker=None, torch_dtype=dtype, local_files_only=True
+            folder, safety_checker=None, dtype=dtype, local_files_only=True
         )
     except Exception as error:
         raise ValueError(f"{folder} holds no whole Stable Diffusion ({error}); export it anew") from error

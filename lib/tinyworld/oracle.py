@@ -194,9 +194,10 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     if min(len(a), len(b)) < 2:
         raise ValueError(f"the sets have {len(a)} and {len(b)} pictures; each needs at least 2")
     a, b = a.double(), b.double()
-    root = _psd_root(torch.cov(a.T))
-    cross = _psd_root(root @ torch.cov(b.T) @ root)
-    distance = (a.mean(0) - b.mean(0)).square().sum() + torch.cov(a.T).trace() + torch.cov(b.T).trace()
+    cov_a, cov_b = (torch.cov(x.T).reshape(x.shape[1], x.shape[1]) for x in (a, b))
+    root = _psd_root(cov_a)
+    cross = _psd_root(root @ cov_b @ root)
+    distance = (a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace()
     return float((distance - 2 * cross.trace()).clamp(min=0))
 
 

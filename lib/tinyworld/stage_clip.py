@@ -17,13 +17,15 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
+from tinyworld.budget import Budget
 from tinyworld.captions import caption, parse, random_caption
 from tinyworld.checkpoint import load_checkpoint, load_ema
 from tinyworld.oracle import HEADS
+from tinyworld.parallel import ranks
 from tinyworld.scene import COLOURS, GROUNDS, SHAPES, SIZES, Scene, decode, edit
 from tinyworld.stage_world import World, to_float
 from tinyworld.tokenizer import LENGTH, make_tokenizer
-from tinyworld.training import Budget, Losses, autocast, batch_indices, ranks, train
+from tinyworld.training import Losses, autocast, batch_indices, train
 
 STEPS = 6000
 WIDTH = 128

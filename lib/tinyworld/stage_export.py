@@ -17,7 +17,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from safetensors.torch import save_file
 from torch import nn
-from transformers import CLIPImageProcessor, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 from tinyworld.checkpoint import VERSION, git_commit, load_checkpoint
 from tinyworld.stage_clip import trained_clip
@@ -98,11 +98,16 @@ def _save_clip(runs: Path, folder: Path) -> None:
     _full_precision_on_load(folder / "config.json")
     tokenizer.save_pretrained(folder)
     _legacy_tokenizer_files(folder, tokenizer)
-    size = {"height": 64, "width": 64}
-    half = [0.5, 0.5, 0.5]
-    CLIPImageProcessor(
-        size=size, do_resize=True, do_center_crop=False, image_mean=half, image_std=half
-    ).save_pretrained(folder)
+    size, half = {"height": 64, "width": 64}, [0.5, 0.5, 0.5]
+    steps = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False}
+    images = {
+        "image_processor_type": "CLIPImageProcessor",
+        **steps,
+        "size": size,
+        "image_mean": half,
+        "image_std": half,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(images, indent=2) + "\n")
 
 
 def _save_oracle(runs: Path, folder: Path) -> None:

@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_ema
 from tinyworld.oracle import HEADS, Oracle
+from tinyworld.parallel import ranks
 from tinyworld.stage_world import World, to_float
-from tinyworld.training import Budget, Losses, autocast, batch_indices, ranks, train
+from tinyworld.training import Losses, autocast, batch_indices, train
 
 STEPS = 1500
 

@@ -18,9 +18,11 @@ from transformers import CLIPTextModel
 
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
+from tinyworld.budget import Budget
 from tinyworld.captions import caption, random_caption
 from tinyworld.checkpoint import load_checkpoint, load_ema, write_atomic
 from tinyworld.oracle import score
+from tinyworld.parallel import ranks
 from tinyworld.pictures import save_grid
 from tinyworld.sampling import Parts, generate
 from tinyworld.scene import decode
@@ -29,7 +31,7 @@ from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_vae import trained_vae
 from tinyworld.stage_world import World
 from tinyworld.tokenizer import make_tokenizer
-from tinyworld.training import Budget, Losses, autocast, batch_indices, ranks, train
+from tinyworld.training import Losses, autocast, batch_indices, train
 
 STEPS, JOINT_STEPS = 20_000, 10_000
 CHANNELS = (64, 160)
@@ -82,9 +84,11 @@ def train_unet(
     batch: int = 48,
     channels: tuple[int, ...] = CHANNELS,
     seed: int = 0,
+    samples: int = 32,
     extend: bool = True,
 ) -> dict:
     """Train; resume if the stage has a checkpoint. joint: start from stage `unet`, and train the text encoder too.
+    samples: pictures drawn as it goes.
 
     Raises: see `training.train`; ValueError if an earlier stage is missing.
     """
@@ -130,15 +134,15 @@ def train_unet(
         seed=seed + (1 if joint else 0),
         warmup=200,
         ema_decay=0.999,
-        show=lambda step: _show(parts, world, runs / stage / "samples" / f"{step:06}.png"),
+        show=lambda step: _show(parts, world, runs / stage / "samples" / f"{step:06}.png", samples),
         show_every=500,
         extend=extend,
         data_hash=world.sha256,
     )
 
 
-def _show(parts: Parts, world: World, path: Path) -> None:
-    rows = world.take("test", "rows", slice(0, min(32, world.sizes["test"])))
+def _show(parts: Parts, world: World, path: Path, n: int) -> None:
+    rows = world.take("test", "rows", slice(0, min(n, world.sizes["test"])))
     texts = [caption(decode(row)) for row in rows.tolist()]
     save_grid(generate(parts, texts, steps=15), path, 8)
 
@@ -190,12 +194,12 @@ def trained_parts(runs: Path, *, device: str = "cpu", stage: str | None = None) 
     return Parts(make_tokenizer(), text, trained_vae(runs, device=device), unet, scaling)
 
 
-def measure_unet(runs: Path, world: World, stage: str, *, device: str = "cpu", n: int = 64) -> dict[str, float]:
+def measure_unet(runs: Path, world: World, stage: str, *, device: str = "cpu", n: int = 48) -> dict[str, float]:
     """Share of pictures with all attributes right at guidance 4, for n captions never trained on, of one and of two."""
     parts, oracle = trained_parts(runs, device=device, stage=stage), trained_oracle(runs, device=device)
     rows, out = world.take("test", "rows", slice(None)), {}
     for count, name in ((1, "one object"), (2, "two objects")):
         texts = [caption(decode(row)) for row in rows[rows[:, 0] == count][:n].tolist()]
         if texts:
-            out[name] = score(generate(parts, texts), texts, oracle).by["all"][0]
+            out[name] = score(generate(parts, texts, steps=20), texts, oracle).by["all"][0]
     return out

@@ -14,12 +14,14 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Generator, Tensor
 
+from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_checkpoint, load_ema
 from tinyworld.oracle import HEADS, Oracle
+from tinyworld.parallel import ranks
 from tinyworld.pictures import save_grid
 from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_world import World, to_float, to_uint8
-from tinyworld.training import Budget, Losses, autocast, batch_indices, ranks, train
+from tinyworld.training import Losses, autocast, batch_indices, train
 
 STEPS = 12_000
 CHANNELS = (32, 64, 128)
@@ -56,8 +58,8 @@ def vae_loss(vae: AutoencoderKL, oracle: Oracle, images: Tensor, labels: Tensor,
     pixel = (weight * (off.square() + 1e-4).sqrt()).mean() + 2.0 * (weight * off.square()).mean()
     edges = off.diff(dim=2).abs().mean() + off.diff(dim=3).abs().mean()
     opponent = torch.tensor(OPPONENT, device=images.device)
-    patches = torch.einsum("kc,bchw->bkhw", opponent, F.avg_pool2d(off * things, 2))
-    colour = patches.abs().mean()
+    with autocast(images.device, enabled=False):
+        colour = torch.einsum("kc,bchw->bkhw", opponent, F.avg_pool2d(off * things, 2)).abs().mean()
     ours, theirs = oracle.trunk(found), oracle.trunk(images)
     features = sum((a - b).abs().mean() for a, b in zip(ours, theirs, strict=True)).float()
     mean, logvar = posterior.mean.float(), posterior.logvar.float()

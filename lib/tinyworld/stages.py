@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from tinyworld import training
+from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_checkpoint
+from tinyworld.parallel import ranks
 from tinyworld.stage_world import World, make_world
 
 
@@ -22,7 +23,7 @@ def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
         ValueError: if an earlier stage is missing, or a file is not what it should be.
     """
     torch.set_num_threads(options.threads)
-    rank, _ = training.ranks()
+    rank, _ = ranks()
     device = options.device
     if device == "auto":
         device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
@@ -53,9 +54,9 @@ def describe(stage: str, runs: Path) -> str:
     return f"{stage}: from step {state['step']} of {path}{', finished' if state['finished'] else ''}"
 
 
-def _budget(options: Namespace, steps: int) -> training.Budget:
+def _budget(options: Namespace, steps: int) -> Budget:
     given = options.steps or (None if options.time_limit else steps)
-    return training.Budget(given, options.time_limit, options.cooldown)
+    return Budget(given, options.time_limit, options.cooldown)
 
 
 def _extend(options: Namespace) -> bool:

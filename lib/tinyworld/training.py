@@ -10,28 +10,19 @@ kept (`stable.pt`), so that a finished run can be extended as if it had never co
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 from torch import Generator, Tensor, nn
 
+from tinyworld.budget import Budget, learning_rate_scale, plan_cooldown, share_done
 from tinyworld.checkpoint import load_checkpoint, rewrite_curve, save_checkpoint, write_manifest
+from tinyworld.parallel import any_rank, average_gradients, ranks
 from tinyworld.progress import Progress
 
 Losses = dict[str, Tensor]
-
-
-class Budget(NamedTuple):
-    """When to stop. steps: the run's total length, or None; minutes: of this call, or None; cooldown: the share of the
-    whole during which the learning rate falls to zero, in [0, 1)."""
-
-    steps: int | None
-    minutes: float | None = None
-    cooldown: float = 0.25
 
 
 def step_generator(seed: int, step: int, stream: int = 0) -> Generator:
@@ -51,18 +42,6 @@ def batch_indices(n: int, batch: int, step: int, seed: int, rank: int = 0, ranks
     return torch.stack([_order(n, seed, int(i) // n)[int(i) % n] for i in at])
 
 
-def ranks() -> tuple[int, int]:
-    """(rank, number of processes): (0, 1), unless `accelerate launch` or torchrun started several."""
-    import os
-
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    return (dist.get_rank(), world) if world > 1 else (0, 1)
-
-
 def autocast(device: str | torch.device, *, enabled: bool = True) -> torch.autocast:
     """bfloat16 where it helps: on CUDA, and on a CPU that multiplies it natively; elsewhere a no-op."""
     kind = torch.device(device).type
@@ -73,14 +52,6 @@ def autocast(device: str | torch.device, *, enabled: bool = True) -> torch.autoc
 def _native_bfloat16() -> bool:
     path = Path("/proc/cpuinfo")
     return path.exists() and any(flag in path.read_text() for flag in ("avx512_bf16", "amx_bf16"))
-
-
-def learning_rate_scale(step: int, warmup: int, cooldown: tuple[int, int] | None) -> float:
-    """Factor of the peak rate, in [0, 1]: a linear warm-up, 1, then 1 - sqrt(share) of a cooldown (start, length)."""
-    scale = min(1.0, (step + 1) / max(warmup, 1))
-    if cooldown and step >= cooldown[0]:
-        scale *= 1.0 - min(1.0, (step - cooldown[0]) / max(cooldown[1], 1)) ** 0.5
-    return scale
 
 
 def train(
@@ -151,13 +122,14 @@ def train(
     while not state["finished"]:
         step, elapsed = state["step"], time.monotonic() - began
         if state["cooldown"] is None:
-            state["cooldown"] = _plan(budget, step, elapsed, step - first)
+            state["cooldown"] = plan_cooldown(budget, step, elapsed, step - first)
         if state["cooldown"] and step == state["cooldown"][0]:
             save("stable.pt")
         if state["cooldown"] and step >= sum(state["cooldown"]):
             state["finished"] = True
             break
-        if budget.minutes and _agree(elapsed > 60 * budget.minutes * (1.2 if budget.steps is None else 1.0), world):
+        late = budget.minutes and elapsed > 60 * budget.minutes * (1.2 if budget.steps is None else 1.0)
+        if any_rank(bool(late) and step > first, world):  # one step at least: every call gets further
             break
         scale = learning_rate_scale(step, warmup, state["cooldown"])
         for group in optimizer.param_groups:
@@ -165,7 +137,7 @@ def train(
         losses = loss_at(step, step_generator(seed, step, rank))
         optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
-        _average_gradients(flat, world)
+        average_gradients(flat, world)
         nn.utils.clip_grad_norm_(flat, clip)
         optimizer.step()
         _update_ema(modules, state["ema"], min(ema_decay, (1 + step) / (10 + step)))
@@ -174,7 +146,7 @@ def train(
             raise FloatingPointError(f"{stage}, step {step}: a loss is not finite: {values}")
         rows.append({"step": step, "lr_scale": scale, **values})
         state["step"] = step + 1
-        bar.update(step + 1, values["loss"], share=_share(budget, state, first, time.monotonic() - began))
+        bar.update(step + 1, values["loss"], share=share_done(budget, state, first, time.monotonic() - began))
         if (step + 1) % save_every == 0:
             save()
         if show and rank == 0 and (step + 1) % show_every == 0:
@@ -183,7 +155,7 @@ def train(
     bar.close()
     save()
     swap_in(modules, state["ema"])
-    if show and rank == 0:
+    if show and rank == 0 and state["finished"]:
         show(state["step"])
     return state
 
@@ -216,40 +188,6 @@ def _start(stage, modules, optimizer, folder, hyper, extend, budget) -> dict:
     return state
 
 
-def _plan(budget: Budget, step: int, elapsed: float, done: int) -> tuple[int, int] | None:
-    """(start, length) of the cooldown once it is known: from the number of steps, or when its share of time is left."""
-    if budget.steps is not None:
-        length = round(budget.steps * budget.cooldown)
-        return budget.steps - length, length
-    limit = 60 * budget.minutes
-    if elapsed < limit * (1 - budget.cooldown) or done == 0:
-        return None
-    return step, max(0, round((limit - elapsed) / (elapsed / done)))
-
-
-def _share(budget: Budget, state: dict, first: int, elapsed: float) -> float:
-    """Share of this call's work that is done, in (0, 1]."""
-    end = budget.steps or (sum(state["cooldown"]) if state["cooldown"] else None)
-    by_steps = (state["step"] - first) / max(end - first, 1) if end else 0.0
-    return min(1.0, max(by_steps, elapsed / (60 * budget.minutes) if budget.minutes and not end else by_steps, 1e-6))
-
-
-def _agree(stop: bool, world: int) -> bool:
-    if world == 1:
-        return stop
-    flag = torch.tensor(float(stop), device="cuda" if dist.get_backend() == "nccl" else "cpu")
-    dist.all_reduce(flag, dist.ReduceOp.MAX)
-    return bool(flag > 0)
-
-
-def _average_gradients(params: list[nn.Parameter], world: int) -> None:
-    if world > 1:
-        for p in params:
-            if p.grad is not None:
-                dist.all_reduce(p.grad)
-                p.grad /= world
-
-
 @torch.no_grad()
 def _update_ema(modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]], decay: float) -> None:
     for name, module in modules.items():
@@ -276,8 +214,3 @@ def swap_in(modules: dict[str, nn.Module], weights: dict[str, dict[str, Tensor]]
     """Load weights, by module name, and switch to evaluation mode (no module here has dropout or batch statistics)."""
     for name, module in modules.items():
         module.load_state_dict(weights[name])
-
-
-def set_eval(modules: Iterable[nn.Module]) -> None:
-    for module in modules:
-        module.requires_grad_(False).eval()

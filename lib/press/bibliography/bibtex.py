@@ -119,6 +119,11 @@ def _first(data: dict[str, Any], names: tuple[str, ...]) -> str:
     return next((text for text in (plain(data.get(name)) for name in names) if text), "")
 
 
+def _whole(text: str) -> str:
+    """Escaped text for a field that BibTeX takes for a list: "and" does not divide it."""
+    return "{" + escape(text) + "}" if re.search(r"(?i)\band\b", text) else escape(text)
+
+
 def _published(data: dict[str, Any], kind: str) -> dict[str, str]:
     """Where it appeared: journal or book, publisher in the field that suits the type, place, number, kind of talk."""
     fields = {}
@@ -127,10 +132,10 @@ def _published(data: dict[str, Any], kind: str) -> dict[str, str]:
         fields[name] = escape(_first(data, sources))
     name, sources = PUBLISHERS.get(kind, OTHER_PUBLISHERS)
     if not (kind == "misc" and arxiv_id(data)):
-        fields[name] = escape(_first(data, sources))
+        fields[name] = _whole(_first(data, sources))
     if kind == "inproceedings" and plain(data.get("proceedingsTitle")):
         fields["eventtitle"] = escape(plain(data.get("conferenceName")))
-    fields["address"] = escape(plain(data.get("place")))
+    fields["address"] = _whole(plain(data.get("place")))
     fields["number"] = escape(_first(data, ("issue", "reportNumber", "patentNumber", "number", "seriesNumber")))
     fields["type"] = escape(
         _first(data, ("reportType", "presentationType", "manuscriptType", "postType", "websiteType"))

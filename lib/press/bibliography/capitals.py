@@ -50,4 +50,4 @@ def keeps_capitals(word: str) -> bool:
 def sentence_case(title: str, words: list[re.Match]) -> bool:
     """Whether the title's long words are mostly in lower case, as Zotero recommends."""
     inside = [word[0] for word in words if len(word[0]) > 3 and not START.search(title[: word.start()])]
-    return bool(inside) and sum(word[0].isupper() for word in inside) * 3 < len(inside)
+    return bool(inside) and sum(word[0].isupper() for word in inside) * 2 < len(inside)

@@ -47,7 +47,7 @@ def _keys(line: str, suffix: str) -> list[str]:
     if suffix == ".py":
         return [key for match in SOURCE.finditer(line) for key in WORD.findall(match[1])]
     quoted = [match[2] for match in QUOTED.finditer(line)] if suffix == ".toml" else []
-    return [*CITED.findall(line), *quoted]
+    return [*CITED.findall(line), *quoted, *["*"] * ("@*" in line)]
 
 
 def rewrite(root: Path, renamed: dict[str, str]) -> list[str]:

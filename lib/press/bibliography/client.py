@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from press.errors import fail
+from press.errors import PressError, fail
 
 PAGE = 100  # the Web API gives no more
 RESTARTS = 5
@@ -78,13 +77,16 @@ def read_library(source: Source, since: int, say: Callable[[str], None]) -> Read
                 return _changes(zotero, source, since) if since else _everything(zotero, source)
             except Unchanged:
                 return None
-            except (Moved, json.JSONDecodeError, UnicodeDecodeError):
-                say("the library changed while it was read; reading again")
+            except Moved:
+                reason = "the library changed while it was read"
+            except (ValueError, KeyError):  # no JSON, or no content type
+                reason = "an answer was not what Zotero's API sends"
             except PyZoteroError:
-                _refused(zotero.request.status_code, source)
-        raise fail(
-            "", 0, f"the library changed {RESTARTS} times while it was read. Nothing was changed; try again later"
-        )
+                if zotero.request.status_code != 412:  # precondition failed: it has changed
+                    raise refused(zotero.request.status_code, source) from None
+                reason = "the library changed while it was read"
+            say(f"{reason}; reading again")
+        raise fail("", 0, f"{reason}, {RESTARTS} times in a row. Nothing was changed; try again later")
     finally:
         transport.close()
 
@@ -104,10 +106,9 @@ def _open(source: Source, say: Callable[[str], None]):
     return zotero, transport
 
 
-def _refused(status: int, source: Source) -> None:
+def refused(status: int, source: Source) -> PressError:
+    """What this status means, and what to do."""
     place = f"{source.library}, collection {source.collection}" if source.collection else source.library
-    if status == 412:
-        raise Moved
     if source.local and status in (400, 403, 404):
         message = (
             f"Zotero on this machine gives no access to {place} (status {status}). Allow it in its settings, Advanced: "
@@ -123,13 +124,13 @@ def _refused(status: int, source: Source) -> None:
         message += f"your user ID stands at {KEYS_PAGE}"
     else:
         message = f"Zotero refused to read {place} (status {status}). Nothing was changed; try again later"
-    raise fail("", 0, message) from None
+    return fail("", 0, message)
 
 
 def _everything(zotero: Any, source: Source) -> Reading:
     limit = None if source.local else PAGE  # the desktop hands out everything at once
     options: dict[str, Any] = {"limit": limit}
-    if source.tag:
+    if source.tag and "tags" not in source.tag:  # pyzotero takes an address with "tags" in it for a list of tags
         options["tag"] = "\\" + source.tag if source.tag.startswith("-") else source.tag
     read = partial(zotero.collection_items_top, source.collection) if source.collection else zotero.top
     items, version = _pages(zotero, read(**options))
@@ -191,7 +192,7 @@ def _version(zotero: Any) -> int:
     return int(text)
 
 
-def _strange(what: str) -> Exception:
+def _strange(what: str) -> PressError:
     return fail(
         "", 0, f"the answer ({what}) is not what Zotero's API version 3 sends. Check ZOTERO_API_URL, if it is set"
     )

@@ -11,7 +11,10 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 ISO = re.compile(r"^(-?\d{1,4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?(?![\d])")
 SLASHED = re.compile(r"^(\d{1,2})[/.](?:(\d{1,2})[/.])?(\d{4})$")
 IDEOGRAPHS = re.compile(r"(\d{4})年(?:(\d{1,2})月(?:(\d{1,2})日)?)?")
-NAMED = re.compile(r"(?i)(?<![^\W\d_])(" + "|".join(MONTHS) + r")[^\W\d_]*")
+NAMED = re.compile(
+    r"(?i)(?<![^\W\d_])(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])"
+)
 YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
 SHORT_YEAR = re.compile(r"(?<!\d)([1-9]\d\d)(?!\d)")
 NONE = re.compile(r"(?i)^(n\.? ?d\.?|undated|no date|s\.d\.)?$")
@@ -31,6 +34,8 @@ def date_parts(item: dict[str, Any]) -> list[int]:
 
 def parse(text: str) -> list[int]:
     """The parts of one date."""
+    if match := IDEOGRAPHS.search(text):
+        return _legal(*(int(group or 0) for group in match.groups()))
     if match := ISO.match(text):
         year, month, day = (int(group) if group else 0 for group in match.groups())
         if len(match[1].lstrip("-")) >= 3:
@@ -39,14 +44,12 @@ def parse(text: str) -> list[int]:
         first, second, year = int(match[1]), int(match[2] or 0), int(match[3])
         month, day = (second, first) if first > 12 else (first, second)
         return _legal(year, month, day)
-    if match := IDEOGRAPHS.search(text):
-        return _legal(*(int(group or 0) for group in match.groups()))
     found = YEAR.search(text) or SHORT_YEAR.search(text)
     if not found:
         return []
     named = NAMED.search(text)
     day = re.search(r"(?<!\d)(\d{1,2})(?!\d)", text[: found.start()] + " " + text[found.end() :]) if named else None
-    return _legal(int(found[1]), MONTHS.index(named[1].lower()) + 1 if named else 0, int(day[1]) if day else 0)
+    return _legal(int(found[1]), MONTHS.index(named[1][:3].lower()) + 1 if named else 0, int(day[1]) if day else 0)
 
 
 def _legal(year: int, month: int, day: int) -> list[int]:

@@ -111,11 +111,11 @@ def assign(items: dict[str, dict], frozen: dict[str, str], reserved: set[str], s
 
 def _share(names: list[str], wanted: dict[str, str], pinned: set[str], taken: set[str], keys: dict, say) -> None:
     """Give keys to new items that want the same one: a pin is kept bare for the first, the others get letters."""
-    names = sorted(names, key=lambda name: (name not in pinned, name))
     free = wanted[names[0]].casefold() not in taken
-    for place, name in enumerate(names):
+    first = next((name for name in names if name in pinned), names[0] if len(names) == 1 else "")
+    for name in names:
         key = wanted[name]
-        if not (free and place == 0 and (len(names) == 1 or name in pinned)):
+        if not (free and name == first):
             key = next(key + letter for letter in letters() if (key + letter).casefold() not in taken)
             if name in pinned:
                 say(f"{name}: citation key {wanted[name]!r} is taken; it gets {key!r}. Give it its own in Zotero")

@@ -23,8 +23,8 @@ SPECIAL = {
     "^": r"\textasciicircum{}",
     "`": r"\`{}",
 }
-# A brace without a partner would end the field for a parser that counts braces, escaped ones too.
-LONE = {"{": r"$\lbrace$", "}": r"$\rbrace$"}
+# A brace without a partner would end the field for a parser that counts escaped ones too: it gets one that does not show.
+LONE = {"{": r"{\{\vphantom{\}}}", "}": r"{\vphantom{\{}\}}"}
 INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 ACCENTS = dict(
     zip("`'^\"~=.uvHcrk", "\u0300\u0301\u0302\u0308\u0303\u0304\u0307\u0306\u030c\u030b\u0327\u030a\u0328", strict=True)

@@ -30,7 +30,9 @@ class Library:
     def put(self, key: str, **data: Any) -> dict[str, Any]:
         """Add an item or change fields of one, as a new version of the library."""
         self.version += 1
-        item = self.items.setdefault(key, {"key": key, "version": 0, "meta": {}, "data": {"key": key, "itemType": "book"}})
+        item = self.items.setdefault(
+            key, {"key": key, "version": 0, "meta": {}, "data": {"key": key, "itemType": "book"}}
+        )
         item["data"] |= data
         if "date" in data:
             item["meta"].pop("parsedDate", None)
@@ -65,13 +67,25 @@ def fixture() -> Library:
 def item(key: str, **data: Any) -> dict[str, Any]:
     """An item in the API's shape."""
     parsed = {"parsedDate": data.pop("parsed")} if "parsed" in data else {}
-    data = {"key": key, "version": 1, "itemType": "journalArticle", "title": "", "creators": [], "tags": [], "extra": ""} | data
+    data = {
+        "key": key,
+        "version": 1,
+        "itemType": "journalArticle",
+        "title": "",
+        "creators": [],
+        "tags": [],
+        "extra": "",
+    } | data
     return {"key": key, "version": 1, "library": {"type": "user", "id": int(USER)}, "meta": parsed, "data": data}
 
 
 def author(last: str, first: str = "") -> dict[str, str]:
     """A creator: with a first name a person, without one an institution."""
-    return {"creatorType": "author", "lastName": last, "firstName": first} if first else {"creatorType": "author", "name": last}
+    return (
+        {"creatorType": "author", "lastName": last, "firstName": first}
+        if first
+        else {"creatorType": "author", "name": last}
+    )
 
 
 class Server:
@@ -101,7 +115,15 @@ class Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"ZOTERO_API_URL": self.url, "ZOTERO_API_KEY": KEY, "ZOTERO_LIBRARY_ID": USER, "ZOTERO_LIBRARY_TYPE": "user"}
+        return {
+            "ZOTERO_API_URL": self.url,
+            "ZOTERO_API_KEY": KEY,
+            "ZOTERO_LIBRARY_ID": USER,
+            "ZOTERO_LIBRARY_TYPE": "user",
+        }
+
+
+DESKTOP = "/api/users/0"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -126,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve(self, library: Library, path: str, query: dict[str, str], prefix: str) -> None:
         sent = self.headers.get("Authorization", "").removeprefix("Bearer ") or self.headers.get("Zotero-API-Key")
-        if self.owner.key and sent != self.owner.key:
+        if self.owner.key and sent != self.owner.key and not prefix.startswith("/api/"):
             self.answer(403, b"Invalid key" if sent else b"Forbidden", {"Content-Type": "text/plain"})
             return
         condition = self.headers.get("If-Modified-Since-Version")
@@ -152,7 +174,9 @@ class Handler(BaseHTTPRequestHandler):
         if query.get("includeTrashed") != "1":
             found = [one for one in found if not one["data"].get("deleted")]
         found = [one for one in found if one["version"] > int(query.get("since", 0))]
-        start, limit = int(query.get("start", 0)), min(int(query.get("limit", 25)), self.owner.limit)
+        local = prefix.startswith("/api/")  # the desktop gives everything unless a limit is named
+        start, limit = int(query.get("start", 0)), int(query.get("limit", len(found) if local else 25))
+        limit = limit if local else min(limit, self.owner.limit)
         links = {"alternate": f"https://www.zotero.org{prefix}/items"}
         if start + limit < len(found):
             links["next"] = f"{self.owner.url}{prefix}{path}?{urlencode(query | {'start': str(start + limit)})}"
@@ -175,7 +199,9 @@ class Handler(BaseHTTPRequestHandler):
     def cut(self, after: bytes = b"") -> bool:
         """Send a beginning, if any, and close the connection."""
         if after:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n" + after)
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n" + after
+            )
         self.close_connection = True
         self.connection.close()
         return True

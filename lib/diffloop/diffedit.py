@@ -1,0 +1,270 @@
+"""DiffEdit: find by itself what a change of prompt should change, then change only that.
+
+    1. mask     where the model's predictions under the two prompts differ, averaged over n noises
+    2. encode   DDIM inversion of the image to the level r = strength
+    3. decode   DDIM under the new prompt; outside the mask each state is replaced by that of the inversion
+
+Each step comes with the paper's rule and with Diffusers' (StableDiffusionDiffEditPipeline, which it equals on the same
+noise to 1/255 of the pixel range); they differ in how a map becomes a mask, and in which state is put back.
+
+Departure in both: guidance does nothing to the mask. With the same negative prompt on both sides it multiplies the contrast
+by s, and the threshold is relative. So the mask takes two predictions a noise, and not Diffusers' four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from diffloop.ddim import ddim_invert, ddim_sample
+from diffloop.image_to_image import check_images, encode_images, last_timesteps
+from diffloop.noise import Generators, draw_noise
+from diffloop.parameterization import add_noise, finite
+from diffloop.pretrained import BaseModels
+from diffloop.text_to_image import (
+    Callback,
+    checkpoint_timesteps,
+    decode_latents,
+    denoise,
+    encode_prompts,
+    prompted_model,
+    unet_output,
+)
+
+RULES = ("paper", "diffusers")
+Images = Float[Tensor, "b 3 height width"]
+Latents = Float[Tensor, "b c h w"]
+Map = Float[Tensor, "b h w"]
+
+
+def diffedit(
+    models: BaseModels,
+    images: Float[Tensor, "..."],
+    source: Sequence[str],
+    target: Sequence[str],
+    *,
+    generator: Generators,
+    masks: Map | None = None,
+    strength: float = 0.5,
+    steps: int = 50,
+    guidance_scale: float = 7.5,
+    negative_prompts: Sequence[str] | None = None,
+    n: int = 10,
+    rule: str = "paper",
+    callback: Callback | None = None,
+) -> tuple[Images, Map]:
+    """(edited images, masks): each image, changed from what `source` says to what `target` says, and only there.
+
+    Source: couairon2023diffedit, Sec. 3.2 (its encoding ratio r is our strength; its image encoding is unconditional).
+
+    Args:
+        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
+        source: what each image shows. "" is allowed: the contrast is then with the unconditional prediction.
+        target: what it should show.
+        generator: one CPU generator, or one an image. Draws for the mask, then for the encoding.
+        masks: at the latents' size, 1 where to change, instead of computing them: one's own, or a post's oracle.
+        strength: r in [0, 1]: how far the image is encoded, and so how much may change.
+        steps: of DDIM, if r were 1.
+        guidance_scale, negative_prompts: of the decoding, as for `text_to_image`.
+        n: noises that the mask averages over, >= 1.
+        rule: "paper" or "diffusers", see `binary_masks` and `masked_decode`.
+        callback: as for `text_to_image`, in the decoding.
+
+    Returns:
+        images in [0, 1], and masks (b, h, w) of 0 and 1 at the latents' size.
+
+    Raises:
+        ValueError: if rule is unknown; if source has another length than target; see `contrast_map`, `masked_decode`.
+    """
+    _check_rule(rule)
+    timesteps = last_timesteps(checkpoint_timesteps(models, steps), strength)
+    if masks is None:
+        contrast = contrast_map(models, images, source, target, generator=generator, n=n, steps=steps)
+        masks = binary_masks(contrast, rule=rule)
+    states = encode(models, images, timesteps, generator=generator)
+    options = {"guidance_scale": guidance_scale, "negative_prompts": negative_prompts}
+    return masked_decode(models, states, timesteps, masks, target, rule=rule, callback=callback, **options), masks
+
+
+@torch.no_grad()
+def contrast_map(
+    models: BaseModels,
+    images: Float[Tensor, "..."],
+    source: Sequence[str],
+    target: Sequence[str],
+    *,
+    generator: Generators,
+    n: int = 10,
+    strength: float = 0.5,
+    steps: int = 50,
+) -> Map:
+    """|prediction under target - prediction under source|, averaged over n noises and the latents' channels.
+
+    Source: couairon2023diffedit, Sec. 3.2, step one. For a model that predicts v or x_0 the map is that of eps times a
+    number that the next step divides out.
+
+    Args:
+        strength: the noise level, as a share of the way, in (0, 1]; the paper's 0.5.
+        steps: of the list of timesteps that strength is a share of.
+        others: as for `diffedit`.
+
+    Returns:
+        the map, >= 0, float32, at the latents' size.
+
+    Raises:
+        ValueError: if n < 1; if strength is not in (0, 1]; if the U-Net is an inpainting one; if images, source and
+            target do not fit each other, or see `image_to_image`; if the model returns NaN or infinity.
+    """
+    if models.inpaints:
+        raise ValueError("this checkpoint's U-Net is an inpainting one; DiffEdit needs one of a text-to-image checkpoint")
+    if n < 1:
+        raise ValueError(f"n is {n}; the mask averages over n noises, it must be >= 1")
+    if len(source) != len(target):
+        raise ValueError(f"source has {len(source)} prompts and target {len(target)}; give one an image in each")
+    check_images(models, images, len(target))
+    if strength == 0:
+        raise ValueError("strength is 0; the mask needs noise: it must be in (0, 1], 0.5 in the paper")
+    t = last_timesteps(checkpoint_timesteps(models, steps), strength)[0].item()
+    z_0 = encode_images(models, images, generator=generator, copies=n)
+    noise = draw_noise((len(images), n, *z_0.shape[1:]), generator, device=models.device).flatten(0, 1)
+    x_t = add_noise(z_0, noise, alpha_bar_t=models.alphas_cumprod[t].item())
+    text = encode_prompts(models, [*source, *target]).repeat_interleave(n, dim=0)
+    output = finite(unet_output(models, torch.cat([x_t, x_t]), t, text), t)
+    of_source, of_target = output.chunk(2)
+    return (of_target - of_source).abs().unflatten(0, (len(images), n)).mean((1, 2))  # b n c h w -> b h w
+
+
+def binary_masks(contrast: Map, *, rule: str = "paper", clip: float | None = None, threshold: float = 0.5) -> Map:
+    """Masks of 0 and 1 from a contrast map, each from its own image alone.
+
+        "paper"      outliers clipped, rescaled to [0, 1], > threshold
+        "diffusers"  clipped at clip * mean, divided by that, > threshold
+
+    Source: couairon2023diffedit, Sec. 3.2, step one: extreme values are removed, the rest is rescaled to [0, 1] and cut
+    at 0.5. How they are removed it does not say; we clip at a quantile.
+
+    Departure: Diffusers takes the mean over the whole batch, so that a mask depends on the other images in it.
+
+    Args:
+        contrast: from `contrast_map`.
+        clip: for "paper" the quantile to clip at, in (0, 1], None: 0.99. For "diffusers" the multiple of the mean, > 0,
+            None: 3 (its mask_thresholding_ratio).
+        threshold: in [0, 1).
+
+    Returns:
+        float32, like contrast. A map that is constant gives an empty mask under "paper".
+
+    Raises:
+        ValueError: if rule is unknown, or clip or threshold out of range.
+    """
+    _check_rule(rule)
+    if clip is None:
+        clip = 0.99 if rule == "paper" else 3.0
+    if not clip > 0 or (rule == "paper" and clip > 1):
+        legal = "a quantile in (0, 1]" if rule == "paper" else "a multiple of the mean, > 0"
+        raise ValueError(f"clip is {clip}; with rule {rule!r} it must be {legal}")
+    if not 0 <= threshold < 1:
+        raise ValueError(f"threshold is {threshold}; it must be in [0, 1)")
+    flat = contrast.flatten(1)
+    if rule == "diffusers":
+        low, high = torch.zeros_like(flat[:, :1]), clip * flat.mean(1, keepdim=True)
+    else:
+        low, high = flat.amin(1, keepdim=True), flat.quantile(clip, dim=1, keepdim=True)
+    # multiplied out, so that a constant map (high = low) does not divide by zero
+    return (flat.clamp(max=high) - low > threshold * (high - low)).float().reshape(contrast.shape)
+
+
+def encode(
+    models: BaseModels,
+    images: Float[Tensor, "..."],
+    timesteps: Int[Tensor, " n"],
+    *,
+    generator: Generators | None = None,
+    prompts: Sequence[str] | None = None,
+    guidance_scale: float = 1.0,
+) -> list[Tensor]:
+    """The states of DDIM inversion, noisiest first: one at each timestep, and the image's own latents at the end.
+
+    Source: couairon2023diffedit, Sec. 3.2, step two; song2021ddim, Eq. 14, see `ddim.ddim_invert`.
+
+    Args:
+        images: in [0, 1].
+        timesteps: those that the decoding will visit.
+        generator: for the VAE's sample; None: its mean.
+        prompts: None: unconditional, as in the paper. Diffusers asks for one, and guides by 7.5.
+        guidance_scale: of the inversion; 1 is off. Guided inversion does not come back to the image as well.
+
+    Returns:
+        len(timesteps) + 1 latents.
+
+    Raises:
+        ValueError: see `image_to_image` and `ddim_invert`.
+    """
+    prompts = [""] * len(images) if prompts is None else prompts
+    check_images(models, images, len(prompts))
+    model = prompted_model(models, prompts, guidance_scale=guidance_scale)
+    z_0 = encode_images(models, images, generator=generator)
+    if len(timesteps) == 0:
+        return [z_0]
+    options = {"prediction": models.prediction, "set_alpha_to_one": models.set_alpha_to_one}
+    with torch.no_grad():
+        states = list(ddim_invert(model, z_0, timesteps, models.alphas_cumprod, **options))
+    return [*reversed(states), z_0]
+
+
+def masked_decode(
+    models: BaseModels,
+    states: Sequence[Tensor],
+    timesteps: Int[Tensor, " n"],
+    masks: Map,
+    prompts: Sequence[str],
+    *,
+    guidance_scale: float = 7.5,
+    negative_prompts: Sequence[str] | None = None,
+    rule: str = "paper",
+    callback: Callback | None = None,
+) -> Images:
+    """DDIM from states[0] under the prompts, the part outside the mask put back after each step.
+
+        x_prev <- mask * x_prev + (1 - mask) * state of the inversion
+
+    Source: couairon2023diffedit, Sec. 3.2, step three.
+
+    Args:
+        states: from `encode`.
+        timesteps: the same as there.
+        masks: (b, h, w) at the latents' size, of 0 and 1.
+        rule: "paper" puts back the state of the same level as x_prev, in the end the image's latents: outside the mask
+            the result is the image as the VAE gives it back. "diffusers" puts back the state of the level *before* the
+            step, so that a little noise is left outside the mask in the end.
+        others: as for `text_to_image`.
+
+    Raises:
+        ValueError: if rule is unknown; if masks has another shape than the latents, or a value other than 0 and 1; if
+            there is not one state more than timesteps; see `text_to_image`.
+    """
+    _check_rule(rule)
+    b, _, h, w = states[0].shape
+    if tuple(masks.shape) != (b, h, w) or not ((masks == 0) | (masks == 1)).all():
+        raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {(b, h, w)}, the latents', of 0 and 1 only")
+    if len(states) != len(timesteps) + 1:
+        raise ValueError(f"{len(states)} states for {len(timesteps)} timesteps; give the {len(timesteps) + 1} of `encode`")
+    model = prompted_model(models, prompts, guidance_scale=guidance_scale, negative_prompts=negative_prompts)
+    mask, offset = masks[:, None].to(states[0]), 1 if rule == "paper" else 0
+
+    def put_back(i: int, t: int, state: Tensor) -> None:
+        state.copy_(mask * state + (1 - mask) * states[i + offset])  # the sampler goes on from what is written here
+        if callback is not None:
+            callback(i, t, state)
+
+    sampler = partial(ddim_sample, set_alpha_to_one=models.set_alpha_to_one)
+    return decode_latents(models, denoise(models, model, states[0], timesteps, sampler=sampler, callback=put_back))
+
+
+def _check_rule(rule: str) -> None:
+    if rule not in RULES:
+        raise ValueError(f"rule is {rule!r}; choose one of {', '.join(map(repr, RULES))}")

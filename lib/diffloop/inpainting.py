@@ -1,0 +1,121 @@
+"""Inpainting: redraw what the mask marks, keep the rest. By replacement, or with a U-Net trained for it.
+
+Equal to Diffusers' StableDiffusionInpaintPipeline on the same noise to 1/255 of the pixel range. Departures: a mask that
+is not 0 or 1 everywhere is refused (Diffusers cuts it at 0.5); strength 0 returns the image as the VAE gives it back
+(Diffusers refuses it); guidance below 1, see `guidance.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from diffloop.image_to_image import check_images, encode_images, last_timesteps
+from diffloop.noise import Generators, draw_noise
+from diffloop.parameterization import add_noise
+from diffloop.pretrained import BaseModels
+from diffloop.text_to_image import Callback, Sampler, checkpoint_timesteps, decode_latents, denoise, prompted_model
+
+Images = Float[Tensor, "b 3 height width"]
+
+
+def inpaint(
+    models: BaseModels,
+    images: Float[Tensor, "..."],
+    masks: Float[Tensor, "..."] | Bool[Tensor, "..."],
+    prompts: Sequence[str],
+    *,
+    generator: Generators,
+    strength: float = 1.0,
+    steps: int = 50,
+    guidance_scale: float = 7.5,
+    negative_prompts: Sequence[str] | None = None,
+    guidance_rescale: float = 0.0,
+    guidance_interval: tuple[int, int] | None = None,
+    sampler: Sampler | None = None,
+    timesteps: Int[Tensor, " n"] | None = None,
+    callback: Callback | None = None,
+) -> Images:
+    """Each image, with the masked part redrawn under its prompt. Which way depends on the checkpoint.
+
+    A U-Net of 4 channels: known-region replacement. After each step the part to keep is set to the image's latents, noised
+    to the level just reached, by the same noise every time; after the last step, to the latents themselves.
+
+        x_prev <- mask * x_prev + (1 - mask) * (sqrt(alpha_bar_prev) * z_0 + sqrt(1 - alpha_bar_prev) * noise)
+
+    A U-Net of 9 channels (`models.inpaints`): nothing is replaced. It sees the mask and the latents of the image with the
+    masked part grey, next to x_t.
+
+    Source: song2021sde, Appendix I.2 (replacement); rombach2022ldm, Sec. 4.5 (the conditioning by extra channels).
+
+    Args:
+        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
+        masks: (b, 1, height, width), 1 or True where to redraw, 0 or False where to keep. At the latents' size every
+            models.scale-th pixel counts.
+        generator: one CPU generator, or one an image. Draws the VAE's sample, then the noise, then the sample of the
+            masked image, then what the sampler needs.
+        strength: 0 to 1. At 1 the start is pure noise; below, the noised image. int(steps * strength) steps are done.
+        others: as for `text_to_image`.
+
+    Returns:
+        images in [0, 1], float32, on the models' device. The kept part went through the VAE, and is not bit for bit that
+        of the input.
+
+    Raises:
+        ValueError: if masks has another shape, or a value other than 0 and 1; see `image_to_image`.
+    """
+    timesteps = last_timesteps(checkpoint_timesteps(models, steps) if timesteps is None else timesteps, strength)
+    check_images(models, images, len(prompts))
+    check_masks(masks, images)
+    images, masks = images.to(models.device), masks.to(models.device, torch.float32)
+    z_0 = None
+    if not models.inpaints or strength < 1:
+        z_0 = encode_images(models, images, generator=generator)
+    if len(timesteps) == 0:
+        return decode_latents(models, z_0)
+    h, w = (side // models.scale for side in images.shape[2:])
+    noise = draw_noise((len(images), models.latent_channels, h, w), generator, device=models.device)
+    alpha_bar_t = models.alphas_cumprod[timesteps[0]].item()
+    x_t = noise.clone() if strength == 1 else add_noise(z_0, noise, alpha_bar_t=alpha_bar_t)
+    mask = interpolate(masks, size=(h, w))
+    extra = None
+    if models.inpaints:
+        grey = (2 * images - 1) * (1 - masks) / 2 + 0.5  # 0.5 is the VAE's 0
+        extra = torch.cat([mask, encode_images(models, grey, generator=generator)], dim=1)
+    model = prompted_model(
+        models,
+        prompts,
+        guidance_scale=guidance_scale,
+        negative_prompts=negative_prompts,
+        guidance_rescale=guidance_rescale,
+        guidance_interval=guidance_interval,
+        extra=extra,
+    )
+    levels = [*models.alphas_cumprod[timesteps[1:]].tolist(), 1.0]
+
+    def after_step(i: int, t: int, state: Tensor) -> None:
+        if not models.inpaints:
+            known = add_noise(z_0, noise, alpha_bar_t=levels[i])
+            state.copy_(mask * state + (1 - mask) * known)  # the sampler goes on from what is written here
+        if callback is not None:
+            callback(i, t, state)
+
+    x_0 = denoise(models, model, x_t, timesteps, generator=generator, sampler=sampler, callback=after_step)
+    return decode_latents(models, x_0)
+
+
+def check_masks(masks: Tensor, images: Tensor) -> None:
+    """Raises ValueError unless masks has the images' shape with one channel, and is 0 or 1 everywhere."""
+    shape = (len(images), 1, *images.shape[2:])
+    if tuple(masks.shape) != shape:
+        raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {shape}, one channel for each image")
+    odd = masks[(masks != 0) & (masks != 1)]
+    if len(odd):
+        raise ValueError(
+            f"masks holds {odd[0].item():.3g}; every value must be 0 (keep) or 1 (redraw): "
+            "for a soft mask, choose a threshold, (masks >= 0.5)"
+        )

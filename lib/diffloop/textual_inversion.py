@@ -1,0 +1,201 @@
+"""Textual inversion: a new word, learned from a few pictures; nothing of the model changes but the word's own vectors.
+
+    concept = add_concept(models, "<toy>", initializer="circle", n_vectors=1)
+    optimizer = torch.optim.AdamW([concept.vectors], lr=5e-3, weight_decay=0)
+    for step, loss in learn_concept(concept, x_0, ["a <toy> on black"], optimizer, steps=500, generator=g): ...
+    text_to_image(concept.models, [expand(concept, "two <toy> on white")], ...)
+    save_concept("toy.safetensors", concept)          # pipeline.load_textual_inversion("toy.safetensors")
+
+A word of several vectors is several tokens: "<toy>", "<toy>_1", ... as Diffusers names them.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim import Optimizer
+
+from diffloop.finetuning import shared_copy
+from diffloop.pretrained import BaseModels
+from diffloop.training import check_trains, denoising_loss, text_conditioned, train, write_whole
+
+
+class Concept(NamedTuple):
+    """A new word. Made by `add_concept` or `load_concept`."""
+
+    models: BaseModels  # the base models, with a tokenizer and a text encoder that know the word
+    placeholder: str  # the word as it stands in a prompt
+    token_ids: list[int]  # one a vector
+    vectors: Tensor  # (n_vectors, width), float32: the leaf to train
+
+
+def add_concept(models: BaseModels, placeholder: str, *, initializer: str, n_vectors: int = 1) -> Concept:
+    """A word that so far means what `initializer` means.
+
+    The given models stay as they are: the tokenizer is copied, the text encoder is a shared copy with a longer table.
+
+    Args:
+        models: from `pretrained.load`.
+        placeholder: the new word, such as "<toy>": one piece without spaces, not yet in the vocabulary.
+        initializer: a word that is one token (Sec. 3 of the paper: a coarse descriptor, such as "sculpture").
+        n_vectors: how many tokens the word stands for, >= 1.
+
+    Raises:
+        ValueError: if the placeholder is empty, has spaces or is known already, the initializer is not one token, or
+            n_vectors < 1.
+    """
+    if n_vectors < 1:
+        raise ValueError(f"n_vectors is {n_vectors}; it must be >= 1")
+    ids = models.tokenizer(initializer, add_special_tokens=False).input_ids
+    if len(ids) != 1:
+        pieces = models.tokenizer.convert_ids_to_tokens(ids)
+        raise ValueError(f"initializer is {initializer!r}, which is {len(ids)} tokens {pieces}; it must be one")
+    start = models.text_encoder.get_input_embeddings().weight[ids].detach().float()
+    return _with_vectors(models, placeholder, start.repeat(n_vectors, 1))
+
+
+def learn_concept(
+    concept: Concept,
+    x_0: Float[Tensor, "n c h w"],
+    prompts: Sequence[str],
+    optimizer: Optimizer,
+    *,
+    generator: torch.Generator,
+    steps: int = 500,
+    batch: int = 1,
+    checkpoint: str | Path | None = None,
+    save_every: int = 100,
+) -> Iterator[tuple[int, float]]:
+    """Move the word's vectors until prompts with the word describe the pictures. (step, loss).
+
+        argmin over vectors of  E |eps - eps_hat(x_t, t, text(prompt with the word))|^2
+
+    Source: gal2023textual, Eq. 2.
+
+    Args:
+        concept: from `add_concept`. Its vectors are trained in place; concept.models shows them after every step.
+        x_0: latents of the pictures (3 to 5 in the paper).
+        prompts: each with the placeholder, such as "a photo of <toy>"; one is drawn for each picture of a batch.
+        optimizer: holds concept.vectors and nothing else. With weight decay the vectors shrink.
+        generator, steps, checkpoint, save_every: as for `train`.
+        batch: pictures a step, drawn with replacement.
+
+    Raises:
+        ValueError: if the optimizer holds anything else, batch < 1, there are no prompts, or one lacks the placeholder
+            or is cut before it; see `train`.
+    """
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be >= 1")
+    check_trains(optimizer, [concept.vectors], "concept.vectors")
+    models, x_0, ids = concept.models, x_0.detach().clone(), _prompt_ids(concept, prompts)
+
+    def loss_at(generator: torch.Generator) -> Tensor:
+        pictures = torch.randint(len(x_0), (batch,), generator=generator)
+        sentences = torch.randint(len(ids), (batch,), generator=generator)
+        model = text_conditioned(models.unet, _encode(concept, ids[sentences]))
+        return denoising_loss(
+            model, x_0[pictures], models.alphas_cumprod, generator, prediction=models.prediction
+        ).mean()
+
+    inputs = [x_0, ids, *models.unet.parameters()]
+    saving = {"checkpoint": checkpoint, "save_every": save_every}
+    trained = train(loss_at, optimizer, steps=steps, generator=generator, inputs=inputs, **saving)
+
+    def shown() -> Iterator[tuple[int, float]]:
+        for item in trained:
+            _write_rows(concept)
+            yield item
+
+    return shown()
+
+
+def expand(concept: Concept, prompt: str) -> str:
+    """The prompt with the placeholder written out as all its tokens, as Diffusers' pipelines do by themselves."""
+    names = [concept.placeholder, *(f"{concept.placeholder}_{i}" for i in range(1, len(concept.token_ids)))]
+    return prompt.replace(concept.placeholder, " ".join(names))
+
+
+def save_concept(path: str | Path, concept: Concept) -> None:
+    """{placeholder: (n_vectors, width)} as safetensors. Diffusers: `pipeline.load_textual_inversion(path)`."""
+    from safetensors.torch import save_file
+
+    state = {concept.placeholder: concept.vectors.detach().cpu().contiguous()}
+    write_whole(path, lambda temporary: save_file(state, temporary, {"format": "pt"}))
+
+
+def load_concept(path: str | Path, models: BaseModels) -> Concept:
+    """A word from a file that `save_concept` or Diffusers' training script wrote.
+
+    Raises:
+        ValueError: if the file does not hold one word, its vectors have another width than the text encoder, or the
+            word is in the vocabulary.
+    """
+    from safetensors.torch import load_file
+
+    state, width = load_file(path), models.text_encoder.get_input_embeddings().embedding_dim
+    vectors = next(iter(state.values())).float() if len(state) == 1 else torch.empty(0)
+    if vectors.ndim not in (1, 2) or vectors.shape[-1] != width:
+        shapes = {name: tuple(value.shape) for name, value in state.items()}
+        raise ValueError(f"{path} holds {shapes}; it must hold one word of shape (n, {width}) or ({width},)")
+    return _with_vectors(models, next(iter(state)), vectors.reshape(-1, width))
+
+
+def _with_vectors(models: BaseModels, placeholder: str, vectors: Tensor) -> Concept:
+    if not placeholder or any(c.isspace() for c in placeholder):
+        raise ValueError(f"placeholder is {placeholder!r}; it must be one piece without spaces, such as '<toy>'")
+    tokenizer, encoder = copy.deepcopy(models.tokenizer), shared_copy(models.text_encoder)
+    tokens = [placeholder, *(f"{placeholder}_{i}" for i in range(1, len(vectors)))]
+    known = [token for token in tokens if token in tokenizer.get_vocab()]
+    if known:
+        raise ValueError(f"placeholder is {placeholder!r}, and {known} is in the vocabulary; choose a new word")
+    tokenizer.add_tokens(tokens)
+    ids = tokenizer.convert_tokens_to_ids(tokens)
+    old = encoder.get_input_embeddings().weight.detach()
+    rows = max(len(old), max(ids) + 1)
+    table = nn.Embedding(rows, old.shape[1], _weight=torch.cat([old, old.new_zeros(rows - len(old), old.shape[1])]))
+    encoder.set_input_embeddings(table.requires_grad_(False))
+    encoder.config.vocab_size = rows
+    leaf = vectors.detach().clone().to(old.device).requires_grad_()
+    concept = Concept(dataclasses.replace(models, tokenizer=tokenizer, text_encoder=encoder), placeholder, ids, leaf)
+    _write_rows(concept)
+    return concept
+
+
+@torch.no_grad()
+def _write_rows(concept: Concept) -> None:
+    table = concept.models.text_encoder.get_input_embeddings().weight
+    table[concept.token_ids] = concept.vectors.to(table.dtype)
+
+
+def _encode(concept: Concept, ids: Tensor) -> Tensor:
+    """The text encoder's states with the vectors put in place of their rows, so that gradients reach them alone."""
+    encoder = concept.models.text_encoder
+    table = encoder.get_input_embeddings().weight
+    name = next(name for name, parameter in encoder.named_parameters() if parameter is table)
+    at = torch.tensor(concept.token_ids, device=table.device)
+    swapped = table.detach().index_copy(0, at, concept.vectors.to(table.dtype))
+    return functional_call(encoder, {name: swapped}, (ids,))[0]
+
+
+def _prompt_ids(concept: Concept, prompts: Sequence[str]) -> Tensor:
+    if isinstance(prompts, str) or not prompts:
+        raise ValueError(f"prompts is {prompts!r}; it must be a list of strings, and not empty")
+    tokenizer = concept.models.tokenizer
+    written = [expand(concept, prompt) for prompt in prompts]
+    length = tokenizer.model_max_length
+    ids = tokenizer(written, padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids
+    for prompt, row in zip(prompts, ids.tolist(), strict=True):
+        if not set(concept.token_ids) <= set(row):
+            raise ValueError(
+                f"prompt {prompt!r} lacks {concept.placeholder!r}, or is cut before it ends; every prompt must have it "
+                f"within the first {length - 2} tokens"
+            )
+    return ids.to(concept.models.device)

@@ -1,0 +1,247 @@
+"""Training that survives an interrupt: a generator of (step, loss) that goes on from a file, to the same bits.
+
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=1e-4)
+    for step, loss in train(loss_at, optimizer, steps=500, generator=g, checkpoint="runs/a.pt"):
+        ...
+
+Run again after an interrupt, from the same start, it first gives back the losses that the file holds, at once, and then
+goes on: the caller sees the same sequence as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from diffloop.noise import draw_noise
+from diffloop.parameterization import add_noise, check_prediction, v_from_x_0_eps
+from diffloop.schedules import alpha_bar_at
+
+Loss = Callable[[torch.Generator], Tensor]
+BatchModel = Callable[[Tensor, Tensor], Tensor]  # (x_t, t of shape (b,)) -> prediction
+State = Float[Tensor, "b ..."]
+SAMPLED = 4096  # values of a tensor that go into its fingerprint
+
+
+def train(
+    loss_at: Loss,
+    optimizer: Optimizer,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    checkpoint: str | Path | None = None,
+    save_every: int = 100,
+    inputs: Iterable[Tensor] = (),
+) -> Iterator[tuple[int, float]]:
+    """(step, loss) for step = 0 .. steps-1. The loss is the one before the step's update.
+
+    Gradients reach only what the optimizer holds; so a base model around it stays as it is, without even a `.grad`.
+    The file is written whole or not at all (under another name, then renamed), every `save_every` steps and at the end.
+
+    Args:
+        loss_at: draws all it needs from the generator that it is given, and returns a scalar.
+        optimizer: holds the parameters to train, freshly made. Its parameters, its own state, the generator's state and
+            the losses are what is saved; buffers (batch statistics) are not.
+        steps: number of updates, counted from the very start, >= 1. More than last time: the run is extended.
+        generator: on the CPU, as at the start of the run: seed it anew before a resumed run.
+        checkpoint: file to save to and to go on from; None: neither.
+        save_every: >= 1.
+        inputs: what else the losses hang on (data, embeddings, frozen weights). With the trained parameters, the
+            optimizer's settings and the generator's state it makes the run's fingerprint, by which a file of another
+            run is refused.
+
+    Returns:
+        a lazy iterator. Nothing is loaded or trained before it is first asked.
+
+    Raises:
+        ValueError: at the call: if steps or save_every < 1, the generator is not on the CPU, or a parameter of the
+            optimizer needs no gradient; while iterating: if the file is of another run, has more steps than asked
+            for or cannot be read, or the loss is not one finite number.
+    """
+    parameters = _check(optimizer, steps, save_every, generator)
+    path = None if checkpoint is None else Path(checkpoint)
+
+    def run() -> Iterator[tuple[int, float]]:
+        start = _fingerprint(parameters, optimizer, generator, inputs) if path else {}
+        losses = _resume(path, start, parameters, optimizer, generator, steps) if path and path.exists() else []
+        yield from enumerate(losses[:])
+        for step in range(len(losses), steps):
+            losses.append(_update(loss_at, optimizer, parameters, generator, step))
+            if path and ((step + 1) % save_every == 0 or step + 1 == steps):
+                state = {"parameters": [p.detach() for p in parameters], "optimizer": optimizer.state_dict()}
+                _save(path, {"start": start, "losses": losses, "generator": generator.get_state(), **state})
+            yield step, losses[-1]
+
+    return run()
+
+
+def denoising_loss(
+    model: BatchModel,
+    x_0: State,
+    alphas_cumprod: Float[Tensor, " T"],
+    generator: torch.Generator,
+    *,
+    prediction: str = "eps",
+) -> Float[Tensor, " b"]:
+    """One number an item: the mean square error of what the model predicts, at a random timestep and noise.
+
+    Source: ho2020ddpm, Eq. 14 (L_simple), for eps. Departure: the timesteps of a batch are stratified, one in each of b
+    equal parts of the range, in random order. Each by itself is uniform still; the batch's mean varies less.
+
+    Args:
+        model: (x_t, t) -> prediction, with t a tensor of shape (b,).
+        x_0: clean data.
+        alphas_cumprod: alpha_bar for t = 0 .. T-1.
+        generator: on the CPU.
+        prediction: what the model returns: "eps", "x_0" or "v".
+
+    Raises:
+        ValueError: if prediction is unknown.
+    """
+    check_prediction(prediction)
+    t = stratified(len(x_0), len(alphas_cumprod), generator)
+    eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
+    alpha_bar_t = alpha_bar_at(alphas_cumprod, t, x_0.ndim)
+    x_t = add_noise(x_0, eps, alpha_bar_t=alpha_bar_t)
+    target = {"eps": eps, "x_0": x_0}.get(prediction)
+    if target is None:
+        target = v_from_x_0_eps(x_0, eps, alpha_bar_t=alpha_bar_t)
+    return (model(x_t, t.to(x_0.device)) - target).square().flatten(1).mean(1)
+
+
+def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
+    """b numbers in 0 .. n-1, one from each of b equal parts of the range, in random order."""
+    at = (torch.arange(b) + torch.rand(b, generator=generator)) * (n / b)
+    return at.long().clamp(max=n - 1)[torch.randperm(b, generator=generator)]
+
+
+def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> BatchModel:
+    """(x_t, t) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items."""
+    dtype = next(unet.parameters()).dtype
+
+    def model(x_t: Tensor, t: Tensor) -> Tensor:
+        states = text.expand(len(x_t), -1, -1).to(dtype)
+        return unet(x_t.to(dtype), t, encoder_hidden_states=states, return_dict=False)[0].float()
+
+    return model
+
+
+def check_trains(optimizer: Optimizer, parameters: Iterable[Tensor], what: str) -> None:
+    """Raises ValueError unless all that the optimizer holds is among `parameters`, which `what` describes."""
+    allowed = {id(p) for p in parameters}
+    strange = sum(id(p) not in allowed for group in optimizer.param_groups for p in group["params"])
+    if strange:
+        raise ValueError(f"the optimizer holds {strange} tensors that are not {what}; make it for these alone")
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
+    """`write` to a temporary file beside `path`, then rename: the file is there whole, or as it was before."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _update(
+    loss_at: Loss, optimizer: Optimizer, parameters: list[Tensor], generator: torch.Generator, step: int
+) -> float:
+    optimizer.zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        loss = loss_at(generator)
+    if loss.numel() != 1 or not math.isfinite(loss.item()):
+        raise ValueError(f"the loss is {loss.tolist()} at step {step}; it must be one finite number: try a lower lr")
+    loss.backward(inputs=parameters)
+    optimizer.step()
+    return loss.item()
+
+
+def _check(optimizer: Optimizer, steps: int, save_every: int, generator: torch.Generator) -> list[Tensor]:
+    for name, value in (("steps", steps), ("save_every", save_every)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be >= 1")
+    if generator.device.type != "cpu":
+        raise ValueError(f"the generator is on {generator.device}; it must be on the cpu")
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    frozen = sum(not p.requires_grad for p in parameters)
+    if frozen:
+        raise ValueError(
+            f"{frozen} of {len(parameters)} tensors in the optimizer need no gradient; train a copy: "
+            "finetuning.full_copy or lora_copy. A loaded base model is frozen, so that it stays as it is"
+        )
+    return parameters
+
+
+def _fingerprint(
+    parameters: list[Tensor], optimizer: Optimizer, generator: torch.Generator, inputs: Iterable[Tensor]
+) -> dict[str, str]:
+    """What a run hangs on, by name."""
+    settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    return {
+        "optimizer": f"{type(optimizer).__name__} {settings}",
+        "seed": f"{generator.initial_seed()}, state {_digest([generator.get_state()])}",
+        "starting point": _digest(parameters),
+        "data": _digest(inputs),
+    }
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        flat = tensor.detach().flatten()
+        sample = flat[:: max(1, len(flat) // SAMPLED)].cpu().double()
+        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode() + sample.numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _save(path: Path, state: dict) -> None:
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    write_whole(path, write)
+
+
+@torch.no_grad()
+def _resume(
+    path: Path,
+    start: dict[str, str],
+    parameters: list[Tensor],
+    optimizer: Optimizer,
+    generator: torch.Generator,
+    steps: int,
+) -> list[float]:
+    """Put everything back as the file has it; the losses so far."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        was, losses = state["start"], state["losses"]
+    except Exception as error:  # a damaged file can make torch.load raise almost anything
+        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}); delete it to start anew") from error
+    for name, now in start.items():
+        if was.get(name) != now:
+            raise ValueError(
+                f"{path} is of another run: its {name} was {was.get(name)}, now it is {now}. "
+                "Delete it to start anew, or give another path"
+            )
+    if len(losses) > steps:
+        raise ValueError(
+            f"steps is {steps}; {path} already holds {len(losses)}: ask for as many at least, or delete it"
+        )
+    for parameter, saved in zip(parameters, state["parameters"], strict=True):
+        parameter.copy_(saved)
+    optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"])
+    return losses

@@ -1,0 +1,107 @@
+"""Imagic: what each stage moves and what it leaves alone, resumed runs, and the ends of the interpolation."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from diffloop.finetuning import full_copy, lora_copy, lora_parameters
+from diffloop.guidance import guide
+from diffloop.imagic import embedding_model, fine_tune, interpolate, optimize_embedding
+from diffloop.text_to_image import checkpoint_timesteps, denoise, encode_prompts, prompted_model, unet_output
+from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded, tiny
+
+X_0 = torch.randn(1, 4, 8, 8, generator=seeded(9))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return tiny(tmp_path_factory.mktemp("tiny"))
+
+
+def target(models):
+    return encode_prompts(models, ["a red circle on black"]).clone()
+
+
+def test_stage_1_moves_the_embedding_only_and_lowers_the_loss(models):
+    before, start = bits(models.unet, models.text_encoder, models.vae), target(models)
+    e = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([e], lr=0.1)
+    losses = list(optimize_embedding(models, X_0, e, optimizer, generator=seeded(), steps=25, batch=4))
+    assert [step for step, _ in losses] == list(range(25))
+    assert fixed_loss(models, X_0, e) < fixed_loss(models, X_0, start) - 1e-3
+    assert same_bits(before, models.unet, models.text_encoder, models.vae)
+
+
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_stage_2_tunes_a_copy_and_leaves_base_and_embedding_alone(models, kind):
+    before, e = bits(models.unet, models.text_encoder, models.vae), target(models)
+    kept = e.clone()
+    unet = full_copy(models.unet) if kind == "full" else lora_copy(models.unet, rank=2, generator=seeded())
+    tuned = dataclasses.replace(models, unet=unet)
+    parameters = list(unet.parameters()) if kind == "full" else lora_parameters(unet)
+    optimizer = torch.optim.Adam(parameters, lr=2e-3)
+    list(fine_tune(tuned, X_0, e, optimizer, generator=seeded(), steps=15, batch=4))
+    assert fixed_loss(tuned, X_0, e) < fixed_loss(models, X_0, e) - 1e-3
+    assert torch.equal(e, kept)
+    assert same_bits(before, models.unet, models.text_encoder, models.vae)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_each_stage_resumes(models, tmp_path, stage):
+    def run(path):
+        saving = {"generator": seeded(3), "steps": 8, "checkpoint": path, "save_every": 2}
+        e = target(models)
+        if stage == 1:
+            e.requires_grad_()
+            return optimize_embedding(models, X_0, e, torch.optim.Adam([e], lr=0.01), **saving), lambda: [e.detach()]
+        tuned = dataclasses.replace(models, unet=full_copy(models.unet))
+        optimizer = torch.optim.AdamW(tuned.unet.parameters(), lr=1e-3)
+        return fine_tune(tuned, X_0, e, optimizer, **saving), lambda: list(tuned.unet.parameters())
+
+    assert_same_run(*cut_off_and_resumed(run, tmp_path / "stage.pt", at=5))
+
+
+def test_interpolation_ends_at_the_picture_and_at_the_text():
+    e_tgt, e_opt = torch.randn(2, 1, 5, 3, generator=seeded())
+    assert torch.equal(interpolate(e_tgt, e_opt, eta=0.0), e_opt)
+    assert torch.equal(interpolate(e_tgt, e_opt, eta=1.0), e_tgt)
+    torch.testing.assert_close(interpolate(e_tgt, e_opt, eta=0.25), 0.25 * e_tgt + 0.75 * e_opt)
+
+
+def test_the_embedding_of_a_prompt_gives_the_pictures_of_the_prompt(models):
+    """An embedding that was not moved is a prompt: same states as the text-to-image loop's model."""
+    x_T, timesteps = torch.randn(2, 4, 8, 8, generator=seeded(1)), checkpoint_timesteps(models, 4)
+    prompt = "a red circle on black"
+    for scale in (1.0, 3.0):
+        ours = embedding_model(models, target(models), guidance_scale=scale)
+        theirs = prompted_model(models, [prompt, prompt], guidance_scale=scale)
+        torch.testing.assert_close(denoise(models, ours, x_T, timesteps), denoise(models, theirs, x_T, timesteps))
+
+
+def test_guidance_pushes_away_from_the_empty_prompt(models):
+    x, e = torch.randn(2, 4, 8, 8, generator=seeded(1)), target(models)
+    cond, uncond = (unet_output(models, x, 500, t.expand(2, -1, -1)) for t in (e, encode_prompts(models, [""])))
+    guided = embedding_model(models, e, guidance_scale=2.5)(x, 500)
+    torch.testing.assert_close(guided, guide(uncond, cond, guidance_scale=2.5), atol=1e-5, rtol=1e-5)
+    assert torch.equal(embedding_model(models, e, guidance_scale=0.0)(x, 500), uncond)
+
+
+def test_bad_input_is_named(models):
+    e = target(models).requires_grad_()
+    of_e, of_base = torch.optim.SGD([e], lr=0.1), torch.optim.SGD(models.unet.parameters(), lr=0.1)
+    g = seeded()
+    calls = [
+        (lambda: interpolate(e, e, eta=1.1), ["eta is 1.1", "[0, 1]"]),
+        (lambda: optimize_embedding(models, X_0, e, of_base, generator=g), ["not the embedding"]),
+        (lambda: optimize_embedding(models, X_0[:, :3], e, of_e, generator=g), ["3 channels", "takes 4"]),
+        (lambda: optimize_embedding(models, X_0, e, of_e, generator=g, batch=0), ["batch is 0", ">= 1"]),
+        (lambda: fine_tune(models, X_0, e, of_e, generator=g), ["not weights of models.unet"]),
+        (lambda: fine_tune(models, X_0, e, of_base, generator=g), ["need no gradient", "full_copy or lora_copy"]),
+        (lambda: embedding_model(models, e, guidance_scale=-1.0), ["guidance_scale is -1.0"]),
+    ]
+    for call, words in calls:
+        with pytest.raises(ValueError, match=r".") as error:
+            call()
+        for word in words:
+            assert word in str(error.value)

@@ -1,0 +1,95 @@
+"""Read BibTeX back: by bibtexparser with a decoder of our own, and by Pandoc."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+from bibtexparser.bparser import BibTexParser
+
+from press.bibliography.latex import plain
+from press.pandoc import run_pandoc
+
+TOKEN = re.compile(
+    r"\\vphantom\{\\[{}]\}|(?P<math>\$(?:[^$\\]|\\.)*\$)|\\(?P<name>text[a-z]+)\{(?P<empty>\})?|\\(?P<char>[{}$&%#_])|\\`\{\}|(?P<gap>[-']\{\})|[{}]"
+)
+NAMED = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^"}
+TAGS = re.compile(
+    r"</?(?:i|b|sub|sup|em|strong)>|<span (?:class='nocase'|style='font-variant: ?small-caps;?')>|</span>"
+)
+FIELDS = {
+    "journal": "container-title",
+    "publisher": "publisher",
+    "volume": "volume",
+    "address": "publisher-place",
+    "edition": "edition",
+}
+
+
+def parse(text: str) -> dict[str, dict[str, str]]:
+    """Entries as bibtexparser reads them, by key."""
+    parser = BibTexParser(common_strings=False, ignore_nonstandard_types=False, interpolate_strings=False)
+    return {entry["ID"]: entry for entry in parser.parse(text).entries}
+
+
+def pandoc(text: str) -> dict[str, dict[str, Any]]:
+    """Entries as Pandoc reads them, by key."""
+    return {entry["id"]: entry for entry in json.loads(run_pandoc(["-f", "biblatex", "-t", "csljson"], text))}
+
+
+def decode(value: str) -> str:
+    """The text that a field's LaTeX stands for; commands for fonts and braces that protect vanish."""
+
+    def one(match: re.Match) -> str:
+        if match["math"] or match["char"]:
+            return match["math"] or match["char"]
+        if match["gap"]:
+            return match["gap"][0]
+        if match[0] == r"\`{}":
+            return "`"
+        return NAMED.get(match["name"], "") if match["name"] else ""
+
+    return TOKEN.sub(one, value)
+
+
+def loose(text: str) -> str:
+    """What may differ in a rendered field.
+
+    Quotation marks are typographic, titles lose capitals that are not protected, and Pandoc takes characters such as a
+    raised two for what they stand for, a two that it raises.
+    """
+    text = re.sub("[\"“”„«»]", "'", re.sub("[‘’]", "'", text))
+    return " ".join(unicodedata.normalize("NFKC", TAGS.sub("", text).casefold()).split())
+
+
+def _name(text: str) -> str:
+    """Without spaces: Pandoc sets one after a comma in a first name (a suffix) and after a leading dot (a particle)."""
+    return loose(text).replace(" ", "").strip(",")
+
+
+def people(csl: list[dict[str, str]]) -> list[str]:
+    """Pandoc's names as "family|given"."""
+    found = []
+    for name in csl:
+        particles = [name.get("dropping-particle", ""), name.get("non-dropping-particle", "")]
+        family = name.get("literal") or "".join(
+            p if p.endswith(("'", "’")) else p + " " for p in particles if p
+        ) + name.get("family", "")
+        found.append(
+            "|".join(_name(part) for part in (family, ", ".join(filter(None, [name.get("given"), name.get("suffix")]))))
+        )
+    return found
+
+
+def expected_people(creators: list[dict[str, str]]) -> list[str]:
+    """The same from Zotero's creators."""
+    found = []
+    for c in creators:
+        last, first = plain(c.get("lastName")), plain(c.get("firstName"))
+        if not last or not first:
+            last, first = plain(c.get("name")) or last or first, ""
+        if last:
+            found.append(f"{_name(last)}|{_name(first)}")
+    return found
