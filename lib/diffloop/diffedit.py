@@ -37,7 +37,6 @@ from diffloop.text_to_image import (
 
 RULES = ("paper", "diffusers")
 Images = Float[Tensor, "b 3 height width"]
-Latents = Float[Tensor, "b c h w"]
 Map = Float[Tensor, "b h w"]
 
 

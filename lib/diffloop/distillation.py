@@ -170,8 +170,8 @@ def halve_steps(
     halved(timesteps)
     check_distillation(prediction, teacher_prediction, weighting)
     pairs = step_pairs(timesteps, alphas_cumprod, set_alpha_to_one=set_alpha_to_one)
-    ts, bars, prevs = (torch.tensor(column) for column in zip(*pairs, strict=True))
-    bars, prevs = bars.double(), prevs.double()
+    ts = torch.tensor([t for t, _, _ in pairs])
+    bars, prevs = torch.tensor([levels for _, *levels in pairs], dtype=torch.float64).T
 
     def loss_at(generator: torch.Generator) -> Tensor:
         x_0, cond = draw(generator)

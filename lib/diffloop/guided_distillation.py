@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -30,7 +30,7 @@ from diffloop.schedules import alpha_bar_at
 from diffloop.training import stratified, text_conditioned, train
 
 
-def guided_teacher(model: CondModel, uncond: Float[Tensor, "1 ..."]) -> CondModel:
+def guided_teacher(model: CondModel, uncond: Shaped[Tensor, "1 ..."]) -> CondModel:
     """(x_t, t, (cond, s)) -> model under uncond + s * (under cond - under uncond), both in one call, s one an item.
 
     Source: meng2023guided, Sec. 3.1 (its x-hat^w = (1 + w) * x_cond - w * x_uncond, with w = s - 1). The weights sum to

@@ -19,7 +19,6 @@ from diffloop.pretrained import BaseModels
 from diffloop.text_to_image import Callback, Sampler, checkpoint_timesteps, decode_latents, denoise, prompted_model
 
 Images = Float[Tensor, "b 3 height width"]
-Latents = Float[Tensor, "b c h w"]
 
 
 def image_to_image(
@@ -60,7 +59,6 @@ def image_to_image(
     if models.inpaints:
         raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
     timesteps = last_timesteps(checkpoint_timesteps(models, steps) if timesteps is None else timesteps, strength)
-    check_images(models, images, len(prompts))
     model = prompted_model(
         models,
         prompts,
@@ -69,6 +67,7 @@ def image_to_image(
         guidance_rescale=guidance_rescale,
         guidance_interval=guidance_interval,
     )
+    check_images(models, images, len(prompts))
     x_t = encode_images(models, images, generator=generator)
     if len(timesteps):
         noise = draw_noise(x_t.shape, generator, device=models.device)
@@ -96,7 +95,7 @@ def last_timesteps(timesteps: Int[Tensor, " n"], strength: float) -> Int[Tensor,
 @torch.no_grad()
 def encode_images(
     models: BaseModels, images: Images, *, generator: Generators | None = None, copies: int = 1
-) -> Latents:
+) -> Float[Tensor, "n c h w"]:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
     Source: kingma2014vae, Eq. 4 (mean + std * noise); rombach2022ldm, Appendix G, scales them to about unit variance.

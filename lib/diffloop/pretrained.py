@@ -7,7 +7,7 @@ networks; every loop around them is ours.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ IGNORED_KEYS = ("position_ids", "vision_model", "logit_scale", "projection")  # 
 class BaseModels:
     """What `load` returns. The networks are in evaluation mode and need no gradients."""
 
-    tokenizer: Any
-    text_encoder: nn.Module
-    vae: nn.Module
-    unet: nn.Module
-    alphas_cumprod: Tensor  # (T,), float64, on the CPU
+    tokenizer: Any = field(repr=False)
+    text_encoder: nn.Module = field(repr=False)
+    vae: nn.Module = field(repr=False)
+    unet: nn.Module = field(repr=False)
+    alphas_cumprod: Tensor = field(repr=False)  # (T,), float64, on the CPU
     prediction: str  # what the U-Net predicts: "eps", "v" or "x_0"
     spacing: str  # of timesteps: "leading", "trailing" or "linspace"
     steps_offset: int  # added to "leading" timesteps

@@ -27,6 +27,7 @@ from diffloop.schedules import spaced_timesteps
 
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
+Extra = Float[Tensor, "b c_extra h w"]
 Sampler = Callable[..., Iterator[Tensor]]
 Callback = Callable[[int, int, Tensor], object]
 
@@ -105,7 +106,7 @@ def prompted_model(
     negative_prompts: Sequence[str] | None = None,
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
-    extra: Latents | None = None,
+    extra: Extra | None = None,
 ) -> Model:
     """(x_t, t) -> the U-Net's output under the prompts, guided: what the samplers call.
 
@@ -151,7 +152,7 @@ def unet_output(
     t: int,
     text: Float[Tensor, "b tokens width"],
     *,
-    extra: Latents | None = None,
+    extra: Extra | None = None,
 ) -> Latents:
     """The U-Net's output in float32; inside, it computes in its own type. `extra`: channels after those of x_t."""
     x = x_t if extra is None else torch.cat([x_t, extra], dim=1)

@@ -5,7 +5,9 @@ Import from the submodule (`from tinyworld.scene import sample_scene`), so that 
 scene      the vocabulary, Scene and Thing, sampling by seed, splits and held-out combinations, edits, new concepts
 captions   scene -> caption in several phrasings, and caption -> attributes
 render     scenes -> uint8 pictures and each object's visible mask; an edit -> the exact mask of what changed
+sdf, setting, shading   what the renderer is made of
 oracle     the classifier that grades pictures: score against captions, Frechet distance, object masks
-training   the training loop of every stage: resumable to the bit, atomic checkpoints, manifest, curves
-stage_*    one file a stage: world, oracle, vae, clip, unet (and joint), export
+tokenizer, sampling, models   CLIP's tokenizer on our words; text to image by diffloop; loading the exported folders
+training   the training loop of every stage: resumable to the bit; with budget, checkpoint, parallel, progress
+stage_*    one file a stage: world, oracle, vae, clip, unet (and joint), export; `stages` runs one from the command line
 """

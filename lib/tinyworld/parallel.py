@@ -28,6 +28,15 @@ def any_rank(stop: bool, world: int) -> bool:
     return bool(flag > 0)
 
 
+def of_first_rank(value: object, world: int) -> object:
+    """The first process's value, in every process (clocks differ)."""
+    if world == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
 def average_gradients(params: list[nn.Parameter], world: int) -> None:
     """Replace every gradient by its mean over the processes."""
     if world > 1:

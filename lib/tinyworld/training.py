@@ -9,6 +9,7 @@ kept (`stable.pt`), so that a finished run can be extended as if it had never co
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,7 +20,7 @@ from torch import Generator, Tensor, nn
 
 from tinyworld.budget import Budget, learning_rate_scale, plan_cooldown, share_done
 from tinyworld.checkpoint import load_checkpoint, rewrite_curve, save_checkpoint, write_manifest
-from tinyworld.parallel import any_rank, average_gradients, ranks
+from tinyworld.parallel import any_rank, average_gradients, of_first_rank, ranks
 from tinyworld.progress import Progress
 
 Losses = dict[str, Tensor]
@@ -122,7 +123,7 @@ def train(
     while not state["finished"]:
         step, elapsed = state["step"], time.monotonic() - began
         if state["cooldown"] is None:
-            state["cooldown"] = plan_cooldown(budget, step, elapsed, step - first)
+            state["cooldown"] = of_first_rank(plan_cooldown(budget, step, elapsed, step - first), world)
         if state["cooldown"] and step == state["cooldown"][0]:
             save("stable.pt")
         if state["cooldown"] and step >= sum(state["cooldown"]):
@@ -132,18 +133,12 @@ def train(
         if any_rank(bool(late) and step > first, world):  # one step at least: every call gets further
             break
         scale = learning_rate_scale(step, warmup, state["cooldown"])
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * scale
         losses = loss_at(step, step_generator(seed, step, rank))
-        optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        average_gradients(flat, world)
-        nn.utils.clip_grad_norm_(flat, clip)
-        optimizer.step()
-        _update_ema(modules, state["ema"], min(ema_decay, (1 + step) / (10 + step)))
         values = {name: float(loss.detach()) for name, loss in losses.items()}
-        if not all(v == v and abs(v) < 1e30 for v in values.values()):
+        if not all(math.isfinite(v) for v in values.values()):
             raise FloatingPointError(f"{stage}, step {step}: a loss is not finite: {values}")
+        _descend(optimizer, losses["loss"], flat, scale, clip, world)
+        _update_ema(modules, state["ema"], min(ema_decay, (1 + step) / (10 + step)))
         rows.append({"step": step, "lr_scale": scale, **values})
         state["step"] = step + 1
         bar.update(step + 1, values["loss"], share=share_done(budget, state, first, time.monotonic() - began))
@@ -186,6 +181,19 @@ def _start(stage, modules, optimizer, folder, hyper, extend, budget) -> dict:
         group["peak"] = peak
     del state["modules"], state["optimizer"]
     return state
+
+
+def _descend(
+    optimizer: torch.optim.Optimizer, loss: Tensor, params: list[nn.Parameter], scale: float, clip: float, world: int
+) -> None:
+    """One step of the optimizer at `scale` times the peak rates, gradients averaged over processes and clipped."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * scale
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    average_gradients(params, world)
+    nn.utils.clip_grad_norm_(params, clip)
+    optimizer.step()
 
 
 @torch.no_grad()

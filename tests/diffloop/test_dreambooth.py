@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 import torch
+from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded, tiny
 
 from diffloop.dreambooth import dreambooth, prior_preservation_loss
 from diffloop.finetuning import full_copy, lora_copy, lora_parameters
 from diffloop.parameterization import add_noise
 from diffloop.text_to_image import encode_prompts
 from diffloop.training import stratified
-from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded, tiny
 
 X_0, PRIOR = torch.randn(2, 4, 4, 8, 8, generator=seeded(9))
 PROMPT, CLASS = "a red circle", "a circle"

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 import torch
+from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded, tiny
 
 from diffloop.finetuning import full_copy, lora_copy, lora_parameters
 from diffloop.guidance import guide
 from diffloop.imagic import embedding_model, fine_tune, interpolate, optimize_embedding
 from diffloop.text_to_image import checkpoint_timesteps, denoise, encode_prompts, prompted_model, unet_output
-from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded, tiny
 
 X_0 = torch.randn(1, 4, 8, 8, generator=seeded(9))
 

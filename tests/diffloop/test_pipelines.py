@@ -363,7 +363,7 @@ def with_nan(models):
         ({"steps": 0}, ["steps is 0", "[1, 1000]"]),
         ({"steps": 1001}, ["steps is 1001", "[1, 1000]"]),
         ({"prompts": "a circle"}, ["prompts is 'a circle'", "list of strings"]),
-        ({"prompts": []}, ["images has shape", "(0, 3, height, width)"]),
+        ({"prompts": []}, ["prompts is []", "not empty"]),
         ({"negative_prompts": ["a"]}, ["negative_prompts has 1", "prompts 2"]),
         ({"images": torch.zeros(1, 3, 64, 64)}, ["(1, 3, 64, 64)", "(2, 3, height, width)"]),
         ({"images": torch.zeros(2, 1, 64, 64)}, ["(2, 1, 64, 64)", "(2, 3, height, width)"]),

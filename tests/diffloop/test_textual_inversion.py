@@ -6,12 +6,12 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
+from tests.diffloop.tiny import build
+from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded
 
 from diffloop.pretrained import load
 from diffloop.text_to_image import encode_prompts, text_to_image
 from diffloop.textual_inversion import add_concept, expand, learn_concept, load_concept, save_concept
-from tests.diffloop.tiny import build
-from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded
 
 X_0 = torch.randn(3, 4, 8, 8, generator=seeded(9))
 PROMPTS = ["a <toy> on black", "two <toy> on white"]

@@ -4,13 +4,13 @@ import os
 
 import pytest
 import torch
+from tests.diffloop.tiny_models import assert_same_run, cut_off_and_resumed, seeded
 from torch import nn
 
 from diffloop import training
 from diffloop.parameterization import add_noise, v_from_x_0_eps
 from diffloop.schedules import alphas_cumprod_from_betas, linear_betas
 from diffloop.training import check_trains, denoising_loss, stratified, train, write_whole
-from tests.diffloop.tiny_models import assert_same_run, cut_off_and_resumed, seeded
 
 BARS = alphas_cumprod_from_betas(linear_betas())
 OPTIMIZERS = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD, "AdamW": torch.optim.AdamW}

@@ -3,10 +3,10 @@
 from itertools import islice
 
 import torch
+from tests.diffloop.tiny import build
 
 from diffloop.pretrained import load
 from diffloop.training import denoising_loss, text_conditioned
-from tests.diffloop.tiny import build
 
 
 def tiny(folder, **options):

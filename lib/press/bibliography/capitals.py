@@ -16,8 +16,8 @@ PROPER = re.compile(
 def protect(title: str) -> list[tuple[int, int]]:
     """Spans of the words to protect.
 
-    Acronyms and mixed capitals (`GAN`, `DiffEdit`), letters with digits (`H2O`), names from a short list, compounds such
-    as `U-Net`; in a title that is otherwise in lower case, every capitalised word that does not begin a sentence.
+    Acronyms and mixed capitals (`GAN`, `DiffEdit`), letters with digits (`H2O`), names from a short list, compounds
+    such as `U-Net`; in a title that is otherwise in lower case, every capitalised word that does not begin a sentence.
     """
     if title.upper() == title and len(title) > 20:
         return []  # somebody shouts: nothing to learn from capitals

@@ -1,7 +1,7 @@
 """Text as people type it in Zotero, and as BibTeX and Pandoc both read it back.
 
 Whatever comes in is text, never code: all that LaTeX gives a meaning is escaped. Three things are understood: the
-markup that Zotero allows in titles (`<i>`, `<b>`, `<sub>`, `<sup>`, small capitals, no-case), plain formulas in `$...$`,
+markup that Zotero allows in titles (`<i>`, `<b>`, `<sub>`, `<sup>`, small capitals, no-case), formulas in `$...$`,
 and LaTeX accents such as `{\\"o}`, which become letters.
 """
 
@@ -23,7 +23,7 @@ SPECIAL = {
     "^": r"\textasciicircum{}",
     "`": r"\`{}",
 }
-# A brace without a partner would end the field for a parser that counts escaped ones too: it gets one that does not show.
+# A brace without a partner would end the field for a parser that counts escaped ones: it gets one that does not show.
 LONE = {"{": r"{\{\vphantom{\}}}", "}": r"{\vphantom{\{}\}}"}
 INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 ACCENTS = dict(

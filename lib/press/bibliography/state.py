@@ -3,7 +3,8 @@
 Two files cannot be renamed in one step. So the state carries the SHA-256 of the bibliography that it belongs to, and
 renaming `references.bib` is the one moment that counts: the new state is laid aside first, then the bibliography is
 renamed, then the state. Whoever comes after a `kill -9` between the two finds a state laid aside that fits the
-bibliography and finishes the job (`recover`), or one that does not fit and drops it. What is read is both old or both new.
+bibliography and finishes the job (`recover`), or one that does not fit and drops it. What is read is both
+old or both new.
 """
 
 from __future__ import annotations

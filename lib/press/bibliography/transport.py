@@ -1,4 +1,4 @@
-"""HTTP with Zotero's manners, below pyzotero: conditional reads, `Backoff`, `Retry-After`, other tries after a failure."""
+"""HTTP with Zotero's manners, below pyzotero: conditional reads, `Backoff`, `Retry-After`, retries after a failure."""
 
 from __future__ import annotations
 
@@ -104,7 +104,10 @@ class PoliteTransport(httpx2.BaseTransport):
 
 def http_client(url: str, say: Callable[[str], None], local: bool) -> tuple[httpx2.Client, PoliteTransport]:
     """An HTTP client for this server; the environment's proxies count, except for the desktop on this machine."""
-    parts = httpx2.URL(url)
+    try:
+        parts = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise fail("", 0, f"ZOTERO_API_URL {url!r} is no address") from None
     loopback = parts.host in ("127.0.0.1", "localhost", "::1")
     proxy = None
     if not (loopback or local or urllib.request.proxy_bypass(parts.host)):

@@ -18,6 +18,9 @@ FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
 
+# TeX puts a thin space between an operator's name and what it is applied to without brackets; browsers put none.
+OPERATOR = re.compile(r"(</mi><mo>&#8289;</mo></mrow>)(?=<m(?:i|n|sub|sup|subsup|frac|sqrt|over|under)\b)")
+
 
 def render(
     document: Document,
@@ -57,7 +60,7 @@ def render(
         document.problems.append(Problem(document.input, 0, f"Pandoc failed: {run.stderr.strip()[-2000:]}"))
         return ""
     document.problems += _problems(document, work / "log.json")
-    return (work / "page.html").read_text(encoding="utf-8")
+    return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', (work / "page.html").read_text(encoding="utf-8"))
 
 
 def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:

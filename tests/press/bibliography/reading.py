@@ -60,27 +60,22 @@ def loose(text: str) -> str:
     Quotation marks are typographic, titles lose capitals that are not protected, and Pandoc takes characters such as a
     raised two for what they stand for, a two that it raises.
     """
-    text = re.sub("[\"“”„«»]", "'", re.sub("[‘’]", "'", text))
+    text = re.sub('["“”„«»]', "'", re.sub("[‘’]", "'", text))
     return " ".join(unicodedata.normalize("NFKC", TAGS.sub("", text).casefold()).split())
 
 
 def _name(text: str) -> str:
-    """Without spaces: Pandoc sets one after a comma in a first name (a suffix) and after a leading dot (a particle)."""
-    return loose(text).replace(" ", "").strip(",")
+    return re.sub("[ ,]", "", loose(text))
 
 
 def people(csl: list[dict[str, str]]) -> list[str]:
-    """Pandoc's names as "family|given"."""
-    found = []
-    for name in csl:
-        particles = [name.get("dropping-particle", ""), name.get("non-dropping-particle", "")]
-        family = name.get("literal") or "".join(
-            p if p.endswith(("'", "’")) else p + " " for p in particles if p
-        ) + name.get("family", "")
-        found.append(
-            "|".join(_name(part) for part in (family, ", ".join(filter(None, [name.get("given"), name.get("suffix")]))))
-        )
-    return found
+    """Pandoc's names as one reads them, first name first, without spaces.
+
+    Small last words of a first name count as particles in CSL, and what follows a comma there as a suffix: where the parts
+    meet may differ from Zotero, what is read does not.
+    """
+    parts = ("literal", "given", "suffix", "dropping-particle", "non-dropping-particle", "family")
+    return [_name("".join(name.get(part, "") for part in parts)) for name in csl]
 
 
 def expected_people(creators: list[dict[str, str]]) -> list[str]:
@@ -91,5 +86,5 @@ def expected_people(creators: list[dict[str, str]]) -> list[str]:
         if not last or not first:
             last, first = plain(c.get("name")) or last or first, ""
         if last:
-            found.append(f"{_name(last)}|{_name(first)}")
+            found.append(_name(first + last))
     return found

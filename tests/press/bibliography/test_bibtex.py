@@ -7,7 +7,8 @@ import pytest
 from press.bibliography import bibtex, names
 from press.bibliography.dates import date_parts, parse, status
 from press.bibliography.latex import plain, rich
-from tests.press.bibliography.reading import pandoc, parse as parse_bibtex
+from tests.press.bibliography.reading import pandoc
+from tests.press.bibliography.reading import parse as parse_bibtex
 from tests.press.bibliography.zotero import author, item
 
 

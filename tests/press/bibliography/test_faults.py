@@ -298,7 +298,6 @@ def test_retry_after_and_backoff_are_waited_for(desk):
     assert len(times) == FIRST + 1
     assert times[1] - times[0] >= 1
     assert times[3] - times[2] >= 1
-    assert max(b - a for a, b in zip(times[3:], times[4:], strict=False)) < 0.9
     assert any("429; trying again in 1 s" in line for line in desk.said)
 
 

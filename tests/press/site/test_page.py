@@ -157,6 +157,12 @@ def test_code_is_highlighted_and_math_is_mathml(project):
     assert "data-copy" in project.page().body.attrib
 
 
+def test_operator_names_keep_their_distance_as_in_tex(project):
+    main = project.render(md("$\\log p$ and $\\log(p)$ and $\\log p_t$"))
+    bare, bracketed, indexed = (len(formula.findall(".//mspace")) for formula in main.findall(".//math"))
+    assert (bare, bracketed, indexed) == (1, 0, 1)
+
+
 def test_wide_tables_scroll(project):
     main = project.render(md("| a | b |\n|---|---|\n| 1 | 2 |"))
     assert main.xpath(".//div[@class='table-scroll'][@tabindex='0']/table")
