@@ -9,6 +9,26 @@ parameterization   add_noise, eps <-> x_0 <-> v, Karras' sigma, predictions
 noise              draw_noise: one generator, or one an image
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll
 ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert
+dpm_solver         dpm_solver_timesteps, dpm_solver_step, dpm_solver_sample: DPM-Solver++(2M)
+pretrained         load: a checkpoint's tokenizer, text encoder, VAE, U-Net and schedule, as BaseModels
+text_to_image      text_to_image, and its parts: prompted_model, unet_output, encode_prompts, decode_latents, denoise,
+                   checkpoint_timesteps
+guidance           guide, rescale, classifier_free_guidance, on_interval, clip_guidance
+image_to_image     image_to_image, encode_images, last_timesteps
+inpainting         inpaint: by replacement, or with an inpainting U-Net
+diffedit           diffedit, and its parts: contrast_map, binary_masks, encode, masked_decode
+metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
+training           train: a resumable loop; check_trains, write_whole
+denoising          denoising_loss, stratified, text_conditioned, check_latents
+finetuning         full_copy, shared_copy, lora_copy, lora_parameters, lora_state, save_lora, load_lora
+imagic             optimize_embedding, fine_tune, interpolate, embedding_model
+textual_inversion  add_concept, learn_concept, expand, save_concept, load_concept
+dreambooth         dreambooth, prior_preservation_loss
+distillation       halve_steps, halved, implied_x_0, two_step_target, teacher_target, distillation_weight,
+                   distillation_loss, at_int
+guided_distillation  distill_guidance, guided_teacher, with_scales, guided_student, unet_student, unet_model,
+                   guidance_embedding
+glide              glide_sample, Stage, beside_low_res, shrink, noised_clip_similarity, noised_clip_loss
 exact              denoisers in closed form (Gaussian mixture, finite data set), and what samplers must do on a Gaussian
 
 Timesteps are variance preserving (VP) and 0-based: t = 0 is the least noisy state, t = T - 1 the noisiest, and clean

@@ -7,8 +7,8 @@
 Each step comes with the paper's rule and with Diffusers' (StableDiffusionDiffEditPipeline, which it equals on the same
 noise to 1/255 of the pixel range); they differ in how a map becomes a mask, and in which state is put back.
 
-Departure in both: guidance does nothing to the mask. With the same negative prompt on both sides it multiplies the contrast
-by s, and the threshold is relative. So the mask takes two predictions a noise, and not Diffusers' four.
+Departure in both: guidance does nothing to the mask. With the same negative prompt on both sides it multiplies the
+contrast by s, and the threshold is relative. So the mask takes two predictions a noise, and not Diffusers' four.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Map = Float[Tensor, "b h w"]
 
 def diffedit(
     models: BaseModels,
-    images: Float[Tensor, "..."],
+    images: Tensor,
     source: Sequence[str],
     target: Sequence[str],
     *,
@@ -92,7 +92,7 @@ def diffedit(
 @torch.no_grad()
 def contrast_map(
     models: BaseModels,
-    images: Float[Tensor, "..."],
+    images: Tensor,
     source: Sequence[str],
     target: Sequence[str],
     *,
@@ -119,7 +119,9 @@ def contrast_map(
             target do not fit each other, or see `image_to_image`; if the model returns NaN or infinity.
     """
     if models.inpaints:
-        raise ValueError("this checkpoint's U-Net is an inpainting one; DiffEdit needs one of a text-to-image checkpoint")
+        raise ValueError(
+            "this checkpoint's U-Net is an inpainting one; DiffEdit needs one of a text-to-image checkpoint"
+        )
     if n < 1:
         raise ValueError(f"n is {n}; the mask averages over n noises, it must be >= 1")
     if len(source) != len(target):
@@ -179,7 +181,7 @@ def binary_masks(contrast: Map, *, rule: str = "paper", clip: float | None = Non
 
 def encode(
     models: BaseModels,
-    images: Float[Tensor, "..."],
+    images: Tensor,
     timesteps: Int[Tensor, " n"],
     *,
     generator: Generators | None = None,
@@ -251,7 +253,9 @@ def masked_decode(
     if tuple(masks.shape) != (b, h, w) or not ((masks == 0) | (masks == 1)).all():
         raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {(b, h, w)}, the latents', of 0 and 1 only")
     if len(states) != len(timesteps) + 1:
-        raise ValueError(f"{len(states)} states for {len(timesteps)} timesteps; give the {len(timesteps) + 1} of `encode`")
+        raise ValueError(
+            f"{len(states)} states for {len(timesteps)} timesteps; give the {len(timesteps) + 1} of `encode`"
+        )
     model = prompted_model(models, prompts, guidance_scale=guidance_scale, negative_prompts=negative_prompts)
     mask, offset = masks[:, None].to(states[0]), 1 if rule == "paper" else 0
 

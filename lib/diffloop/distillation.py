@@ -20,10 +20,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.optim import Optimizer
 
+from diffloop.denoising import stratified
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, check_prediction, predictions
 from diffloop.schedules import alpha_bar_at, step_pairs
-from diffloop.training import stratified, train
+from diffloop.training import train
 
 WEIGHTINGS = ("snr", "truncated_snr", "snr+1")
 State = Float[Tensor, "b ..."]

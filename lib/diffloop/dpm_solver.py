@@ -131,8 +131,8 @@ def dpm_solver_sample(
         eps_model, x_T, alphas_cumprod, prediction: as for `ddim.ddim_sample`.
         timesteps: decreasing; Diffusers' are those of `dpm_solver_timesteps`.
         generator: not used, as nothing is drawn; here so that all samplers can be called alike.
-        set_alpha_to_one: where the last step leads. True: to clean data, as Diffusers does with final_sigmas_type="zero",
-            its default. False: to alphas_cumprod[0], "sigma_min".
+        set_alpha_to_one: where the last step leads. True: to clean data, Diffusers' final_sigmas_type="zero", its
+            default. False: to alphas_cumprod[0], its "sigma_min".
         lower_order_final: whether the last step is of first order, which is steadier when steps are few and long. None:
             with fewer than 15 steps, as in Diffusers. Counts only with set_alpha_to_one=False: the step into clean data
             is always of first order.

@@ -18,8 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim import Optimizer
 
+from diffloop.denoising import check_latents, denoising_loss, text_conditioned
 from diffloop.pretrained import BaseModels
-from diffloop.training import check_trains, denoising_loss, text_conditioned, train
+from diffloop.training import check_trains, train
 
 Latents = Float[Tensor, "n c h w"]
 
@@ -74,8 +75,8 @@ def dreambooth(
             prior_weight is negative; see `train`.
     """
     _check_weight(prior_weight)
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; it must be >= 1")
+    for latents in (x_0,) if prior is None else (x_0, prior):
+        check_latents(models.unet, latents, batch)
     if (prior is None) != (class_prompt is None):
         raise ValueError(
             f"class_prompt is {class_prompt!r} with prior {'' if prior is None else 'not '}None; give both"

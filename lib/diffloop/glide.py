@@ -15,10 +15,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diffloop.ddpm import ddpm_sample
+from diffloop.denoising import stratified
 from diffloop.noise import Generators, draw_noise
 from diffloop.parameterization import add_noise, check_prediction
 from diffloop.schedules import alpha_bar_at
-from diffloop.training import stratified
 
 Model = Callable[[Tensor, int | Tensor], Tensor]
 Sampler = Callable[..., Iterator[Tensor]]

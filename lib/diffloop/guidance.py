@@ -2,10 +2,10 @@
 
 Two conventions are about. Ours, Imagen's and Diffusers' `guidance_scale` s means
 
-    output_u + s * (output_c - output_u)            s = 0 is unconditional, s = 1 is off (conditional), s > 1 exaggerates
+    output_u + s * (output_c - output_u)      s = 0 is unconditional, s = 1 is off (conditional), s > 1 exaggerates
 
-and Ho & Salimans' w means (1 + w) * output_c - w * output_u: their w is our s - 1. A negative prompt needs no function of
-its own: it takes the place of the empty prompt in output_u.
+and Ho & Salimans' w means (1 + w) * output_c - w * output_u: their w is our s - 1. A negative prompt needs no function
+of its own: it takes the place of the empty prompt in output_u.
 
 The weights of output_u and output_c sum to 1, so that guiding eps, x_0 or v is all the same; only the rescale is not.
 """
@@ -95,7 +95,7 @@ def classifier_free_guidance(
 def on_interval(guided: Model, plain: Model, *, interval: tuple[int, int]) -> Model:
     """`guided` while first <= t <= last, `plain` (usually the conditional model) outside, where it is not called.
 
-    Source: kynkaanniemi2024interval, Eq. 5. Their interval is in sigma, ours in timesteps, both ends included:
+    Source: kynkaanniemi2024interval, Sec. 3. Their interval is in sigma, ours in timesteps, both ends included:
     `parameterization.sigma_from_alpha_bar(alphas_cumprod[t])` goes from one to the other.
 
     Raises:
@@ -127,8 +127,8 @@ def clip_guidance(
 
     Args:
         model: (x_t, t) -> prediction.
-        similarity: (x_t, t) -> one number an image, shape (b,), differentiable in x_t. GLIDE's is the dot product of the
-            embeddings that a noised CLIP gives to x_t and to the caption. An image's number may depend on it only.
+        similarity: (x_t, t) -> one number an image, shape (b,), differentiable in x_t. GLIDE's is the dot product of
+            the embeddings that a noised CLIP gives to x_t and to the caption. An image's number may depend on it only.
         guidance_scale: s, finite.
         alphas_cumprod: alpha_bar for t = 0 .. T-1.
         prediction: what the model returns: "eps", "x_0" or "v".

@@ -23,11 +23,12 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from diffloop.denoising import stratified, text_conditioned
 from diffloop.distillation import CondModel, Draw, check_distillation, distillation_loss
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, predictions
 from diffloop.schedules import alpha_bar_at
-from diffloop.training import stratified, text_conditioned, train
+from diffloop.training import train
 
 
 def guided_teacher(model: CondModel, uncond: Shaped[Tensor, "1 ..."]) -> CondModel:

@@ -23,7 +23,7 @@ Images = Float[Tensor, "b 3 height width"]
 
 def image_to_image(
     models: BaseModels,
-    images: Float[Tensor, "..."],
+    images: Tensor,
     prompts: Sequence[str],
     *,
     generator: Generators,
@@ -39,11 +39,11 @@ def image_to_image(
 ) -> Images:
     """Each image, redrawn under its prompt.
 
-    Source: meng2022sdedit, Algorithm 1, in its VP form (Appendix C), on latents. Its t_0 is our strength.
+    Source: meng2022sdedit, Algorithm 1, in its VP form, on latents. Its t_0 is our strength.
 
     Args:
         images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
-        generator: one CPU generator, or one an image. Draws the VAE's sample, then the noise, then what the sampler needs.
+        generator: one CPU generator, or one an image. Draws the VAE's sample, the noise, then what the sampler needs.
         strength: 0 (the image stays) to 1 (all steps are done; the image still shows through a little, as it is noised
             to the first timestep and not replaced by noise). int(steps * strength) steps are done.
         others: as for `text_to_image`.
@@ -53,8 +53,8 @@ def image_to_image(
 
     Raises:
         ValueError: if strength is not in [0, 1], or is above 0 and below 1 / steps; if images has another number than
-            prompts, another shape, a side that is no multiple of models.scale, or values outside [0, 1]; if the U-Net is
-            an inpainting one; see also `text_to_image`.
+            prompts, another shape, a side that is no multiple of models.scale, or values outside [0, 1]; if the U-Net
+            is an inpainting one; see also `text_to_image`.
     """
     if models.inpaints:
         raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
@@ -88,7 +88,9 @@ def last_timesteps(timesteps: Int[Tensor, " n"], strength: float) -> Int[Tensor,
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; it must be in [0, 1], from 'leave it' to 'all steps'")
     if strength > 0 and int(n * strength) == 0:
-        raise ValueError(f"strength is {strength}; with {n} steps it must be 0 or at least {1 / n:.3g}: it gives no step")
+        raise ValueError(
+            f"strength is {strength}; with {n} steps it must be 0 or at least {1 / n:.3g}: it gives no step"
+        )
     return timesteps[n - int(n * strength) :]
 
 
@@ -98,7 +100,7 @@ def encode_images(
 ) -> Float[Tensor, "n c h w"]:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
-    Source: kingma2014vae, Eq. 4 (mean + std * noise); rombach2022ldm, Appendix G, scales them to about unit variance.
+    Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Appendix G (scaled to about unit variance).
 
     Args:
         images: in [0, 1].
@@ -118,7 +120,7 @@ def encode_images(
 
 
 def check_images(models: BaseModels, images: Tensor, n: int) -> None:
-    """Raises ValueError unless images has shape (n, 3, height, width), sides multiples of models.scale, and is in [0, 1]."""
+    """Raises ValueError unless images is (n, 3, height, width), sides multiples of models.scale, and in [0, 1]."""
     s = models.scale
     if images.ndim != 4 or images.shape[:2] != (n, 3) or any(side == 0 or side % s for side in images.shape[2:]):
         raise ValueError(

@@ -22,10 +22,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim import Optimizer
 
+from diffloop.denoising import check_latents, denoising_loss, text_conditioned
 from diffloop.guidance import Model, classifier_free_guidance
 from diffloop.pretrained import BaseModels
 from diffloop.text_to_image import encode_prompts, unet_output
-from diffloop.training import check_trains, denoising_loss, text_conditioned, train
+from diffloop.training import check_trains, train
 
 Latent = Float[Tensor, "1 c h w"]
 Embedding = Float[Tensor, "1 tokens width"]
@@ -60,7 +61,7 @@ def optimize_embedding(
     Raises:
         ValueError: if the optimizer holds anything else, batch < 1, or x_0 has other channels; see `train`.
     """
-    _check(models, x_0, batch)
+    check_latents(models.unet, x_0, batch)
     check_trains(optimizer, [embedding], "the embedding")
     x_0 = x_0.detach().clone()  # the encoders return inference tensors, which cannot be saved for a gradient
 
@@ -99,7 +100,7 @@ def fine_tune(
     Raises:
         ValueError: if the optimizer holds other tensors, batch < 1, or x_0 has other channels; see `train`.
     """
-    _check(models, x_0, batch)
+    check_latents(models.unet, x_0, batch)
     check_trains(optimizer, models.unet.parameters(), "weights of models.unet")
     x_0, embedding = x_0.detach().clone(), embedding.detach().clone()
 
@@ -156,13 +157,3 @@ def _loss(models: BaseModels, x_0: Tensor, embedding: Tensor, generator: torch.G
     model = text_conditioned(models.unet, embedding)
     repeated = x_0.expand(batch, -1, -1, -1)
     return denoising_loss(model, repeated, models.alphas_cumprod, generator, prediction=models.prediction).mean()
-
-
-def _check(models: BaseModels, x_0: Tensor, batch: int) -> None:
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; it must be >= 1")
-    if x_0.shape[1] != models.unet.config.in_channels:
-        raise ValueError(
-            f"x_0 has {x_0.shape[1]} channels and the U-Net takes {models.unet.config.in_channels}; "
-            "give a latent, and a text-to-image checkpoint"
-        )

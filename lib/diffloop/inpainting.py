@@ -1,8 +1,8 @@
 """Inpainting: redraw what the mask marks, keep the rest. By replacement, or with a U-Net trained for it.
 
-Equal to Diffusers' StableDiffusionInpaintPipeline on the same noise to 1/255 of the pixel range. Departures: a mask that
-is not 0 or 1 everywhere is refused (Diffusers cuts it at 0.5); strength 0 returns the image as the VAE gives it back
-(Diffusers refuses it); guidance below 1, see `guidance.py`.
+Equal to Diffusers' StableDiffusionInpaintPipeline on the same noise to 1/255 of the pixel range. Departures: a mask
+that is not 0 or 1 everywhere is refused (Diffusers cuts it at 0.5); strength 0 returns the image as the VAE gives it
+back (Diffusers refuses it); guidance below 1, see `guidance.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -25,8 +25,8 @@ Images = Float[Tensor, "b 3 height width"]
 
 def inpaint(
     models: BaseModels,
-    images: Float[Tensor, "..."],
-    masks: Float[Tensor, "..."] | Bool[Tensor, "..."],
+    images: Tensor,
+    masks: Tensor,
     prompts: Sequence[str],
     *,
     generator: Generators,
@@ -42,13 +42,13 @@ def inpaint(
 ) -> Images:
     """Each image, with the masked part redrawn under its prompt. Which way depends on the checkpoint.
 
-    A U-Net of 4 channels: known-region replacement. After each step the part to keep is set to the image's latents, noised
-    to the level just reached, by the same noise every time; after the last step, to the latents themselves.
+    A U-Net of 4 channels: known-region replacement. After each step the part to keep is set to the image's latents,
+    noised to the level just reached, by the same noise every time; after the last step, to the latents themselves.
 
         x_prev <- mask * x_prev + (1 - mask) * (sqrt(alpha_bar_prev) * z_0 + sqrt(1 - alpha_bar_prev) * noise)
 
-    A U-Net of 9 channels (`models.inpaints`): nothing is replaced. It sees the mask and the latents of the image with the
-    masked part grey, next to x_t.
+    A U-Net of 9 channels (`models.inpaints`): nothing is replaced. It sees the mask and the latents of the image with
+    the masked part grey, next to x_t.
 
     Source: song2021sde, Appendix I.2 (replacement); rombach2022ldm, Sec. 4.5 (the conditioning by extra channels).
 
@@ -62,8 +62,8 @@ def inpaint(
         others: as for `text_to_image`.
 
     Returns:
-        images in [0, 1], float32, on the models' device. The kept part went through the VAE, and is not bit for bit that
-        of the input.
+        images in [0, 1], float32, on the models' device. The kept part went through the VAE, and is not bit for bit
+        that of the input.
 
     Raises:
         ValueError: if masks has another shape, or a value other than 0 and 1; see `image_to_image`.

@@ -40,7 +40,7 @@ def frechet_distance(a: Features, b: Float[Tensor, "m d"]) -> float:
 def kernel_distance(a: Features, b: Float[Tensor, "m d"]) -> float:
     """Unbiased squared maximum mean discrepancy with the kernel (x @ y / d + 1)^3. KID, with its network's features.
 
-    Source: binkowski2018mmd, Eq. 4 and Sec. 3.1. Unbiased at any n, so it may be negative when the sets are alike.
+    Source: binkowski2018mmd, Eq. 4, and the cubic kernel of its Sec. 3. Unbiased at any n, so it may be negative when the sets are alike.
 
     Raises:
         ValueError: if a set has fewer than 2 items.
@@ -67,7 +67,7 @@ def diversity(features: Features) -> float:
 
 
 def psnr(a: Images, b: Images, *, data_range: float = 1.0) -> Float[Tensor, " b"]:
-    """Peak signal-to-noise ratio of each image in decibels, 10 log10(data_range^2 / mean squared error). Same: infinite.
+    """Peak signal-to-noise ratio of each image in decibels, 10 log10(data_range^2 / mean square error). Same: inf.
 
     Raises:
         ValueError: if data_range <= 0.
@@ -132,8 +132,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """(low, high): the percentile bootstrap interval of a statistic of the values.
 
-    Source: efron1993bootstrap, Sec. 13.3. The values are drawn again with replacement, along the first axis; the interval
-    holds the middle `confidence` of the statistics. Its coverage is too small when n is below 20 or so.
+    Source: efron1993bootstrap, Sec. 13.3. The values are drawn again with replacement, along the first axis; the
+    interval holds the middle `confidence` of the statistics. Its coverage is too small when n is below 20 or so.
 
     Args:
         values: n >= 2 of them; items may have any shape (features, for a distance).
@@ -148,8 +148,8 @@ def bootstrap_interval(
     n = len(values)
     if n < 2 or not 0 < confidence < 1 or resamples < 100:
         raise ValueError(
-            f"{n} values, confidence {confidence}, resamples {resamples}; need at least 2 values, confidence in (0, 1), "
-            "and at least 100 resamples"
+            f"{n} values, confidence {confidence}, resamples {resamples}; need at least 2 values, confidence in "
+            "(0, 1), and at least 100 resamples"
         )
     x = values.double()
     picks = torch.randint(n, (resamples, n), generator=generator).to(x.device)

@@ -5,8 +5,8 @@
     images = text_to_image(models, ["a red circle"], sampler=dpm_solver_sample, steps=10, generator=...)
 
 Equal to Diffusers' StableDiffusionPipeline on the same noise to 1/255 of the pixel range, with the departures that
-`guidance.classifier_free_guidance` (s < 1) and `schedules.strided_prev_timesteps` name. States are float32 whatever type
-the networks compute in; Diffusers keeps them in the networks' type.
+`guidance.classifier_free_guidance` (s < 1) and `schedules.strided_prev_timesteps` name. States are float32 whatever
+type the networks compute in; Diffusers keeps them in the networks' type.
 """
 
 from __future__ import annotations
@@ -176,7 +176,9 @@ def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, 
     tokens = models.tokenizer(
         different, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     ).to(models.device)
-    masked = getattr(models.text_encoder.config, "use_attention_mask", False)  # of no Stable Diffusion; as Diffusers asks
+    masked = getattr(
+        models.text_encoder.config, "use_attention_mask", False
+    )  # of no Stable Diffusion; as Diffusers asks
     hidden = models.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
     return hidden[[different.index(prompt) for prompt in prompts]]
 
@@ -219,7 +221,7 @@ def denoise(
 
 
 def checkpoint_timesteps(models: BaseModels, steps: int) -> Int[Tensor, " n"]:
-    """`spaced_timesteps` with the checkpoint's spacing and offset (which counts for "leading" only, as in Diffusers)."""
+    """`spaced_timesteps` with the checkpoint's spacing and offset (which is for "leading" only, as in Diffusers)."""
     offset = models.steps_offset if models.spacing == "leading" else 0
     return spaced_timesteps(steps, len(models.alphas_cumprod), spacing=models.spacing, steps_offset=offset)
 

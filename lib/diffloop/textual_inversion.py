@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Optimizer
 
+from diffloop.denoising import check_latents, denoising_loss, text_conditioned
 from diffloop.finetuning import shared_copy
 from diffloop.pretrained import BaseModels
-from diffloop.training import check_trains, denoising_loss, text_conditioned, train, write_whole
+from diffloop.training import check_trains, train, write_whole
 
 
 class Concept(NamedTuple):
@@ -92,8 +93,7 @@ def learn_concept(
         ValueError: if the optimizer holds anything else, batch < 1, there are no prompts, or one lacks the placeholder
             or is cut before it; see `train`.
     """
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; it must be >= 1")
+    check_latents(concept.models.unet, x_0, batch)
     check_trains(optimizer, [concept.vectors], "concept.vectors")
     models, x_0, ids = concept.models, x_0.detach().clone(), _prompt_ids(concept, prompts)
 

@@ -17,17 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from diffloop.noise import draw_noise
-from diffloop.parameterization import add_noise, check_prediction, v_from_x_0_eps
-from diffloop.schedules import alpha_bar_at
-
 Loss = Callable[[torch.Generator], Tensor]
-BatchModel = Callable[[Tensor, Tensor], Tensor]  # (x_t, t of shape (b,)) -> prediction
-State = Float[Tensor, "b ..."]
 SAMPLED = 4096  # values of a tensor that go into its fingerprint
 
 
@@ -81,57 +74,6 @@ def train(
             yield step, losses[-1]
 
     return run()
-
-
-def denoising_loss(
-    model: BatchModel,
-    x_0: State,
-    alphas_cumprod: Float[Tensor, " T"],
-    generator: torch.Generator,
-    *,
-    prediction: str = "eps",
-) -> Float[Tensor, " b"]:
-    """One number an item: the mean square error of what the model predicts, at a random timestep and noise.
-
-    Source: ho2020ddpm, Eq. 14 (L_simple), for eps. Departure: the timesteps of a batch are stratified, one in each of b
-    equal parts of the range, in random order. Each by itself is uniform still; the batch's mean varies less.
-
-    Args:
-        model: (x_t, t) -> prediction, with t a tensor of shape (b,).
-        x_0: clean data.
-        alphas_cumprod: alpha_bar for t = 0 .. T-1.
-        generator: on the CPU.
-        prediction: what the model returns: "eps", "x_0" or "v".
-
-    Raises:
-        ValueError: if prediction is unknown.
-    """
-    check_prediction(prediction)
-    t = stratified(len(x_0), len(alphas_cumprod), generator)
-    eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
-    alpha_bar_t = alpha_bar_at(alphas_cumprod, t, x_0.ndim)
-    x_t = add_noise(x_0, eps, alpha_bar_t=alpha_bar_t)
-    target = {"eps": eps, "x_0": x_0}.get(prediction)
-    if target is None:
-        target = v_from_x_0_eps(x_0, eps, alpha_bar_t=alpha_bar_t)
-    return (model(x_t, t.to(x_0.device)) - target).square().flatten(1).mean(1)
-
-
-def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
-    """b numbers in 0 .. n-1, one from each of b equal parts of the range, in random order."""
-    at = (torch.arange(b) + torch.rand(b, generator=generator)) * (n / b)
-    return at.long().clamp(max=n - 1)[torch.randperm(b, generator=generator)]
-
-
-def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> BatchModel:
-    """(x_t, t) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items."""
-    dtype = next(unet.parameters()).dtype
-
-    def model(x_t: Tensor, t: Tensor) -> Tensor:
-        states = text.expand(len(x_t), -1, -1).to(dtype)
-        return unet(x_t.to(dtype), t, encoder_hidden_states=states, return_dict=False)[0].float()
-
-    return model
 
 
 def check_trains(optimizer: Optimizer, parameters: Iterable[Tensor], what: str) -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from tests.diffloop.tiny_models import Corrected, assert_same_run, cut_off_and_resumed, exact_mixture, seeded
 from torch import nn
 
 from diffloop.ddim import ddim_sample, ddim_step
@@ -26,7 +27,6 @@ from diffloop.schedules import (
     spaced_timesteps,
     step_pairs,
 )
-from tests.diffloop.tiny_models import assert_same_run, cut_off_and_resumed, seeded
 
 F64 = torch.float64
 BARS = alphas_cumprod_from_betas(linear_betas())
@@ -51,19 +51,6 @@ def exact_gaussian(prediction, bars=BARS):
         a = bars[t].reshape(-1, *[1] * (x_t.ndim - 1))
         off, var = x_t - a.sqrt() * MEAN, a * VARIANCE + 1 - a
         return said(MEAN + a.sqrt() * VARIANCE / var * off, (1 - a).sqrt() / var * off, a, prediction)
-
-    return model
-
-
-def exact_mixture(bars=BARS):
-    """The same for THREE, predicting eps; one call a timestep that occurs."""
-    eps_model = mixture_eps_model(THREE, bars)
-
-    def model(x_t, t, cond):
-        out = torch.empty_like(x_t)
-        for one in t.unique().tolist():
-            out[t == one] = eps_model(x_t[t == one], one)
-        return out
 
     return model
 
@@ -200,7 +187,8 @@ def test_weights_are_those_of_the_losses_they_are_named_after():
     v = v_from_x_0_eps(x_0, eps, alpha_bar_t=a)
     x_0_hat, eps_hat = predictions(output, x_t, alpha_bar_t=a, prediction="v")
     losses = {
-        w: distillation_loss(output, x_0, x_t, a, prediction="v", weighting=w) for w in ("snr", "truncated_snr", "snr+1")
+        w: distillation_loss(output, x_0, x_t, a, prediction="v", weighting=w)
+        for w in ("snr", "truncated_snr", "snr+1")
     }
     of_x_0, of_eps, of_v = (((p - q) ** 2).mean(1) for p, q in ((x_0, x_0_hat), (eps, eps_hat), (v, output)))
     torch.testing.assert_close(losses["snr"], of_eps)
@@ -210,51 +198,52 @@ def test_weights_are_those_of_the_losses_they_are_named_after():
     assert distillation_weight(torch.zeros(1), weighting="truncated_snr").item() == 1
 
 
-class Corrected(nn.Module):
-    """The exact model of THREE plus a small network that starts at zero: a copy of the teacher that can learn."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Linear(4, 96), nn.SiLU(), nn.Linear(96, 96), nn.SiLU(), nn.Linear(96, 2))
-        nn.init.zeros_(self.net[-1].weight)
-        nn.init.zeros_(self.net[-1].bias)
-
-    def forward(self, x_t, t, cond):
-        a = BARS[t].float()[:, None]
-        return exact_mixture()(x_t, t, cond) + self.net(torch.cat([x_t, a.sqrt(), (1 - a).sqrt()], 1))
-
-
 def draw_mixture(generator):
     return sample_mixture(THREE, 256, generator).float(), None
 
 
-def test_a_student_of_a_mixture_learns_its_teachers_steps():
-    """2-D toy, 8 steps to 4: where the student ends, against where the teacher ends from the same noise."""
-    timesteps, student = spaced_timesteps(8, spacing="trailing"), Corrected()
-    optimizer = torch.optim.Adam(student.parameters(), lr=3e-3)
-    how = {"steps": 250, "generator": seeded(), "prediction": "eps", "weighting": "truncated_snr"}
-    run = halve_steps(student, exact_mixture(), draw_mixture, timesteps, BARS, optimizer, **how)
-    losses = [loss for _, loss in run]
-    assert sum(losses[-20:]) < 0.2 * sum(losses[:20])
-    x_T, four = torch.randn(500, 2, generator=seeded(5)), halved(timesteps)
-    with torch.no_grad():
-        *_, taught = ddim_sample(at_int(exact_mixture(), None), x_T, timesteps, BARS)
-        *_, ours = ddim_sample(at_int(student, None), x_T, four, BARS)
-        *_, plain = ddim_sample(at_int(exact_mixture(), None), x_T, four, BARS)
-    error, before = ((x - taught).square().sum(1).mean().item() for x in (ours, plain))
-    assert error < 0.2 * before
+def error_left(prediction, steps=400):
+    """2-D toy, 8 steps to 4. Where the trained student ends from a noise, against where the teacher ends: the mean
+    square distance, as a share of what it is for the teacher in 4 steps."""
+    timesteps, teacher = spaced_timesteps(8, spacing="trailing"), exact_mixture(THREE, BARS, prediction)
+    student = Corrected(teacher, BARS)
+    optimizer = torch.optim.Adam(student.parameters(), lr=1e-2)
+    how = {"steps": steps, "generator": seeded(), "prediction": prediction}
+    list(halve_steps(student, teacher, draw_mixture, timesteps, BARS, optimizer, **how))
+    x_T, ends = torch.randn(1000, 2, generator=seeded(5)), []
+    for model, ts in ((teacher, timesteps), (student, halved(timesteps)), (teacher, halved(timesteps))):
+        with torch.no_grad():
+            *_, end = ddim_sample(at_int(model, None), x_T, ts, BARS, prediction=prediction)
+        ends.append(end)
+    taught, ours, plain = ends
+    return ((ours - taught).square().sum() / (plain - taught).square().sum()).item()
+
+
+@pytest.mark.parametrize("prediction", ["v", "x_0"])
+def test_a_student_of_a_mixture_learns_its_teachers_steps(prediction):
+    assert error_left(prediction) < 0.3  # 0.13 and 0.12 here
+
+
+def test_a_student_that_predicts_eps_learns_nothing():
+    """salimans2022progressive, Sec. 4: in eps the noisiest step, where x_0 = (x_t - ...) / sqrt(alpha_bar), swamps all."""
+    assert error_left("eps") > 0.7  # 0.99 here
+
+
+def test_the_batched_mixture_of_these_tests_is_the_librarys():
+    x_t, t = torch.randn(4, 2, generator=seeded(), dtype=F64), torch.tensor([0, 100, 500, 999])
+    ours = exact_mixture(THREE, BARS, "eps")(x_t, t, None)
+    theirs = [mixture_eps_model(THREE, BARS)(x_t[i : i + 1], t[i].item()) for i in range(4)]
+    torch.testing.assert_close(ours, torch.cat(theirs), atol=1e-12, rtol=1e-9)
 
 
 def test_resumed(tmp_path):
     def run(path):
-        student = Corrected()
+        teacher, timesteps = exact_mixture(THREE, BARS, "v"), spaced_timesteps(4, spacing="trailing")
+        student = Corrected(teacher, BARS)
         optimizer = torch.optim.Adam(student.parameters(), lr=3e-3)
-        how = {"steps": 8, "generator": seeded(), "prediction": "eps", "checkpoint": path, "save_every": 3}
-        timesteps = spaced_timesteps(4, spacing="trailing")
-        return halve_steps(student, exact_mixture(), draw_mixture, timesteps, BARS, optimizer, **how), lambda: list(
-            student.parameters()
-        )
+        how = {"steps": 8, "generator": seeded(), "checkpoint": path, "save_every": 3}
+        losses = halve_steps(student, teacher, draw_mixture, timesteps, BARS, optimizer, **how)
+        return losses, lambda: list(student.parameters())
 
     assert_same_run(*cut_off_and_resumed(run, tmp_path / "student.pt", at=5))
 
@@ -283,7 +272,7 @@ ONE = nn.Parameter(torch.ones(1))
         *(
             (
                 lambda options=options: halve_steps(
-                    exact_mixture(), exact_mixture(), draw_mixture, torch.tensor(options.pop("ts", [9, 1])), BARS,
+                    exact_gaussian("v"), exact_gaussian("v"), draw_mixture, torch.tensor(options.pop("ts", [9, 1])), BARS,
                     torch.optim.SGD([ONE], lr=0.1), steps=1, generator=seeded(), **options,
                 ),
                 words,

@@ -68,7 +68,10 @@ def reference(scheduler, predict, x, n, bars):
 
 
 def difference(steps, spacing, prediction, final="zero"):
-    scheduler, ts = theirs(steps, spacing, prediction, final_sigmas_type=final), dpm_solver_timesteps(steps, spacing=spacing)
+    scheduler, ts = (
+        theirs(steps, spacing, prediction, final_sigmas_type=final),
+        dpm_solver_timesteps(steps, spacing=spacing),
+    )
     x_T = torch.randn(4, 3, generator=seeded(1), dtype=F64)
     ours = dpm_solver_sample(model(prediction), x_T, ts, BARS, prediction=prediction, set_alpha_to_one=final == "zero")
     both = zip(ours, reference(scheduler, model(prediction), x_T, steps, BARS), strict=True)

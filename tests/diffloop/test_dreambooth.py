@@ -6,11 +6,11 @@ import pytest
 import torch
 from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resumed, fixed_loss, same_bits, seeded, tiny
 
+from diffloop.denoising import stratified
 from diffloop.dreambooth import dreambooth, prior_preservation_loss
 from diffloop.finetuning import full_copy, lora_copy, lora_parameters
 from diffloop.parameterization import add_noise
 from diffloop.text_to_image import encode_prompts
-from diffloop.training import stratified
 
 X_0, PRIOR = torch.randn(2, 4, 4, 8, 8, generator=seeded(9))
 PROMPT, CLASS = "a red circle", "a circle"
@@ -128,6 +128,7 @@ def test_bad_input_is_named(models):
         (lambda: call(prior=PRIOR), ["class_prompt is None with prior not None", "give both"]),
         (lambda: call(class_prompt=CLASS), ["class_prompt is 'a circle' with prior None"]),
         (lambda: call(prior=PRIOR, class_prompt=CLASS, prior_weight=-1.0), ["prior_weight is -1.0", ">= 0"]),
+        (lambda: call(prior=PRIOR[:, :3], class_prompt=CLASS), ["(4, 3, 8, 8)", "takes 4 channels"]),
         (lambda: call(batch=0), ["batch is 0", ">= 1"]),
         (lambda: call(prompt="red " * 40), ["42 tokens long", "takes 16"]),
         (lambda: call(optimizer=stranger), ["not weights of models.unet or text_encoder"]),

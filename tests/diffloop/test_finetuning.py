@@ -6,8 +6,8 @@ from diffusers import StableDiffusionPipeline
 from tests.diffloop.tiny import build
 from tests.diffloop.tiny_models import bits, same_bits, seeded, tiny
 
+from diffloop.denoising import text_conditioned
 from diffloop.finetuning import full_copy, load_lora, lora_copy, lora_parameters, lora_state, save_lora
-from diffloop.training import text_conditioned
 
 CLIP_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 

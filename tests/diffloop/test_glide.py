@@ -6,15 +6,15 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.diffloop.tiny_models import seeded
 
 from diffloop.ddim import ddim_sample
 from diffloop.ddpm import ddpm_sample
+from diffloop.denoising import denoising_loss, stratified
 from diffloop.glide import Stage, beside_low_res, glide_sample, noised_clip_loss, noised_clip_similarity, shrink
 from diffloop.guidance import clip_guidance
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, cosine_betas, linear_betas, spaced_timesteps
-from diffloop.training import denoising_loss, stratified
-from tests.diffloop.tiny_models import seeded
 
 BASE_BARS, UP_BARS = alphas_cumprod_from_betas(cosine_betas()), alphas_cumprod_from_betas(linear_betas())
 TEN, FOUR = spaced_timesteps(10, spacing="trailing"), spaced_timesteps(4, spacing="trailing")
@@ -110,7 +110,9 @@ def test_similarity_is_the_cosine_and_guidance_climbs_it():
     text = text / text.norm(dim=1, keepdim=True)
     ends = []
     for scale in (0.0, 30.0):
-        model = clip_guidance(base(torch.zeros(2, 3, 4, 4)).model, similarity, guidance_scale=scale, alphas_cumprod=BASE_BARS)
+        model = clip_guidance(
+            base(torch.zeros(2, 3, 4, 4)).model, similarity, guidance_scale=scale, alphas_cumprod=BASE_BARS
+        )
         stages = base(None)._replace(model=model), upsampler()
         low = [s for name, s in glide_sample(*stages, 2, generator=seeded()) if name == "base"][-1]
         ends.append(low)

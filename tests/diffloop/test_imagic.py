@@ -94,7 +94,7 @@ def test_bad_input_is_named(models):
     calls = [
         (lambda: interpolate(e, e, eta=1.1), ["eta is 1.1", "[0, 1]"]),
         (lambda: optimize_embedding(models, X_0, e, of_base, generator=g), ["not the embedding"]),
-        (lambda: optimize_embedding(models, X_0[:, :3], e, of_e, generator=g), ["3 channels", "takes 4"]),
+        (lambda: optimize_embedding(models, X_0[:, :3], e, of_e, generator=g), ["(1, 3, 8, 8)", "takes 4 channels"]),
         (lambda: optimize_embedding(models, X_0, e, of_e, generator=g, batch=0), ["batch is 0", ">= 1"]),
         (lambda: fine_tune(models, X_0, e, of_e, generator=g), ["not weights of models.unet"]),
         (lambda: fine_tune(models, X_0, e, of_base, generator=g), ["need no gradient", "full_copy or lora_copy"]),

@@ -112,7 +112,11 @@ def test_ssim_by_brute_force():
             for c in range(2):
                 x, y = (v[i, 0, r : r + 11, c : c + 11].numpy() for v in (a, b))
                 m_x, m_y = (w * x).sum(), (w * y).sum()
-                var_x, var_y, cov = (w * (x - m_x) ** 2).sum(), (w * (y - m_y) ** 2).sum(), (w * (x - m_x) * (y - m_y)).sum()
+                var_x, var_y, cov = (
+                    (w * (x - m_x) ** 2).sum(),
+                    (w * (y - m_y) ** 2).sum(),
+                    (w * (x - m_x) * (y - m_y)).sum(),
+                )
                 c1, c2 = 0.01**2, 0.03**2
                 values.append((2 * m_x * m_y + c1) * (2 * cov + c2) / ((m_x**2 + m_y**2 + c1) * (var_x + var_y + c2)))
         assert ssim(a, b)[i].item() == pytest.approx(np.mean(values), rel=1e-9)

@@ -62,7 +62,11 @@ def theirs(folders):
             components.pop("image_encoder")
         pipe = cls(**components, requires_safety_checker=False)
         pipe.set_progress_bar_config(disable=True)
-        return partial(pipe, output_type="pt", num_inference_steps=7) if cls is not StableDiffusionDiffEditPipeline else pipe
+        return (
+            partial(pipe, output_type="pt", num_inference_steps=7)
+            if cls is not StableDiffusionDiffEditPipeline
+            else pipe
+        )
 
     return pipeline
 
@@ -88,9 +92,17 @@ def assert_same(a, b):
 @pytest.mark.parametrize(("s", "phi"), [(1, 0.0), (3, 0.0), (7.5, 0.0), (7.5, 0.7), (15, 0.0)])
 def test_text_to_image(ours, theirs, kind, negative, s, phi):
     a = text_to_image(
-        ours[kind], PROMPTS, generator=seeded(), steps=7, guidance_scale=s, negative_prompts=negative, guidance_rescale=phi
+        ours[kind],
+        PROMPTS,
+        generator=seeded(),
+        steps=7,
+        guidance_scale=s,
+        negative_prompts=negative,
+        guidance_rescale=phi,
     )
-    b = theirs(kind)(PROMPTS, generator=seeded(), guidance_scale=s, negative_prompt=negative, guidance_rescale=phi).images
+    b = theirs(kind)(
+        PROMPTS, generator=seeded(), guidance_scale=s, negative_prompt=negative, guidance_rescale=phi
+    ).images
     assert_same(a, b)
 
 
@@ -145,7 +157,9 @@ def test_guidance_interval(ours):
 def test_image_to_image(ours, theirs, kind, strength):
     models = ours[kind]
     images = pictures(models)
-    a = image_to_image(models, images, PROMPTS, generator=seeded(), steps=7, strength=strength, negative_prompts=NEGATIVE)
+    a = image_to_image(
+        models, images, PROMPTS, generator=seeded(), steps=7, strength=strength, negative_prompts=NEGATIVE
+    )
     pipe = theirs(kind, StableDiffusionImg2ImgPipeline)
     assert_same(a, pipe(PROMPTS, images, generator=seeded(), strength=strength, negative_prompt=NEGATIVE).images)
 
@@ -153,7 +167,9 @@ def test_image_to_image(ours, theirs, kind, strength):
 def test_image_to_image_with_dpm_solver_from_the_middle(ours, theirs):
     models = ours["eps"]
     pipe = theirs("eps", StableDiffusionImg2ImgPipeline)
-    pipe.func.scheduler = DPMSolverMultistepScheduler.from_config(pipe.func.scheduler.config, timestep_spacing="linspace")
+    pipe.func.scheduler = DPMSolverMultistepScheduler.from_config(
+        pipe.func.scheduler.config, timestep_spacing="linspace"
+    )
     solver = {"sampler": dpm_solver_sample, "timesteps": dpm_solver_timesteps(7)}
     a = image_to_image(models, pictures(models), PROMPTS, generator=seeded(), strength=0.6, **solver)
     assert_same(a, pipe(PROMPTS, pictures(models), generator=seeded(), strength=0.6).images)
@@ -213,7 +229,9 @@ def test_diffedit(ours, theirs, kind):
     image, source, target = pictures(models, 1), PROMPTS[:1], PROMPTS[1:]
     options = {"num_maps_per_mask": 4, "mask_thresholding_ratio": 1.9, "output_type": "np"}
     mask = pipe.generate_mask(image, target, source_prompt=source, generator=seeded(), **options)
-    mine = binary_masks(contrast_map(models, image, source, target, generator=seeded(), n=4), rule="diffusers", clip=1.9)
+    mine = binary_masks(
+        contrast_map(models, image, source, target, generator=seeded(), n=4), rule="diffusers", clip=1.9
+    )
     assert 0.1 < mine.mean() < 0.9
     assert torch.equal(mine, torch.from_numpy(mask).float())
 
@@ -226,7 +244,7 @@ def test_diffedit(ours, theirs, kind):
     b = pipe(target, tensor, inverted, num_inference_steps=10, output_type="pt", generator=seeded()).images
     assert_same(masked_decode(models, states, ts, mine, target, rule="diffusers"), b)
     paper = masked_decode(models, states, ts, mine, target)
-    assert (paper - b).abs().max() > 1 / 255  # Diffusers puts back the state of the level before
+    assert (paper - b).abs().max() > 10 * LIMIT  # Diffusers puts back the state of the level before
 
 
 def test_the_papers_rule_leaves_the_background_clean(ours):
@@ -393,10 +411,19 @@ def test_bad_input_is_named_with_every_legal_choice(ours, changes, words):
         (lambda m: text_to_image(m, [], generator=seeded()), ["prompts is []"]),
         (lambda m: text_to_image(m, PROMPTS, size=(64, 30), generator=seeded()), ["(64, 30)", "multiples of 4"]),
         (lambda m: text_to_image(m, PROMPTS, x_T=torch.zeros(1, 4, 16, 16)), ["(1, 4, 16, 16)", "(2, 4, 16, 16)"]),
-        (lambda m: inpaint(m, pictures(m), hole()[:1], PROMPTS, generator=seeded()), ["(1, 1, 64, 64)", "(2, 1, 64, 64)"]),
-        (lambda m: inpaint(m, pictures(m), hole() / 2, PROMPTS, generator=seeded()), ["0.5", "0 (keep) or 1", ">= 0.5"]),
+        (
+            lambda m: inpaint(m, pictures(m), hole()[:1], PROMPTS, generator=seeded()),
+            ["(1, 1, 64, 64)", "(2, 1, 64, 64)"],
+        ),
+        (
+            lambda m: inpaint(m, pictures(m), hole() / 2, PROMPTS, generator=seeded()),
+            ["0.5", "0 (keep) or 1", ">= 0.5"],
+        ),
         (lambda m: diffedit(m, pictures(m), PROMPTS, ["a"], generator=seeded()), ["source has 2", "target 1"]),
-        (lambda m: diffedit(m, pictures(m), PROMPTS, PROMPTS, generator=seeded(), rule="x"), ["'x'", "'paper', 'diffusers'"]),
+        (
+            lambda m: diffedit(m, pictures(m), PROMPTS, PROMPTS, generator=seeded(), rule="x"),
+            ["'x'", "'paper', 'diffusers'"],
+        ),
         (lambda m: contrast_map(m, pictures(m), PROMPTS, PROMPTS, generator=seeded(), n=0), ["n is 0", ">= 1"]),
         (lambda m: contrast_map(m, pictures(m), PROMPTS, PROMPTS, generator=seeded(), strength=0.0), ["strength is 0"]),
         (lambda m: binary_masks(torch.ones(1, 2, 2), clip=2.0), ["clip is 2.0", "quantile in (0, 1]"]),

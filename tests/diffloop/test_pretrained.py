@@ -9,9 +9,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 from safetensors.torch import load_file, save_file
+from tests.diffloop.tiny import build
 
 from diffloop.pretrained import SCHEDULER_CONFIG, load
-from tests.diffloop.tiny import build
 
 
 @pytest.fixture
@@ -29,7 +29,13 @@ def test_settings(eps_folder, v_folder, inpaint_folder):
     eps, v, inpaint = (load(f) for f in (eps_folder, v_folder, inpaint_folder))
     assert (eps.prediction, v.prediction, inpaint.prediction) == ("eps", "v", "eps")
     assert (eps.inpaints, v.inpaints, inpaint.inpaints) == (False, False, True)
-    assert (eps.spacing, eps.steps_offset, eps.set_alpha_to_one, eps.scale, eps.latent_channels) == ("leading", 1, False, 4, 4)
+    assert (eps.spacing, eps.steps_offset, eps.set_alpha_to_one, eps.scale, eps.latent_channels) == (
+        "leading",
+        1,
+        False,
+        4,
+        4,
+    )
     assert (eps.device.type, eps.dtype) == ("cpu", torch.float32)
     assert eps.alphas_cumprod.dtype == torch.float64
     for network in (eps.text_encoder, eps.vae, eps.unet):
@@ -75,9 +81,13 @@ def test_sharded_weights(copy):
 
 
 def test_importing_it_imports_no_diffusers():
-    code = "import sys, diffloop.text_to_image, diffloop.diffedit; print({'diffusers', 'transformers'} & set(sys.modules))"
+    code = (
+        "import sys, diffloop.text_to_image, diffloop.diffedit; print({'diffusers', 'transformers'} & set(sys.modules))"
+    )
     lib = sys.modules["diffloop"].__path__[0].rsplit("/", 1)[0]
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": lib})
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": lib}
+    )
     assert out.stdout.strip() == "set()"
 
 

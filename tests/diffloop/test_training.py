@@ -1,6 +1,11 @@
 """The training loop: resumed to the same bits, refusing what is not its own, and its loss against a hand-computed one."""
 
 import os
+import signal
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,9 +13,10 @@ from tests.diffloop.tiny_models import assert_same_run, cut_off_and_resumed, see
 from torch import nn
 
 from diffloop import training
+from diffloop.denoising import denoising_loss, stratified
 from diffloop.parameterization import add_noise, v_from_x_0_eps
 from diffloop.schedules import alphas_cumprod_from_betas, linear_betas
-from diffloop.training import check_trains, denoising_loss, stratified, train, write_whole
+from diffloop.training import check_trains, train, write_whole
 
 BARS = alphas_cumprod_from_betas(linear_betas())
 OPTIMIZERS = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD, "AdamW": torch.optim.AdamW}
@@ -53,6 +59,36 @@ def test_a_finished_run_is_not_run_again_and_can_be_extended(tmp_path):
     assert longer[:10] == first
     alone, optimizer, generator = start()
     assert longer == list(train(noisy(alone), optimizer, steps=15, generator=generator))
+
+
+KILLED = """
+import os, signal, sys
+import torch
+from diffloop.training import train
+weight, generator = torch.nn.Parameter(torch.linspace(-1, 1, 5)), torch.Generator().manual_seed(0)
+loss_at = lambda g: ((weight - torch.rand(5, generator=g)) ** 2).mean()
+rename = os.replace
+def killed(*paths):  # the third file is written, but not yet renamed
+    killed.calls += 1
+    os.kill(os.getpid(), signal.SIGKILL) if killed.calls == 3 else rename(*paths)
+killed.calls = 0
+os.replace = killed
+list(train(loss_at, torch.optim.Adam([weight], lr=0.1), steps=25, generator=generator, checkpoint=sys.argv[1], save_every=5))
+"""
+
+
+def test_a_killed_process_is_resumed_as_left_alone(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(training.__file__).parents[1])}
+    died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run.pt")], env=environment, timeout=120)
+    assert died.returncode == -signal.SIGKILL
+    alone, resumed = (start() for _ in range(2))
+    expected = list(train(noisy(alone[0]), alone[1], steps=25, generator=alone[2]))
+    weight, optimizer, generator = resumed
+    run = train(noisy(weight), optimizer, steps=25, generator=generator, checkpoint=tmp_path / "run.pt")
+    first = list(islice(run, 10))
+    assert len(torch.load(tmp_path / "run.pt")["losses"]) == 10  # of two files of five steps each
+    assert first + list(run) == expected
+    assert torch.equal(weight, alone[0])
 
 
 def test_a_kill_while_writing_leaves_the_old_file(tmp_path):

@@ -6,7 +6,26 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-WORDS = "a red blue green circle square triangle on black white grey left of right large small two three".split()
+WORDS = [
+    "a",
+    "red",
+    "blue",
+    "green",
+    "circle",
+    "square",
+    "triangle",
+    "on",
+    "black",
+    "white",
+    "grey",
+    "left",
+    "of",
+    "right",
+    "large",
+    "small",
+    "two",
+    "three",
+]
 
 
 def tokenizer(length):

@@ -104,7 +104,7 @@ def entry(item: dict[str, Any], key: str, say: Say) -> dict[str, str]:
     fields |= _published(data, kind) | _identifiers(data, key, say)
     fields["pages"] = re.sub(r"\s*[-–—]+\s*", "--", escape(plain(data.get("pages")).replace("--", "-")))
     fields["langid"] = LANGUAGES.get(plain(data.get("language"))[:2].lower(), "")
-    fields = {name: value for name, value in fields.items() if value}
+    fields = {name: value for name, value in fields.items() if value} or {"title": ""}  # an empty entry is no BibTeX
     return {"ENTRYTYPE": kind, "ID": key} | fields
 
 

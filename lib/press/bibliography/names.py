@@ -40,7 +40,8 @@ def one_name(person: dict[str, Any]) -> str:
     """`Last, First`, `von Last, First`, `Last, Jr., First`, or `{An Institution}`; "" for an empty name.
 
     Zotero holds particles in the last name; BibTeX knows them by their small letters. Braces keep together what would
-    otherwise be taken apart: commas, "and", a last name of a single-name author, small letters after a capital.
+    otherwise be taken apart: commas, braces, =, "and", the name of who has only one,
+    small letters after a capital.
     """
     last, first = plain(person.get("lastName")), plain(person.get("firstName"))
     if not last or not first:
@@ -54,7 +55,8 @@ def one_name(person: dict[str, Any]) -> str:
 
 def _part(text: str, family: bool = False) -> str:
     words = text.split()
-    odd = "," in text or bool({"and", "others"} & {word.lower() for word in words}) or not re.search(r"\w", text)
+    odd = bool(set(",={}") & set(text)) or not re.search(r"\w", text)
+    odd |= bool({"and", "others"} & {word.lower() for word in words})
     if family:
         small = [word[0].islower() for word in words]
         rising = sorted(small, reverse=True) == small and not all(small)

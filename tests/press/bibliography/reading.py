@@ -61,20 +61,20 @@ def loose(text: str) -> str:
     raised two for what they stand for, a two that it raises.
     """
     text = re.sub('["“”„«»]', "'", re.sub("[‘’]", "'", text))
-    return " ".join(unicodedata.normalize("NFKC", TAGS.sub("", text).casefold()).split())
+    return " ".join(unicodedata.normalize("NFKC", TAGS.sub("", text.casefold())).split())
 
 
 def _name(text: str) -> str:
-    return re.sub("[ ,]", "", loose(text))
+    return re.sub("[ ,]", "", loose(text)).strip("'")
 
 
 def people(csl: list[dict[str, str]]) -> list[str]:
     """Pandoc's names as one reads them, first name first, without spaces.
 
     Small last words of a first name count as particles in CSL, and what follows a comma there as a suffix: where the parts
-    meet may differ from Zotero, what is read does not.
+    meet may differ from Zotero, what is read does not. A name that is nothing but a quotation mark vanishes.
     """
-    parts = ("literal", "given", "suffix", "dropping-particle", "non-dropping-particle", "family")
+    parts = ("literal", "given", "dropping-particle", "suffix", "non-dropping-particle", "family")
     return [_name("".join(name.get(part, "") for part in parts)) for name in csl]
 
 

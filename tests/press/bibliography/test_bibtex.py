@@ -165,7 +165,7 @@ def test_titles(title, latex):
         ({"creatorType": "author", "lastName": "Plato", "firstName": ""}, "{Plato}"),
         (author("others", "Many"), "{others}, Many"),
         (author("Last, Odd", "A"), "{Last, Odd}, A"),
-        (author("Øst{", "\u0000É."), r"Øst{\{\vphantom{\}}}, É."),
+        (author("Øst{", "\u0000É."), r"{Øst{\{\vphantom{\}}}}, É."),
         ({"creatorType": "author"}, ""),
         ({"creatorType": "author", "lastName": "  ", "firstName": None}, ""),
     ],

@@ -53,7 +53,7 @@ def test_nothing_changed_is_one_conditional_request_and_no_byte(desk):
 def test_a_changed_title_is_a_one_line_diff_and_two_requests(desk):
     desk.sync()
     before = desk.bib.splitlines()
-    desk.library.put(key_of(desk.library, "Prompt-to-Prompt"), title="Prompt-to-Prompt image editing")
+    desk.library.put(key_of(desk.library, "Prompt-to-Prompt"), title="Prompt-to-prompt image editing")
     outcome = desk.sync()
     assert len(desk.server.log) == 2
     assert outcome.changed == ["hertz2022prompttoprompt"]
@@ -62,7 +62,7 @@ def test_a_changed_title_is_a_one_line_diff_and_two_requests(desk):
     assert [(a, b) for a, b in zip(before, after, strict=True) if a != b] == [
         (
             "  title = {Prompt-to-Prompt Image Editing with Cross Attention Control},",
-            "  title = {Prompt-to-Prompt image editing},",
+            "  title = {Prompt-to-prompt image editing},",
         )
     ]
 

@@ -1,0 +1,79 @@
+"""The loss that every training here has: how well a network denoises, at random timesteps and noises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from diffloop.noise import draw_noise
+from diffloop.parameterization import add_noise, check_prediction, v_from_x_0_eps
+from diffloop.schedules import alpha_bar_at
+
+BatchModel = Callable[[Tensor, Tensor], Tensor]  # (x_t, t of shape (b,)) -> prediction
+State = Float[Tensor, "b ..."]
+
+
+def denoising_loss(
+    model: BatchModel,
+    x_0: State,
+    alphas_cumprod: Float[Tensor, " T"],
+    generator: torch.Generator,
+    *,
+    prediction: str = "eps",
+) -> Float[Tensor, " b"]:
+    """One number an item: the mean square error of what the model predicts, at a random timestep and noise.
+
+    Source: ho2020ddpm, Eq. 14 (L_simple), for eps. Departure: the timesteps of a batch are stratified, one in each of b
+    equal parts of the range, in random order. Each by itself is uniform still; the batch's mean varies less.
+
+    Args:
+        model: (x_t, t) -> prediction, with t a tensor of shape (b,).
+        x_0: clean data.
+        alphas_cumprod: alpha_bar for t = 0 .. T-1.
+        generator: on the CPU.
+        prediction: what the model returns: "eps", "x_0" or "v".
+
+    Raises:
+        ValueError: if prediction is unknown.
+    """
+    check_prediction(prediction)
+    t = stratified(len(x_0), len(alphas_cumprod), generator)
+    eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
+    alpha_bar_t = alpha_bar_at(alphas_cumprod, t, x_0.ndim)
+    x_t = add_noise(x_0, eps, alpha_bar_t=alpha_bar_t)
+    target = {"eps": eps, "x_0": x_0}.get(prediction)
+    if target is None:
+        target = v_from_x_0_eps(x_0, eps, alpha_bar_t=alpha_bar_t)
+    return (model(x_t, t.to(x_0.device)) - target).square().flatten(1).mean(1)
+
+
+def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
+    """b numbers in 0 .. n-1, one from each of b equal parts of the range, in random order."""
+    at = (torch.arange(b) + torch.rand(b, generator=generator)) * (n / b)
+    return at.long().clamp(max=n - 1)[torch.randperm(b, generator=generator)]
+
+
+def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> BatchModel:
+    """(x_t, t) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items."""
+    dtype = next(unet.parameters()).dtype
+
+    def model(x_t: Tensor, t: Tensor) -> Tensor:
+        states = text.expand(len(x_t), -1, -1).to(dtype)
+        return unet(x_t.to(dtype), t, encoder_hidden_states=states, return_dict=False)[0].float()
+
+    return model
+
+
+def check_latents(unet: nn.Module, x_0: Float[Tensor, "n c h w"], batch: int) -> None:
+    """Raises ValueError if batch < 1, there is no latent, or its channels are not those that the U-Net takes."""
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be >= 1")
+    takes = unet.config.in_channels
+    if len(x_0) == 0 or x_0.shape[1] != takes:
+        raise ValueError(
+            f"x_0 has shape {tuple(x_0.shape)} and the U-Net takes {takes} channels; give latents (n, {takes}, height, "
+            "width), one at least, and a text-to-image checkpoint"
+        )
