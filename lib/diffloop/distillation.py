@@ -116,6 +116,26 @@ def distillation_loss(
     return weight * (x_0_hat - target).square().flatten(1).mean(1)
 
 
+@torch.no_grad()
+def teacher_target(
+    teacher: Callable[[Tensor, Tensor], Tensor],
+    x_t: State,
+    times: tuple[Tensor, Tensor],
+    levels: tuple[Level, Level, Level],
+    *,
+    prediction: str,
+) -> State:
+    """`two_step_target` of a teacher (x_t, t) -> prediction, at times (t, mid), to levels (alpha_bar at t, mid, prev).
+
+    Source: salimans2022progressive, Algorithm 2 (its two DDIM steps and x-tilde).
+    """
+    a_t, a_mid, a_prev = levels
+    first, eps = predictions(teacher(x_t, times[0]), x_t, alpha_bar_t=a_t, prediction=prediction)
+    x_mid = add_noise(first, eps, alpha_bar_t=a_mid)  # a DDIM step with eta = 0
+    second, _ = predictions(teacher(x_mid, times[1]), x_mid, alpha_bar_t=a_mid, prediction=prediction)
+    return two_step_target(first, second, alpha_bar_t=a_t, alpha_bar_mid=a_mid, alpha_bar_prev=a_prev)
+
+
 def halved(timesteps: Int[Tensor, " n"]) -> Int[Tensor, " half"]:
     """The student's timesteps: every second one of the teacher's, from the noisiest.
 
@@ -177,17 +197,15 @@ def halve_steps(
     def loss_at(generator: torch.Generator) -> Tensor:
         x_0, cond = draw(generator)
         i = 2 * stratified(len(x_0), len(pairs) // 2, generator)
-        t, mid = ts[i].to(x_0.device), ts[i + 1].to(x_0.device)
-        a_t, a_mid = (alpha_bar_at(bars, at, x_0.ndim) for at in (i, i + 1))
-        a_prev = alpha_bar_at(prevs, i + 1, x_0.ndim)
+        times = ts[i].to(x_0.device), ts[i + 1].to(x_0.device)
+        sources = ((bars, i), (bars, i + 1), (prevs, i + 1))
+        a_t, a_mid, a_prev = (alpha_bar_at(levels, at, x_0.ndim) for levels, at in sources)
         eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
         x_t = add_noise(x_0, eps, alpha_bar_t=a_t)
-        with torch.no_grad():
-            first = predictions(teacher(x_t, t, cond), x_t, alpha_bar_t=a_t, prediction=teacher_prediction)
-            x_mid = add_noise(*first, alpha_bar_t=a_mid)  # a DDIM step with eta = 0
-            second, _ = predictions(teacher(x_mid, mid, cond), x_mid, alpha_bar_t=a_mid, prediction=teacher_prediction)
-            target = two_step_target(first[0], second, alpha_bar_t=a_t, alpha_bar_mid=a_mid, alpha_bar_prev=a_prev)
-        output = student(x_t, t, cond)
+        target = teacher_target(
+            lambda x, t: teacher(x, t, cond), x_t, times, (a_t, a_mid, a_prev), prediction=teacher_prediction
+        )
+        output = student(x_t, times[0], cond)
         return distillation_loss(output, target, x_t, a_t, prediction=prediction, weighting=weighting).mean()
 
     saving = {"checkpoint": checkpoint, "save_every": save_every}

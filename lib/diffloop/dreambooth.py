@@ -47,7 +47,7 @@ def dreambooth(
     optimizer: Optimizer,
     *,
     generator: torch.Generator,
-    prior: Float[Tensor, "m c h w"] | None = None,
+    prior: Float[Tensor, "m ..."] | None = None,
     class_prompt: str | None = None,
     prior_weight: float = 1.0,
     steps: int = 800,
@@ -71,16 +71,12 @@ def dreambooth(
         batch: pictures of the subject a step, and as many of the class; drawn with replacement.
 
     Raises:
-        ValueError: if the optimizer holds other tensors, batch < 1, only one of prior and class_prompt is given, or
-            prior_weight is negative; see `train`.
+        ValueError: if the optimizer holds other tensors, batch < 1, only one of prior and class_prompt is given, prior
+            or x_0 has the wrong shape, prior_weight is negative, or a prompt is longer than the context; see `train`.
     """
+    check_latents(models.unet, x_0, batch)
     _check_weight(prior_weight)
-    for latents in (x_0,) if prior is None else (x_0, prior):
-        check_latents(models.unet, latents, batch)
-    if (prior is None) != (class_prompt is None):
-        raise ValueError(
-            f"class_prompt is {class_prompt!r} with prior {'' if prior is None else 'not '}None; give both"
-        )
+    _check_prior(x_0, prior, class_prompt)
     text_parameters = list(models.text_encoder.parameters())
     check_trains(optimizer, [*models.unet.parameters(), *text_parameters], "weights of models.unet or text_encoder")
     data = [x_0.detach().clone()] + ([] if prior is None else [prior.detach().clone()])
@@ -94,13 +90,11 @@ def dreambooth(
         picked = [x[torch.randint(len(x), (batch,), generator=generator)] for x in data]
         text = models.text_encoder(ids)[0] if tunes_text else fixed
         model = text_conditioned(models.unet, text.repeat_interleave(batch, 0))
-        losses = denoising_loss(
-            model, torch.cat(picked), models.alphas_cumprod, generator, prediction=models.prediction
-        )
-        instance, of_class = losses[:batch], losses[batch:]
+        said = {"prediction": models.prediction}
+        losses = denoising_loss(model, torch.cat(picked), models.alphas_cumprod, generator, **said)
         if prior is None:
-            return instance.mean()
-        return prior_preservation_loss(instance, of_class, prior_weight=prior_weight)
+            return losses.mean()
+        return prior_preservation_loss(losses[:batch], losses[batch:], prior_weight=prior_weight)
 
     inputs = [*data, ids, torch.tensor(prior_weight), *models.unet.parameters(), *text_parameters]
     saving = {"checkpoint": checkpoint, "save_every": save_every}
@@ -116,6 +110,16 @@ def _token_ids(models: BaseModels, prompts: list[str]) -> Tensor:
     return models.tokenizer(prompts, padding="max_length", max_length=length, return_tensors="pt").input_ids.to(
         models.device
     )
+
+
+def _check_prior(x_0: Tensor, prior: Tensor | None, class_prompt: str | None) -> None:
+    if (prior is None) != (class_prompt is None):
+        raise ValueError(
+            f"class_prompt is {class_prompt!r} with prior {'' if prior is None else 'not '}None; give both"
+        )
+    if prior is not None and (len(prior) == 0 or prior.shape[1:] != x_0.shape[1:]):
+        sides = ", ".join(map(str, x_0.shape[1:]))
+        raise ValueError(f"prior has shape {tuple(prior.shape)}; it must be (m, {sides}) as x_0 is, m >= 1")
 
 
 def _check_weight(prior_weight: float) -> None:

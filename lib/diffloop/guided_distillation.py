@@ -151,7 +151,9 @@ def guided_student(unet: nn.Module, *, dim: int = 256) -> nn.Module:
     """
     if unet.config.time_cond_proj_dim is not None:
         raise ValueError(f"this U-Net already takes an embedding of {unet.config.time_cond_proj_dim}; copy it instead")
-    student = type(unet).from_config({**unet.config, "time_cond_proj_dim": dim}).to(next(unet.parameters()))
+    # without "_use_default_values", where Diffusers keeps the names of settings that it would reset to their defaults
+    config = {name: value for name, value in unet.config.items() if not name.startswith("_")}
+    student = type(unet).from_config(config | {"time_cond_proj_dim": dim}).to(next(unet.parameters()))
     new = student.time_embedding.cond_proj.weight
     torch.nn.init.zeros_(new)
     student.load_state_dict(unet.state_dict() | {"time_embedding.cond_proj.weight": new.detach().clone()})

@@ -128,7 +128,7 @@ def test_bad_input_is_named(models):
         (lambda: call(prior=PRIOR), ["class_prompt is None with prior not None", "give both"]),
         (lambda: call(class_prompt=CLASS), ["class_prompt is 'a circle' with prior None"]),
         (lambda: call(prior=PRIOR, class_prompt=CLASS, prior_weight=-1.0), ["prior_weight is -1.0", ">= 0"]),
-        (lambda: call(prior=PRIOR[:, :3], class_prompt=CLASS), ["(4, 3, 8, 8)", "takes 4 channels"]),
+        (lambda: call(prior=PRIOR[:, :3], class_prompt=CLASS), ["(4, 3, 8, 8)", "(m, 4, 8, 8) as x_0 is"]),
         (lambda: call(batch=0), ["batch is 0", ">= 1"]),
         (lambda: call(prompt="red " * 40), ["42 tokens long", "takes 16"]),
         (lambda: call(optimizer=stranger), ["not weights of models.unet or text_encoder"]),

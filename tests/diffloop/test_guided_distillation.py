@@ -153,6 +153,18 @@ def test_a_new_student_is_the_conditional_model_for_every_scale(models):
     assert same_bits(before, models.unet)
 
 
+def test_a_unet_that_was_never_saved_can_have_a_student_too(models):
+    """Diffusers treats the settings of a network that was made, and not loaded, otherwise."""
+    made = type(models.unet)(
+        **{k: v for k, v in models.unet.config.items() if k[0] != "_" and k != "time_cond_proj_dim"}
+    )
+    student = guided_student(made.eval(), dim=16)
+    assert student.time_embedding.cond_proj.weight.shape == (32, 16)
+    x, t, text = torch.randn(1, 4, 8, 8, generator=seeded()), torch.tensor([10]), torch.zeros(1, 16, 32)
+    with torch.no_grad():
+        assert torch.equal(unet_student(student)(x, t, (text, torch.ones(1))), unet_model(made)(x, t, text))
+
+
 def unet_run(models, path=None, steps=6):
     unet = guided_student(models.unet, dim=32)
     text = encode_prompts(models, ["", "a red circle", "a blue square"]).clone()

@@ -56,7 +56,8 @@ FRONT_MATTER: dict[str, Any] = {
     **keys(
         "title subtitle date date-modified date-format categories description abstract image image-alt keywords lang"
     ),
-    **keys("bibliography csl nocite suppress-bibliography pagetitle jupyter kernelspec engine press params order data timeout"),
+    **keys("bibliography csl nocite suppress-bibliography pagetitle jupyter kernelspec engine"),
+    **keys("press params order data timeout"),
     "author": AUTHOR,
     "listing": LISTING,
     "execute": EXECUTE,
