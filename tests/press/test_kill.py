@@ -1,6 +1,5 @@
 """`kill -9` at 50 random moments of a build: the next build finishes, the site is whole, the cache never lies."""
 
-import json
 import os
 import random
 import re
@@ -87,27 +86,30 @@ def build_and_kill(site: Site, after: float) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(1800)
 def test_a_killed_build_leaves_everything_whole(site):
     write_version(site, 0)
     remember(site, 0)
-    start = time.monotonic()
     site.press("build")
-    usual = time.monotonic() - start
     rng = random.Random(20261123)
-    hit = 0
-    for version in range(1, KILLS + 1):
+    hit, version, usual = 0, 0, 3.0
+    while hit < KILLS:
+        version += 1
+        assert version <= 3 * KILLS, f"only {hit} kills in {version} hit a build at work; the test proves too little"
         write_version(site, version)
         remember(site, version)
-        hit += build_and_kill(site, rng.uniform(0.02, usual))
+        running = build_and_kill(site, rng.uniform(0.02, usual))
+        hit += running
+        usual = (
+            usual * 1.05 if running else usual * 0.85
+        )  # the moments spread over the whole of a build, as fast as it is
         assert site_version(site) in (version - 1, version), "the site is one of the two, whole"
         check_cache(site)
         site.press("build")
         assert site_version(site) == version
         assert check_cache(site) >= POSTS
-    assert hit >= KILLS // 2, f"only {hit} of {KILLS} kills hit a build at work; the test proves too little"
     assert not list((site.root / ".press/cache").glob(".new-*"))
-    assert json.loads(site.press("build").stdout.split("posts")[0][-2] or "0") == 0
+    assert "nothing changed, 0 posts ran" in site.press("build").stdout
 
 
 def test_kernels_end_when_the_press_is_killed(site):

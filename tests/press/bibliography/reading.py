@@ -65,7 +65,8 @@ def loose(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    return re.sub("[ ,]", "", loose(text)).strip("'")
+    # Once more normal at the end: a combining mark may have met its letter only when the space between them went.
+    return unicodedata.normalize("NFKC", re.sub("[ ,]", "", loose(text))).strip("'")
 
 
 def people(csl: list[dict[str, str]]) -> list[str]:
