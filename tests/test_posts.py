@@ -14,7 +14,7 @@ from press.notebook import read_post
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))  # _ is a draft
-COLUMNS = 84  # of a code cell; longer lines must be scrolled sideways on the page
+COLUMNS = 82  # of a code cell; longer lines must be scrolled sideways on the page
 VISIBLE_LINES = 16  # of a cell that is neither folded nor hidden, blank lines included
 WORDS = range(1000, 3001)
 FIGURES = 5

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import PressError, Problem, fail
+from press.project import merge
 from press.site import schema, yamlfile
 
 DEFAULT_RENDER = ("**/*.qmd", "**/*.ipynb", "**/*.md")
@@ -72,15 +73,6 @@ def load(root: Path, profile: str = "") -> Config:
     if problems:
         raise PressError(problems)
     return config
-
-
-def merge(base: Any, top: Any) -> Any:
-    """Quarto's merge: mappings key by key, lists appended without repeats, anything else replaced."""
-    if isinstance(base, dict) and isinstance(top, dict):
-        return base | {key: merge(base[key], value) if key in base else value for key, value in top.items()}
-    if isinstance(base, list) and isinstance(top, list):
-        return base + [item for item in top if item not in base]
-    return top
 
 
 def _check(config: Config) -> list[Problem]:
