@@ -5,6 +5,7 @@ never saw: scenes of the parts "test" and "held-out", rendered here afresh. 95 %
 
 examples:
   python benchmarks/tiny_quality.py                                all figures, about ten minutes on two cores
+  python benchmarks/tiny_quality.py --card                         and write them, with pictures, into the model card
   python benchmarks/tiny_quality.py --pictures 32 --only text guidance --models /tmp/models
 """
 
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT / "lib"))
 from diffloop.ddim import ddim_invert, ddim_sample  # noqa: E402
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps  # noqa: E402
 from tinyworld.captions import caption  # noqa: E402
+from tinyworld.checkpoint import write_atomic  # noqa: E402
 from tinyworld.models import load_clip, load_tiny, parts_of  # noqa: E402
 from tinyworld.oracle import (  # noqa: E402
     Oracle,
@@ -34,6 +36,7 @@ from tinyworld.oracle import (  # noqa: E402
     score,
     segment,
 )
+from tinyworld.pictures import save_grid  # noqa: E402
 from tinyworld.render import render  # noqa: E402
 from tinyworld.sampling import Parts, encode_text, generate  # noqa: E402
 from tinyworld.scene import Scene, sample_scene  # noqa: E402
@@ -43,6 +46,7 @@ from tinyworld.stage_world import render_rate, to_float  # noqa: E402
 from tinyworld.tokenizer import load_tokenizer  # noqa: E402
 
 FIRST_SEED = 50_000_000  # beyond every seed of training
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"  # the part of a card that --card writes
 Row = tuple[str, str, str, str]  # figure, measured, at least, met
 
 
@@ -179,6 +183,34 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         yield speed_row(parts, scale or 4.0)
 
 
+def draw_pictures(models: Path) -> None:
+    """The card's pictures, beside it: samples of captions never trained on, one noise over guidance, and what the VAE
+    keeps of renders (above the render, below its reconstruction)."""
+    parts = parts_of(load_tiny(models / "tiny"))
+    some = [scene for pair in zip(scenes("test", 1, 8), scenes("test", 2, 8), strict=True) for scene in pair]
+    texts = [caption(scene) for scene in some]
+    save_grid(generate(parts, texts), models / "tiny" / "samples.png", 8)
+    rows = [generate(parts, texts[:4], guidance_scale=scale) for scale in (1.0, 2.0, 4.0, 8.0)]
+    save_grid(torch.stack(rows, 1).flatten(0, 1), models / "tiny" / "guidance.png", 4)
+    renders = render(some[:8]).images
+    save_grid(torch.cat([renders, reconstruct(parts.vae, renders)]), models / "tiny" / "reconstructions.png", 8)
+    (models / "tiny" / "samples.txt").write_text("".join(text + "\n" for text in texts))
+
+
+def write_card(card: Path, table: list[str]) -> None:
+    """Put the table between the card's two marks.
+
+    Raises:
+        ValueError: if the card or its marks are missing.
+    """
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"{card}: needs the lines {BEGIN} and {END} once each, for the table to stand between")
+    head, _, rest = text.partition(BEGIN)
+    new = f"{head}{BEGIN}\n" + "\n".join(table) + f"\n{END}{rest.partition(END)[2]}"
+    write_atomic(card, lambda temporary: temporary.write_text(new, encoding="utf-8"))
+
+
 FIGURES = ("renderer", "oracle", "vae", "clip", "guidance", "text", "inversion", "speed")
 
 
@@ -192,14 +224,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", nargs="+", choices=FIGURES, default=FIGURES, metavar="FIGURE", help=", ".join(FIGURES)
     )
+    parser.add_argument("--card", action="store_true", help="write table and pictures into MODELS/tiny/README.md")
     options = parser.parse_args(arguments)
     if options.pictures < 4:
         parser.error(f"--pictures is {options.pictures}; it must be at least 4")
     torch.set_num_threads(options.threads)
-    print("| figure | measured (95 % interval) | wanted | met |\n|---|---|---|---|")
+    table = ["| figure | measured (95 % interval) | wanted | met |", "|---|---|---|---|"]
+    print("\n".join(table))
     try:
         for figure in measure(options):
-            print(f"| {' | '.join(figure)} |", flush=True)
+            table.append(f"| {' | '.join(figure)} |")
+            print(table[-1], flush=True)
+        if options.card:
+            draw_pictures(options.models)
+            write_card(options.models / "tiny" / "README.md", table)
     except ValueError as error:
         print(f"tiny_quality: {error}", file=sys.stderr)
         return 1
