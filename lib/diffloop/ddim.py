@@ -75,7 +75,7 @@ def ddim_step(
         x_0_hat = (x_t - sqrt(1 - alpha_bar_t) * eps) / sqrt(alpha_bar_t)
         x_prev  = sqrt(alpha_bar_prev) * x_0_hat + sqrt(1 - alpha_bar_prev - step_std ** 2) * eps + step_std * noise
 
-    Source: song2021ddim, Eq. 12; step_std from Eq. 16.
+    Source: song2021ddim, Eq. 12 (Eq. 7 with x_0_hat in the place of x_0); step_std from Eq. 16.
 
     Args:
         x_t: state at noise level alpha_bar_t.
@@ -120,7 +120,7 @@ def ddim_sample(
 ) -> Iterator[Tensor]:
     """x_prev after each step, the last one being the sample: `*_, x_0 = ddim_sample(...)`.
 
-    Source: song2021ddim, Eq. 12, over the sub-sequence of timesteps of its Sec. 4.2.
+    Source: song2021ddim, Eq. 12, over the sub-sequence of timesteps of its Sec. 4.2. With eta = 0 it is Eq. 13.
 
     Args:
         eps_model: (x_t, t) -> prediction, with t a Python int.

@@ -26,8 +26,9 @@ def denoising_loss(
 ) -> Float[Tensor, " b"]:
     """One number an item: the mean square error of what the model predicts, at a random timestep and noise.
 
-    Source: ho2020ddpm, Eq. 14 (L_simple), for eps. Departure: the timesteps of a batch are stratified, one in each of b
-    equal parts of the range, in random order. Each by itself is uniform still; the batch's mean varies less.
+    Source: ho2020ddpm, Eq. 14 (L_simple), for eps; on latents rombach2022ldm, Eq. 2. Departure: the timesteps of a
+    batch are stratified, one in each of b equal parts of the range, in random order. Each by itself is uniform still;
+    the batch's mean varies less.
 
     Args:
         model: (x_t, t) -> prediction, with t a tensor of shape (b,).
@@ -57,7 +58,10 @@ def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
 
 
 def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> BatchModel:
-    """(x_t, t) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items."""
+    """(x_t, t) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items.
+
+    Source: rombach2022ldm, Eq. 3 (its epsilon_theta, with the text already encoded).
+    """
     dtype = next(unet.parameters()).dtype
 
     def model(x_t: Tensor, t: Tensor) -> Tensor:

@@ -190,7 +190,7 @@ def encode(
 ) -> list[Tensor]:
     """The states of DDIM inversion, noisiest first: one at each timestep, and the image's own latents at the end.
 
-    Source: couairon2023diffedit, Sec. 3.2, step two; song2021ddim, Eq. 14, see `ddim.ddim_invert`.
+    Source: couairon2023diffedit, Eq. 3 and Sec. 3.2, step two; song2021ddim, Eq. 14, see `ddim.ddim_invert`.
 
     Args:
         images: in [0, 1].
@@ -233,7 +233,7 @@ def masked_decode(
 
         x_prev <- mask * x_prev + (1 - mask) * state of the inversion
 
-    Source: couairon2023diffedit, Sec. 3.2, step three.
+    Source: couairon2023diffedit, Eq. 2 and Sec. 3.2, step three.
 
     Args:
         states: from `encode`.

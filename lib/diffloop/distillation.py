@@ -127,7 +127,7 @@ def teacher_target(
 ) -> State:
     """`two_step_target` of a teacher (x_t, t) -> prediction, at times (t, mid), to levels (alpha_bar at t, mid, prev).
 
-    Source: salimans2022progressive, Algorithm 2 (its two DDIM steps and x-tilde).
+    Source: salimans2022progressive, Algorithm 2 (its two DDIM steps, each as in Eq. 7, and x-tilde).
     """
     a_t, a_mid, a_prev = levels
     first, eps = predictions(teacher(x_t, times[0]), x_t, alpha_bar_t=a_t, prediction=prediction)

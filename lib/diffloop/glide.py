@@ -94,8 +94,8 @@ def beside_low_res(model: Model, low_res: Images) -> Model:
 
     For sampling (t an int) and for training alike: `denoising_loss(beside_low_res(unet, shrink(x_0, size)), x_0, ...)`.
 
-    Source: nichol2022glide, Sec. 4 (the upsampler of Dhariwal and Nichol (2021), conditioned by channels; enlarged
-    bilinearly).
+    Source: nichol2022glide, Sec. 2.1 and 4.1 (the upsampler of Dhariwal and Nichol (2021), conditioned by channels).
+    Departure: enlarged bilinearly, as in the released code; the paper says bicubically.
 
     Args:
         model: takes twice the channels.
@@ -154,7 +154,7 @@ def noised_clip_loss(
 
         mean of the cross entropies of  logit_scale * f(x_t, t) . g(caption)  over captions, and over pictures
 
-    Source: nichol2022glide, Sec. 2.4 (CLIP trained on noised images).
+    Source: nichol2022glide, Sec. 2.4 and 4.4 (CLIP trained on noised images).
 
     Args:
         encode_image: f, (x_t, t of shape (b,)) -> (b, d).

@@ -28,7 +28,8 @@ State = Float[Tensor, "b ..."]
 def guide(uncond: State, cond: State, *, guidance_scale: float) -> State:
     """uncond + s * (cond - uncond): the score of p(x_t) * p(c | x_t)^s, if both outputs are exact.
 
-    Source: ho2022cfg, Eq. 6, with w = s - 1.
+    Source: ho2022cfg, Eq. 6, with w = s - 1, and Sec. 3.2 (the implicit classifier p(c | x_t)); nichol2022glide,
+    Sec. 2.3, in this form.
     """
     return uncond + guidance_scale * (cond - uncond)
 
@@ -62,6 +63,8 @@ def classifier_free_guidance(
     both: Callable[[Tensor, int], tuple[Tensor, Tensor]] | None = None,
 ) -> Model:
     """A model that returns `guide`, and `rescale` if asked for.
+
+    Source: ho2022cfg, Eq. 6.
 
     Departure: Diffusers' pipelines return the *conditional* output for every s <= 1. Here s = 0 is unconditional, and
     what lies between is interpolated. At s = 1 and s = 0 only one of the two models is called.
@@ -123,7 +126,7 @@ def clip_guidance(
     gives the conditional score from the unconditional one. s = 0 is off, so this s is not classifier-free guidance's.
 
     Source: nichol2022glide, Sec. 2.4 (the gradient of the dot product of image and caption embeddings, from a CLIP
-    trained on noised images), which moves the mean of a step; in eps as here: dhariwal2021beat, Algorithm 2.
+    trained on noised images), which moves the mean of a step; in eps as here: dhariwal2021diffusion, Algorithm 2.
 
     Args:
         model: (x_t, t) -> prediction.

@@ -39,7 +39,7 @@ def image_to_image(
 ) -> Images:
     """Each image, redrawn under its prompt.
 
-    Source: meng2022sdedit, Algorithm 1, in its VP form, on latents. Its t_0 is our strength.
+    Source: meng2022sdedit, Sec. 3 and Algorithm 1, in its VP form, on latents. Its t_0 is our strength.
 
     Args:
         images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
@@ -100,7 +100,8 @@ def encode_images(
 ) -> Float[Tensor, "n c h w"]:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
-    Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Appendix G (scaled to about unit variance).
+    Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Sec. 3.1 (its encoder) and Appendix G (scaled to
+    about unit variance).
 
     Args:
         images: in [0, 1].

@@ -40,7 +40,7 @@ def frechet_distance(a: Features, b: Float[Tensor, "m d"]) -> float:
 def kernel_distance(a: Features, b: Float[Tensor, "m d"]) -> float:
     """Unbiased squared maximum mean discrepancy with the kernel (x @ y / d + 1)^3. KID, with its network's features.
 
-    Source: binkowski2018mmd, Eq. 4, with the cubic kernel of its Sec. 3. Unbiased at any n, so it may be negative when
+    Source: binkowski2018mmd, Eq. 4, with the cubic kernel of its Sec. 4. Unbiased at any n, so it may be negative when
     the sets are alike.
 
     Raises:

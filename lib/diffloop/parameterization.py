@@ -84,7 +84,7 @@ def v_from_x_0_eps(x_0: State, eps: State, *, alpha_bar_t: Level) -> State:
 def x_0_from_v(x_t: State, v: State, *, alpha_bar_t: Level) -> State:
     """x_0_hat = sqrt(alpha_bar_t) * x_t - sqrt(1 - alpha_bar_t) * v. Defined at every alpha_bar_t, 0 and 1 included.
 
-    Source: salimans2022progressive, Appendix D.
+    Source: salimans2022progressive, Sec. 4 and Appendix D.
     """
     signal, noise = _roots(alpha_bar_t, x_t)
     return signal * x_t - noise * v

@@ -7,6 +7,7 @@ networks; every loop around them is ours.
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,10 @@ def load(
     folder = _find(checkpoint)
     _check_layout(folder)
     settings = _scheduler_settings(folder / SCHEDULER_CONFIG)
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm's, in a notebook without widgets
+        from diffusers import AutoencoderKL, UNet2DConditionModel
+        from transformers import CLIPTextModel, CLIPTokenizer
 
     parts = {
         "text_encoder": _network(CLIPTextModel, folder / "text_encoder", dtype=dtype),

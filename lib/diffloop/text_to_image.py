@@ -185,7 +185,7 @@ def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, 
 
 @torch.no_grad()
 def decode_latents(models: BaseModels, latents: Latents) -> Images:
-    """Images in [0, 1], float32, from latents in the U-Net's scale."""
+    """Images in [0, 1], float32, from latents in the U-Net's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder)."""
     z = (latents / models.vae.config.scaling_factor).to(models.dtype)
     return (models.vae.decode(z, return_dict=False)[0].float() / 2 + 0.5).clamp(0, 1)
 
