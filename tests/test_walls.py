@@ -13,7 +13,7 @@ ALLOWED = {
     "diffloop": set(),
     "tinyworld": {"diffloop"},
     "postkit": set(),
-    "press": set(),
+    "press": {"postkit"},  # what claims are made of; its modules that draw are kept out below
 }
 HEAVY = {"torch", "diffusers", "transformers"}
 
@@ -33,6 +33,15 @@ def test_a_package_imports_only_what_the_design_allows(graph, package):
     assert not wrong
     if package in ("press", "postkit"):
         assert not {(m, top) for m, top in tops if top in HEAVY}
+
+
+def test_the_press_draws_nothing(graph):
+    # It reads claims by the same modules as a post, and nothing else of postkit: the command line starts at once.
+    press = {module for module in graph.modules if module == "press" or module.startswith("press.")}
+    used = {other for module in press for other in graph.find_modules_directly_imported_by(module)}
+    assert {name for name in used if name.startswith("postkit")} == {"postkit.claims", "postkit.verdicts"}
+    behind = graph.find_upstream_modules("postkit.claims")
+    assert not {name.partition(".")[0] for name in behind} & {"matplotlib", "numpy", "PIL", "IPython"}
 
 
 def test_lib_is_not_ignored_by_git():

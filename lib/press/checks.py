@@ -13,16 +13,18 @@ from typing import Any
 
 import yaml
 
+from press.claims import check_claims
 from press.errors import PressError, Problem, fail
 from press.facts import Facts, Piece, page_facts
 from press.notebook import OPTION
 from press.pandoc import run_pandoc
+from press.papers.prose import claim_line
 from press.project import Project
 from press.source import front_matter, read_expanded, read_text, relative
 
 
 def check_sources(project: Project, pages: list[Path]) -> list[Problem]:
-    """Problems in the pages' sources.
+    """Problems in the pages' sources, and between what posts measured and what papers' files record.
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
@@ -36,7 +38,7 @@ def check_sources(project: Project, pages: list[Path]) -> list[Problem]:
             problems += error.problems
             continue
         problems += _judge(facts, known)
-    return problems
+    return problems + check_claims(project, known)
 
 
 def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:
@@ -129,5 +131,8 @@ def qmd_facts(path: Path, project: Project) -> Facts:
     if not meta.get("title"):
         raise fail(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ...")
     lines = expanded.text.split("\n")
+    if at := claim_line(expanded.text):
+        message = "{{< claim >}} is resolved in posts/*/post.qmd only; Quarto reads this page as it is. Link to a post"
+        raise fail(*expanded.origin(at), message)
     file, first = expanded.origin(taken + 1)
     return page_facts([Piece("\n".join(lines[taken:]), file, first)], [], project.work / "facts")

@@ -1,4 +1,4 @@
-"""The command line: `press build`, `run`, `why`, `preview`, `new`, `check`, `sync`, `clean`."""
+"""The command line: `press build`, `run`, `why`, `preview`, `new`, `fetch`, `check`, `claims`, `sync`, `clean`."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("kind", choices=("post",))
     new.add_argument("slug", metavar="SLUG", help="folder below posts/, and the last part of the URL")
     new.add_argument("--title", default="", help="default: made from the slug")
+    fetch = add(
+        "fetch",
+        act_fetch,
+        "Fetch a paper's numbered equations from its LaTeX source on arXiv into papers/.",
+        "press fetch 2010.02502v4",
+        "press fetch https://arxiv.org/abs/2006.11239 --citekey ho2020ddpm",
+    )
+    fetch.add_argument("paper", metavar="ID", help="arXiv id, with or without version, or its address")
+    fetch.add_argument(
+        "--citekey", default="", metavar="KEY", help="folder below papers/ (default: from references.bib)"
+    )
+    fetch.add_argument("--main", default="", metavar="FILE", help="LaTeX file to begin with (default: found)")
     add(
         "check",
         act_check,
@@ -77,6 +89,17 @@ def parser() -> argparse.ArgumentParser:
         "press check",
         "press check --root site",
     )
+    claims = add(
+        "claims",
+        act_claims,
+        "List what papers claim, what posts measured, and the verdicts.",
+        "press claims",
+        'press claims --verdict "not at this scale" --json',
+    )
+    claims.add_argument("--json", action="store_true", help="everything, as JSON")
+    claims.add_argument("--verdict", default="", help='only these, e.g. reproduced or "not measured"')
+    claims.add_argument("--paper", default="", metavar="CITEKEY", help="only this paper's")
+    claims.add_argument("--post", default="", metavar="SLUG", help="only what this post measured")
     sync = add(
         "sync",
         act_sync,
@@ -264,6 +287,21 @@ def act_new(options: argparse.Namespace) -> int:
     return 0
 
 
+def act_fetch(options: argparse.Namespace) -> int:
+    """`press fetch`."""
+    from press.papers.fetch import fetch, tell
+
+    done = fetch(_project(options), options.paper, _say, citekey=options.citekey, main=options.main)
+    for note in done.notes:
+        _say(f"note: {note}")
+    print("\n".join(tell(done)))
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def act_check(options: argparse.Namespace) -> int:
     """`press check`."""
     from press.bibliography.report import bibliography_report
@@ -277,6 +315,16 @@ def act_check(options: argparse.Namespace) -> int:
     if problems:
         raise PressError(problems)
     print("no problems")
+    return 0
+
+
+def act_claims(options: argparse.Namespace) -> int:
+    """`press claims`."""
+    from press.claims import as_json, as_table, ledger, select
+
+    entries = ledger(_project(options))
+    chosen = select(entries, verdict=options.verdict, paper=options.paper, post=options.post)
+    print(as_json(chosen) if options.json else as_table(chosen))
     return 0
 
 

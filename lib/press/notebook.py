@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 import yaml
 
 from press.errors import PressError, Problem, fail
+from press.papers.boxes import remake
+from press.papers.prose import SHORTCODE, resolve
+from press.papers.schema import Paper, read_papers
 from press.source import (
     Expanded,
     check_fences,
@@ -99,12 +103,16 @@ class Post:
         return self.meta.get("timeout")
 
 
-def read_post(path: Path, root: Path) -> Post:
-    """Read and check `posts/<slug>/post.qmd`.
+def read_post(path: Path, root: Path, papers: Sequence[Paper] | None = None) -> Post:
+    """Read and check `posts/<slug>/post.qmd`; what its prose quotes of a claim is put in.
+
+    Args:
+        papers: the project's papers; read here, where the prose needs them, if not given.
 
     Raises:
         PressError: with every problem found: broken front matter, an unclosed or unparsable cell, a language other than
-            python, a missing include or data file, a parameter that no cell reads, a missing front-matter field.
+            python, a missing include or data file, a parameter that no cell reads, a missing front-matter field, a
+            claim that no paper has.
     """
     file = relative(path, root)
     slug = path.parent.name
@@ -112,6 +120,9 @@ def read_post(path: Path, root: Path) -> Post:
         raise fail(file, 0, f"folder name {slug!r} is no slug: use lower-case letters, digits and single hyphens")
     expanded = read_expanded(path, root)
     check_fences(expanded)
+    if SHORTCODE.search(expanded.text):
+        papers = read_papers(root) if papers is None else papers
+        expanded = resolve(expanded, {claim.id: claim for paper in papers for claim in paper.claims})
     meta, _ = front_matter(expanded)
     problems = _check_meta(meta, expanded)
     cells, notebook = _read_cells(expanded)
@@ -291,22 +302,33 @@ def _literal(node: ast.expr) -> Any:
         return None
 
 
-def assemble(post: Post, executed: dict[str, Any]) -> dict[str, Any]:
+def assemble(post: Post, executed: dict[str, Any], papers: Sequence[Paper] = ()) -> dict[str, Any]:
     """The post's present notebook with the outputs of `executed`, a notebook made from the same code.
 
     Prose, captions and other options come from the post as it is now; outputs and the cell of injected parameters from
-    the run.
+    the run. What a claim box says of its paper comes from `papers`, as they are now.
+
+    Raises:
+        PressError: every claim that was measured and that no paper has.
     """
+    problems: list[Problem] = []
     outputs = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
     injected = next((c for c in executed["cells"] if "injected-parameters" in c["metadata"].get("tags", [])), None)
     cells = []
     for cell in post.notebook["cells"]:
         if cell["cell_type"] == "code":
             done = outputs[cell["id"]]
-            cell = cell | {"outputs": done["outputs"], "execution_count": done["execution_count"]}
+            shown, place = done["outputs"], cell["metadata"]["press"]
+            try:
+                shown = remake(shown, papers, place["file"], place["line"])
+            except PressError as error:
+                problems += error.problems
+            cell = cell | {"outputs": shown, "execution_count": done["execution_count"]}
         cells.append(cell)
         if injected and "parameters" in cell["metadata"].get("tags", []):
             cells.append(injected | {"metadata": injected["metadata"] | {"press": cell["metadata"]["press"]}})
+    if problems:
+        raise PressError(problems)
     metadata = post.notebook["metadata"] | {"press": executed["metadata"]["press"]}
     return post.notebook | {"cells": cells, "metadata": metadata}
 

@@ -41,13 +41,18 @@ def version() -> str:
         return done.stdout.splitlines()[0]
 
 
-def run_pandoc(arguments: list[str], text: str) -> str:
+def run_pandoc(arguments: list[str], text: str, timeout: float | None = None) -> str:
     """Feed `text` to Pandoc and return what it prints.
 
     Raises:
-        RuntimeError: Pandoc failed; carries what it said on standard error.
+        RuntimeError: Pandoc failed; carries what it said on standard error. Or it took over `timeout` seconds.
     """
-    done = subprocess.run([binary(), *arguments], input=text.encode(), capture_output=True, check=False)
+    try:
+        done = subprocess.run(
+            [binary(), *arguments], input=text.encode(), capture_output=True, check=False, timeout=timeout
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"Pandoc took longer than {timeout:.0f} seconds") from None
     if done.returncode:
         raise RuntimeError(done.stderr.decode(errors="replace").strip())
     return done.stdout.decode()

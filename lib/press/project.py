@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from press.errors import PressError, Problem, fail
 from press.notebook import Post, read_post
+from press.papers.schema import Paper
 from press.source import load_yaml, relative
 
 
@@ -70,8 +72,11 @@ def post_files(project: Project) -> list[Path]:
     return sorted(path for path in found if path.parent.name[0] not in "._")
 
 
-def read_posts(project: Project) -> list[Post]:
+def read_posts(project: Project, papers: Sequence[Paper] | None = None) -> list[Post]:
     """All posts, read and checked.
+
+    Args:
+        papers: what their prose may quote; read where it is needed, if not given.
 
     Raises:
         PressError: every problem of every post, two posts with the same slug among them.
@@ -88,7 +93,7 @@ def read_posts(project: Project) -> list[Post]:
             )
         first.setdefault(same, name)
         try:
-            posts.append(read_post(path, project.root))
+            posts.append(read_post(path, project.root, papers))
         except PressError as error:
             problems += error.problems
     problems += _same_address(project)

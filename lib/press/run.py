@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from importlib.util import source_from_cache
@@ -16,11 +17,13 @@ from press.closure import Library, read_library
 from press.errors import PressError, Problem
 from press.files import write_atomic, write_if_changed
 from press.notebook import Post, assemble, to_bytes
+from press.papers.schema import Paper, read_papers
 from press.project import Project, check_parameters, parameters_for, read_posts, select
 from press.secrets import find_secrets
 
 TIMEOUT = 600.0
 IGNORED_READS = (".press/", ".git/", ".venv/", ".quarto/")
+PAPER = re.compile(r"papers/[^/]+/paper\.toml")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Plan:
     steps: list[Step]
     library: Library
     cache: Cache
+    papers: tuple[Paper, ...] = ()
     executed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -57,14 +61,15 @@ def make_plan(project: Project, slugs: list[str], given: dict[str, Any], force: 
     """Read all posts, compute their keys, and find which have to run and why.
 
     Raises:
-        PressError: a problem in any post's source, an unknown slug or parameter.
+        PressError: a problem in any paper.toml or post's source, an unknown slug or parameter.
     """
-    posts = select(read_posts(project), slugs)
+    papers = read_papers(project.root)
+    posts = select(read_posts(project, papers), slugs)
     check_parameters(posts, given)
     library = read_library(project.root)
     cache = Cache(project.work / "cache")
     hashes: dict[Path, str] = {}
-    plan = Plan([], library, cache)
+    plan = Plan([], library, cache, papers)
     for post in posts:
         parameters = parameters_for(post, project, given)
         key = make_key(post, parameters, library, project.root, hashes)
@@ -181,6 +186,9 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     """A file that the run opened and that is not in its key: the next change of it would go unnoticed."""
     modules = {part.removeprefix("module ") for part in step.key.parts if part.startswith("module ")}
     own = {str(library.files[name].relative_to(project.root)) for name in modules}
+    # `claim` reads paper.toml, which is in no key: `place` puts in anew what it says of the paper, without a run. Only
+    # a post that uses `claim` is let off: any other that opens the file shows what nothing would bring up to date.
+    judges = "postkit.claims" in modules or "postkit" not in library.packages
     for name in reads:
         path = Path(name)
         if path.suffix == ".pyc":
@@ -192,6 +200,7 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
             or ".egg-info/" in name
             or name in own
             or name in step.post.data
+            or (judges and PAPER.fullmatch(name))
         ):
             continue
         if any(name.startswith(folder + "/") for folder in step.post.data):
@@ -207,13 +216,24 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
 
 
 def place(plan: Plan, project: Project) -> list[str]:
-    """Write `posts/<slug>/index.ipynb` for each step, and remove those whose post is gone. Returns what changed."""
+    """Write `posts/<slug>/index.ipynb` for each step, its claim boxes made anew. Returns what changed.
+
+    Raises:
+        PressError: every measured claim that no paper has; the notebooks of the other posts are in their places.
+    """
     changed = []
+    problems: list[Problem] = []
     for step in plan.steps:
-        notebook = assemble(step.post, plan.executed[step.post.slug])
+        try:
+            notebook = assemble(step.post, plan.executed[step.post.slug], plan.papers)
+        except PressError as error:
+            problems += error.problems
+            continue
         path = (project.root / step.post.file).with_name("index.ipynb")
         if write_if_changed(path, to_bytes(notebook)):
             changed.append(step.post.slug)
+    if problems:
+        raise PressError(problems)
     return changed
 
 
