@@ -1,10 +1,12 @@
-"""Whole loops against Diffusers' pipelines: real (random) networks, shared noise, 1/255 of the pixel range.
+"""Whole loops against Diffusers' pipelines: random networks and the trained models/tiny, shared noise, 1/255 of the pixel
+range.
 
 What is measured is about 1e-6; the limit here is 1e-4, a fortieth of a grey level.
 """
 
 import warnings
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,7 +32,8 @@ from diffloop.text_to_image import checkpoint_timesteps, decode_latents, encode_
 LIMIT = 1e-4
 PROMPTS = ["a red circle", "two blue squares on grey"]
 NEGATIVE = ["large green", "a circle"]
-KINDS = ["eps", "v", "inpaint"]
+KINDS = ["eps", "v", "inpaint", "tiny"]
+TINY = Path(__file__).parents[2] / "models/tiny"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -43,7 +46,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def folders(eps_folder, v_folder, inpaint_folder):
-    return dict(zip(KINDS, (eps_folder, v_folder, inpaint_folder), strict=True))
+    return dict(zip(KINDS, (eps_folder, v_folder, inpaint_folder, TINY), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ def assert_same(a, b):
     assert (a - b).abs().max().item() < LIMIT
 
 
-@pytest.mark.parametrize("kind", ["eps", "v"])
+@pytest.mark.parametrize("kind", ["eps", "v", "tiny"])
 @pytest.mark.parametrize("negative", [None, NEGATIVE])
 @pytest.mark.parametrize(("s", "phi"), [(1, 0.0), (3, 0.0), (7.5, 0.0), (7.5, 0.7), (15, 0.0)])
 def test_text_to_image(ours, theirs, kind, negative, s, phi):
@@ -115,7 +118,7 @@ def test_guidance_scale_0_is_unconditional_here_and_conditional_in_diffusers(our
     assert (a - b).abs().max() > 0.05
 
 
-@pytest.mark.parametrize("kind", ["eps", "v"])
+@pytest.mark.parametrize("kind", ["eps", "v", "tiny"])
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm"])
 def test_samplers(ours, theirs, kind, sampler):
     models, pipe = ours[kind], theirs(kind)
@@ -152,7 +155,7 @@ def test_guidance_interval(ours):
     assert (middle - run(guidance_scale=1.0)).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("kind", ["eps", "v"])
+@pytest.mark.parametrize("kind", ["eps", "v", "tiny"])
 @pytest.mark.parametrize("strength", [0.15, 0.58, 1.0])
 def test_image_to_image(ours, theirs, kind, strength):
     models = ours[kind]
@@ -195,7 +198,7 @@ def hole():
     return mask
 
 
-@pytest.mark.parametrize("kind", ["eps", "inpaint"])
+@pytest.mark.parametrize("kind", ["eps", "inpaint", "tiny"])
 @pytest.mark.parametrize(("strength", "s"), [(0.5, 7.5), (1.0, 7.5), (1.0, 1.0)])
 def test_inpainting(ours, theirs, kind, strength, s):
     models = ours[kind]
@@ -222,7 +225,7 @@ def diffedit_pipeline(theirs, kind):
     return theirs(kind, StableDiffusionDiffEditPipeline, inverse_scheduler=inverse)
 
 
-@pytest.mark.parametrize("kind", ["eps", "v"])
+@pytest.mark.parametrize("kind", ["eps", "v", "tiny"])
 def test_diffedit(ours, theirs, kind):
     """Mask, inversion and result, one after the other. Diffusers guides its mask by 7.5; ours has no guidance to give."""
     models, pipe = ours[kind], diffedit_pipeline(theirs, kind)
