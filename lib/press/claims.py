@@ -67,9 +67,10 @@ def ledger(project: Project, papers: Sequence[Paper] | None = None) -> list[Entr
             problems += error.problems
     if problems:
         raise PressError(problems)
-    return [
+    entries = [
         entry for paper in papers for claim in paper.claims for entry in _entries(claim, paper, found.get(claim.id, []))
     ]
+    return sorted(entries, key=lambda entry: entry.measured is None)  # measured ones first
 
 
 def _entries(claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str, int]]) -> list[Entry]:
