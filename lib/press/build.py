@@ -18,6 +18,7 @@ from press.closure import file_hash
 from press.errors import PressError, Problem, fail
 from press.files import locked, recover, swap_folders
 from press.links import check_site
+from press.papers.publish import generated, stale_pages, write_pages
 from press.project import Project
 from press.run import execute, make_plan, place, remove_orphans
 from press.secrets import secrets_in
@@ -60,7 +61,7 @@ def run_posts(
     force: bool,
     progress: Any,
 ) -> Report:
-    """Execute stale posts and place their notebooks, without rendering.
+    """Execute stale posts, place their notebooks and write the pages of papers, without rendering.
 
     Raises:
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
@@ -74,6 +75,7 @@ def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> Repo
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
     place(plan, project)
+    write_pages(project, plan.papers)
     plan.cache.sweep({step.key.digest for step in plan.steps})
     return Report(executed=executed)
 
@@ -123,6 +125,11 @@ def check(project: Project) -> list[Problem]:
     plan = make_plan(project, [], {})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     problems = stale + check_sources(project, [page for page in site_pages(project) if page.exists()])
+    try:
+        pages = stale_pages(project)
+        problems = problems or pages  # the build that mends the sources writes them
+    except PressError as error:
+        problems += error.problems
     if project.site.is_dir():
         problems += check_site(project.site, project.root, project.work / "facts") + scan_site(project.site)
     return sorted(set(problems))
@@ -199,7 +206,7 @@ def scan_site(site: Path) -> list[Problem]:
 
 
 def clean(project: Project, everything: bool, dry_run: bool = False) -> list[str]:
-    """Remove the site, generated notebooks and rendered pages; with `everything`, the executed results too.
+    """Remove the site, generated notebooks and pages, and rendered pages; with `everything`, the executed results too.
 
     Returns:
         What was removed, or would be.
@@ -208,6 +215,7 @@ def clean(project: Project, everything: bool, dry_run: bool = False) -> list[str
     with locked(project.work / "lock"):
         paths = [project.site, project.root / ".quarto"]
         paths += sorted(project.root.glob("posts/*/index.ipynb")) + sorted(project.root.glob("posts/*/index_files"))
+        paths += generated(project.root)
         kept = {"cache", "lock"}
         paths += [p for p in sorted(project.work.glob("*")) if everything or p.name not in kept]
         for path in (path for path in paths if path.exists()):

@@ -7,7 +7,6 @@ site. Both work the same whichever renderer made the site.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from press.claims import check_claims
 from press.errors import PressError, Problem, fail
 from press.facts import Facts, Piece, page_facts
 from press.notebook import OPTION
-from press.pandoc import run_pandoc
+from press.papers.library import read_library
 from press.papers.prose import claim_line
 from press.project import Project
-from press.source import front_matter, read_expanded, read_text, relative
+from press.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, relative
 
 
 def check_sources(project: Project, pages: list[Path]) -> list[Problem]:
@@ -77,19 +76,10 @@ def bibliography_keys(project: Project) -> dict[str, str] | None:
     Raises:
         PressError: the file is missing or Pandoc cannot read it.
     """
-    names = project.config.get("bibliography")
-    if not names:
+    entries = read_library(project)
+    if entries is None:
         return None
-    keys: dict[str, str] = {}
-    for name in [names] if isinstance(names, str) else names:
-        text = read_text(project.root / name, project.root)
-        try:
-            entries = json.loads(run_pandoc(["-f", "biblatex", "-t", "csljson"], text))
-        except RuntimeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            raise fail(name, int(line[1]) if line else 0, f"not valid BibTeX: {error}") from None
-        keys |= {entry["id"]: entry.get("title", "") for entry in entries}
-    return keys
+    return {key: entry.get("title", "") for key, entry in entries.items()}
 
 
 def notebook_facts(path: Path, project: Project) -> Facts:
@@ -130,9 +120,16 @@ def qmd_facts(path: Path, project: Project) -> Facts:
     meta, taken = front_matter(expanded)
     if not meta.get("title"):
         raise fail(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ...")
-    lines = expanded.text.split("\n")
     if at := claim_line(expanded.text):
         message = "{{< claim >}} is resolved in posts/*/post.qmd only; Quarto reads this page as it is. Link to a post"
         raise fail(*expanded.origin(at), message)
-    file, first = expanded.origin(taken + 1)
-    return page_facts([Piece("\n".join(lines[taken:]), file, first)], [], project.work / "facts")
+    return page_facts(_pieces(expanded, taken), [], project.work / "facts")
+
+
+def _pieces(expanded: Expanded, taken: int) -> list[Piece]:
+    """The text below the front matter, parted where a generated page says that other lines of a file follow."""
+    lines = expanded.text.split("\n")
+    starts = [taken, *(i + 1 for i in range(taken, len(lines)) if CAME_FROM.match(lines[i]))]
+    ends = [*(start - 1 for start in starts[1:]), len(lines)]
+    pairs = zip(starts, ends, strict=True)
+    return [Piece("\n".join(lines[a:b]), *expanded.origin(a + 1)) for a, b in pairs]

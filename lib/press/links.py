@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from press.errors import Problem
+from press.errors import PressError, Problem
 from press.files import write_atomic
-from press.source import relative
+from press.source import read_expanded, relative
 
 UNRESOLVED = re.compile(r"\?@[\w:-]+|\?meta:[\w.-]+")
 SCRIPT_URL = re.compile(r"^\s*(javascript|vbscript|data:text/html)", re.IGNORECASE)
@@ -119,9 +119,13 @@ def _source(url: str, root: Path) -> Path | None:
 def _problem(source: Path | None, root: Path, text: str, message: str) -> Problem:
     if source is None:
         return Problem("_quarto.yml", 0, message)
-    content = source.read_text(encoding="utf-8", errors="replace")
+    try:
+        expanded = read_expanded(source, root)
+    except PressError:
+        return Problem(relative(source, root), 0, message)
+    content = expanded.text
     for wanted in (text, unquote(text), text.rsplit("/", 1)[-1], text.rpartition("#")[2]):
         position = content.find(wanted) if len(wanted) > 3 else -1
         if position >= 0:
-            return Problem(relative(source, root), content.count("\n", 0, position) + 1, message)
+            return Problem(*expanded.origin(content.count("\n", 0, position) + 1), message)
     return Problem(relative(source, root), 0, message)

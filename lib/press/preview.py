@@ -10,6 +10,7 @@ from pathlib import Path
 
 from press.build import build
 from press.errors import PressError, fail
+from press.papers.markup import is_generated
 from press.progress import Progress
 from press.project import Project, open_project
 from press.source import relative
@@ -108,7 +109,7 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
 
 def _wanted(_change, path: str) -> bool:
     file = Path(path)
-    return file.suffix in WATCHED and not any(part in IGNORED for part in file.parts)
+    return file.suffix in WATCHED and not any(part in IGNORED for part in file.parts) and not is_generated(file)
 
 
 def _build(project: Project, jobs: int, renderer: str) -> bool:

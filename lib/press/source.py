@@ -16,6 +16,7 @@ INCLUDE = re.compile(r"^\s*\{\{<\s*include\s+(\S+)\s*>\}\}\s*$")
 INCLUDE_ANYWHERE = re.compile(r"(?<!\{)\{\{<\s*include\b")
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 FRONT_MATTER_ENDS = ("---", "...")
+CAME_FROM = re.compile(r"^<!-- press: line (\d+) of (\S+) -->$")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def fenced_lines(lines: list[str]) -> Iterator[tuple[int, str, str]]:
             yield index, "text", ""
 
 
+def came_from(file: str, line: int) -> str:
+    """A comment for generated pages: what follows is line `line` of `file` and on; line 0 means the page itself."""
+    return f"<!-- press: line {line} of {file} -->"
+
+
 def check_fences(expanded: Expanded) -> None:
     """Refuse a text whose last code fence is never closed.
 
@@ -110,7 +116,7 @@ def read_expanded(path: Path, root: Path) -> Expanded:
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
     A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
-    fences are left as they are.
+    fences are left as they are. What follows a comment made by `came_from` counts as lines of the file that it names.
 
     Raises:
         PressError: a file is missing, not UTF-8, outside the root or included by itself; an include is not alone on
@@ -125,13 +131,16 @@ def read_expanded(path: Path, root: Path) -> Expanded:
         own = read_text(file, root).split("\n")
         if own and own[-1] == "":
             own.pop()
+        shown, offset = name, 1
         for index, kind, _ in fenced_lines(own):
             match = INCLUDE.match(own[index]) if kind == "text" else None
             if match is None:
                 if kind == "text" and INCLUDE_ANYWHERE.search(own[index].replace("`{{<", "")):
                     raise fail(name, index + 1, "an include must be alone on its line: {{< include FILE >}}")
                 lines.append(own[index])
-                origins.append((name, index + 1))
+                origins.append((shown, index + offset))
+                if kind == "text" and (said := CAME_FROM.match(own[index])):
+                    shown, offset = (said[2], int(said[1]) - index - 1) if int(said[1]) else (name, 1)
                 continue
             target = root / match[1].lstrip("/") if match[1].startswith("/") else file.parent / match[1]
             included = relative(target, root)

@@ -1,0 +1,95 @@
+"""What the bibliography and the state of the Zotero sync say of a paper."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from press.errors import fail
+from press.files import write_atomic
+from press.pandoc import run_pandoc
+from press.project import Project
+from press.source import read_text
+
+Entry = dict[str, Any]
+
+
+def read_library(project: Project) -> dict[str, Entry] | None:
+    """Citation key -> entry in CSL's terms, as Pandoc reads the bibliography; None when the project has none.
+
+    The reading is remembered by the file's content.
+
+    Raises:
+        PressError: the file is missing or Pandoc cannot read it.
+    """
+    names = project.config.get("bibliography")
+    if not names:
+        return None
+    found: dict[str, Entry] = {}
+    for name in [names] if isinstance(names, str) else names:
+        text = read_text(project.root / name, project.root)
+        path = project.work / "facts" / (hashlib.sha256(f"library 1 {text}".encode()).hexdigest() + ".json")
+        found |= _remembered(path) or _read(text, name, path)
+    return found
+
+
+def _remembered(path: Path) -> dict[str, Entry] | None:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _read(text: str, name: str, path: Path) -> dict[str, Entry]:
+    try:
+        entries = json.loads(run_pandoc(["-f", "biblatex", "-t", "csljson"], text))
+    except RuntimeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise fail(name, int(line[1]) if line else 0, f"not valid BibTeX: {error}") from None
+    found = {entry["id"]: entry for entry in entries}
+    write_atomic(path, json.dumps(found).encode())
+    return found
+
+
+def zotero_links(project: Project) -> dict[str, str]:
+    """Citation key -> address that opens the item in Zotero; empty where nothing was ever synced.
+
+    Raises:
+        PressError: the sync's state is damaged.
+    """
+    from press.bibliography import state
+
+    data = state.read_bytes(state.state_path(project))
+    if not data:
+        return {}
+    found = state.decode(data, state.state_path(project).name)
+    kind, _, number = found.library.partition("/")
+    shelf = f"groups/{number}" if kind == "groups" else "library"
+    return {key: f"zotero://select/{shelf}/items/{item}" for item, key in found.items.items()}
+
+
+def authors(entry: Entry) -> str:
+    """Names of the authors: all, or the first of more than six and "and others"."""
+    names = [" ".join(filter(None, (a.get("given"), a.get("family") or a.get("literal")))) for a in _authors(entry)]
+    if len(names) > 6:
+        return f"{names[0]} and others"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def short_authors(entry: Entry) -> str:
+    """Family names as in a citation: "Song et al."."""
+    names = [a.get("family") or a.get("literal") or "" for a in _authors(entry)]
+    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+
+
+def _authors(entry: Entry) -> list[dict[str, str]]:
+    return entry.get("author") or []
+
+
+def year(entry: Entry) -> str:
+    """The year of publication; "" for none."""
+    parts = (entry.get("issued") or {}).get("date-parts") or [[""]]
+    return str(parts[0][0]) if parts[0] else ""
