@@ -164,7 +164,7 @@ def test_notes_quote_only_numbers_of_the_paper(paper):
     assert re.search(r"^title: .+", front, re.MULTILINE)
     assert 120 <= len(body.split()) <= 300
     assert f"@{paper.citekey}" in body
-    prose = re.sub(r"\$[^$]*\$|`[^`]*`|@[\w:-]+(, [^\]]*)?", " ", body)
+    prose = re.sub(r"\]\([^)]*\)|\$[^$]*\$|`[^`]*`|@[\w:-]+(, [^\]]*)?", " ", body)
     toml = (folder / "paper.toml").read_text(encoding="utf-8")
     quoted = re.findall(r"\d+\.\d+|\d{2,}", prose)
     assert not [number for number in quoted if not re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", toml)]

@@ -7,10 +7,10 @@ to the default run.
 from __future__ import annotations
 
 import pytest
-from tests.test_other_checkpoint import ROOT, code_cells, copy_with_one_post, run_post
 
 from postkit.verdicts import verdict
 from press.papers.schema import read_papers
+from tests.test_other_checkpoint import ROOT, code_cells, copy_with_one_post, run_post
 
 SLUG = "image-to-image"
 CLAIMS = ("sdedit-realism-up", "sdedit-faithfulness-down", "sdedit-sweet-spot")

@@ -32,9 +32,12 @@ def test_never_cited_is_a_note(site):
 
 def test_a_paper_page_and_nocite_cite(site):
     site.write("references.bib", bib(a=GOOD, b=GOOD))
-    site.write("papers/a/paper.toml", 'title = "x"\n')
+    site.write("papers/a/paper.toml", 'citekey = "a"\n')
+    site.write("papers/a/paper.qmd", "---\ntitle: x\n---\n")
+    site.press("build")
     assert notes(site.press("check")) == ["note: 1 entry never cited: b"]
     site.write("papers/a/paper.qmd", "---\ntitle: x\nnocite: '@*'\n---\n")
+    site.press("build")
     assert notes(site.press("check")) == []
 
 
