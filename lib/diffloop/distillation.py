@@ -147,6 +147,45 @@ def halved(timesteps: Int[Tensor, " n"]) -> Int[Tensor, " half"]:
     return timesteps[::2]
 
 
+def halving_loss(
+    student: CondModel,
+    teacher: CondModel,
+    x_0: State,
+    cond: Any,
+    timesteps: Int[Tensor, " n"],
+    alphas_cumprod: Float[Tensor, " T"],
+    generator: torch.Generator,
+    *,
+    prediction: str = "v",
+    teacher_prediction: str | None = None,
+    weighting: str = "truncated_snr",
+    set_alpha_to_one: bool = True,
+) -> Float[Tensor, ""]:
+    """How far one step of the student is from two of the teacher, at random steps and noises: one batch's loss.
+
+    Source: salimans2022progressive, Algorithm 2. The steps of a batch are stratified, as in `denoising_loss`.
+
+    Args:
+        x_0, cond: a batch of clean data, and what both models take with it.
+        generator: on the CPU.
+        others: as for `halve_steps`.
+    """
+    pairs = step_pairs(timesteps, alphas_cumprod, set_alpha_to_one=set_alpha_to_one)
+    ts = torch.tensor([t for t, _, _ in pairs])
+    bars, prevs = torch.tensor([levels for _, *levels in pairs], dtype=torch.float64).T
+    i = 2 * stratified(len(x_0), len(pairs) // 2, generator)
+    times = ts[i].to(x_0.device), ts[i + 1].to(x_0.device)
+    sources = ((bars, i), (bars, i + 1), (prevs, i + 1))
+    a_t, a_mid, a_prev = (alpha_bar_at(levels, at, x_0.ndim) for levels, at in sources)
+    eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
+    x_t = add_noise(x_0, eps, alpha_bar_t=a_t)
+    target = teacher_target(
+        lambda x, t: teacher(x, t, cond), x_t, times, (a_t, a_mid, a_prev), prediction=teacher_prediction or prediction
+    )
+    output = student(x_t, times[0], cond)
+    return distillation_loss(output, target, x_t, a_t, prediction=prediction, weighting=weighting).mean()
+
+
 def halve_steps(
     student: CondModel,
     teacher: CondModel,
@@ -187,26 +226,14 @@ def halve_steps(
         ValueError: at the call: if the number of timesteps is odd, or a prediction or the weighting is unknown; see
             `step_pairs` and `train`.
     """
-    teacher_prediction = teacher_prediction or prediction
     halved(timesteps)
-    check_distillation(prediction, teacher_prediction, weighting)
-    pairs = step_pairs(timesteps, alphas_cumprod, set_alpha_to_one=set_alpha_to_one)
-    ts = torch.tensor([t for t, _, _ in pairs])
-    bars, prevs = torch.tensor([levels for _, *levels in pairs], dtype=torch.float64).T
+    check_distillation(prediction, teacher_prediction or prediction, weighting)
+    step_pairs(timesteps, alphas_cumprod, set_alpha_to_one=set_alpha_to_one)
+    how = {"prediction": prediction, "teacher_prediction": teacher_prediction, "weighting": weighting}
+    how["set_alpha_to_one"] = set_alpha_to_one
 
     def loss_at(generator: torch.Generator) -> Tensor:
-        x_0, cond = draw(generator)
-        i = 2 * stratified(len(x_0), len(pairs) // 2, generator)
-        times = ts[i].to(x_0.device), ts[i + 1].to(x_0.device)
-        sources = ((bars, i), (bars, i + 1), (prevs, i + 1))
-        a_t, a_mid, a_prev = (alpha_bar_at(levels, at, x_0.ndim) for levels, at in sources)
-        eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
-        x_t = add_noise(x_0, eps, alpha_bar_t=a_t)
-        target = teacher_target(
-            lambda x, t: teacher(x, t, cond), x_t, times, (a_t, a_mid, a_prev), prediction=teacher_prediction
-        )
-        output = student(x_t, times[0], cond)
-        return distillation_loss(output, target, x_t, a_t, prediction=prediction, weighting=weighting).mean()
+        return halving_loss(student, teacher, *draw(generator), timesteps, alphas_cumprod, generator, **how)
 
     saving = {"checkpoint": checkpoint, "save_every": save_every}
     return train(loss_at, optimizer, steps=steps, generator=generator, inputs=inputs, **saving)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from diffloop.denoising import stratified, text_conditioned
-from diffloop.distillation import CondModel, Draw, check_distillation, distillation_loss
+from diffloop.distillation import CondModel, Draw, State, check_distillation, distillation_loss
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, predictions
 from diffloop.schedules import alpha_bar_at
@@ -70,6 +70,38 @@ def with_scales(draw: Draw, *, low: float = 1.0, high: float = 5.0) -> Draw:
     return scaled
 
 
+def guided_loss(
+    student: CondModel,
+    teacher: CondModel,
+    x_0: State,
+    cond: tuple[Any, Tensor],
+    alphas_cumprod: Float[Tensor, " T"],
+    generator: torch.Generator,
+    *,
+    prediction: str = "v",
+    teacher_prediction: str | None = None,
+    weighting: str = "truncated_snr",
+) -> Float[Tensor, ""]:
+    """How far the student is from the guided teacher, at random timesteps and noises: one batch's loss of stage 1.
+
+    Source: meng2023guided, Sec. 3.1. Departure: discrete timesteps, stratified over the batch.
+
+    Args:
+        x_0, cond: a batch of clean data, with (cond, s) as `with_scales` draws it.
+        generator: on the CPU.
+        others: as for `distill_guidance`.
+    """
+    at = stratified(len(x_0), len(alphas_cumprod), generator)
+    a_t, t = alpha_bar_at(alphas_cumprod, at, x_0.ndim), at.to(x_0.device)
+    eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
+    x_t = add_noise(x_0, eps, alpha_bar_t=a_t)
+    with torch.no_grad():
+        output = teacher(x_t, t, cond)
+        target, _ = predictions(output, x_t, alpha_bar_t=a_t, prediction=teacher_prediction or prediction)
+    output = student(x_t, t, cond)
+    return distillation_loss(output, target, x_t, a_t, prediction=prediction, weighting=weighting).mean()
+
+
 def distill_guidance(
     student: CondModel,
     teacher: CondModel,
@@ -106,19 +138,11 @@ def distill_guidance(
     Raises:
         ValueError: at the call: if a prediction or the weighting is unknown; see `train`.
     """
-    teacher_prediction = teacher_prediction or prediction
-    check_distillation(prediction, teacher_prediction, weighting)
+    check_distillation(prediction, teacher_prediction or prediction, weighting)
+    how = {"prediction": prediction, "teacher_prediction": teacher_prediction, "weighting": weighting}
 
     def loss_at(generator: torch.Generator) -> Tensor:
-        x_0, cond = draw(generator)
-        at = stratified(len(x_0), len(alphas_cumprod), generator)
-        a_t, t = alpha_bar_at(alphas_cumprod, at, x_0.ndim), at.to(x_0.device)
-        eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
-        x_t = add_noise(x_0, eps, alpha_bar_t=a_t)
-        with torch.no_grad():
-            target, _ = predictions(teacher(x_t, t, cond), x_t, alpha_bar_t=a_t, prediction=teacher_prediction)
-        output = student(x_t, t, cond)
-        return distillation_loss(output, target, x_t, a_t, prediction=prediction, weighting=weighting).mean()
+        return guided_loss(student, teacher, *draw(generator), alphas_cumprod, generator, **how)
 
     saving = {"checkpoint": checkpoint, "save_every": save_every}
     return train(loss_at, optimizer, steps=steps, generator=generator, inputs=inputs, **saving)

@@ -37,7 +37,8 @@ def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
     arguments = {"device": device, "seed": options.seed}
     if options.batch:
         arguments["batch"] = options.batch
-    run = {"oracle": _oracle, "vae": _vae, "clip": _clip, "unet": _unet, "joint": _joint}[stage]
+    runners = {"oracle": _oracle, "vae": _vae, "clip": _clip, "unet": _unet, "joint": _joint}
+    run = (runners | {"guided": _guided, "students": _students})[stage]
     return run(world, options, device, arguments)
 
 
@@ -104,3 +105,23 @@ def _joint(world: World, options: Namespace, device: str, arguments: dict) -> di
     budget = _budget(options, stage.JOINT_STEPS)
     state = stage.train_unet(world, options.runs, budget, joint=True, extend=_extend(options), **arguments)
     return {"step": state["step"], **stage.measure_unet(options.runs, world, "joint", device=device)}
+
+
+def _guided(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_guided as stage
+
+    budget = _budget(options, stage.STEPS)
+    state = stage.train_guided(world, options.runs, budget, extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_student(options.runs, world, "guided", 16, device=device)}
+
+
+def _students(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_guided as stage
+
+    budget = Budget(options.steps, options.time_limit, options.cooldown)
+    state = stage.train_students(world, options.runs, budget, extend=_extend(options), **arguments)
+    out: dict = {"step": state["step"]}
+    for n in stage.ROUNDS:
+        if (options.runs / f"student-{n}" / "checkpoint.pt").exists():
+            out |= stage.measure_student(options.runs, world, f"student-{n}", n, device=device)
+    return out

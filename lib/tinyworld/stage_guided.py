@@ -1,0 +1,227 @@
+"""Stages `guided` and `students`: the U-Net distilled, first for one call a step at every guidance scale, then for 32,
+16, 8, 4, 2 and 1 steps.
+
+`guided` is stage 1 of Meng et al.: a copy of the U-Net that takes the scale as an input, s in [1, 5], and predicts v,
+for predicted noise says nothing of the picture where there is only noise. `students` is their stage 2, progressive
+distillation with the scale as a condition; at s = 1 it is Salimans and Ho's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Generator, Tensor
+
+from diffloop.ddim import ddim_sample
+from diffloop.distillation import at_int, halving_loss
+from diffloop.guided_distillation import guided_loss, guided_student, guided_teacher, unet_model, unet_student
+from diffloop.noise import draw_noise
+from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps
+from tinyworld.batches import captioned, pictures_of
+from tinyworld.budget import Budget
+from tinyworld.captions import caption
+from tinyworld.checkpoint import load_ema
+from tinyworld.oracle import score
+from tinyworld.pictures import save_grid
+from tinyworld.sampling import Parts, encode_text
+from tinyworld.scene import decode
+from tinyworld.stage_oracle import trained_oracle
+from tinyworld.stage_unet import trained_parts, training_latents
+from tinyworld.stage_world import World, to_uint8
+from tinyworld.training import Losses, autocast, train
+
+STEPS = 1200
+ROUNDS = {32: 80, 16: 80, 8: 160, 4: 320, 2: 480, 1: 640}  # steps of training, by the student's number of steps
+LOW, HIGH = 1.0, 5.0  # guidance scales
+
+
+def train_guided(
+    world: World,
+    runs: Path,
+    budget: Budget,
+    *,
+    device: str = "cpu",
+    batch: int = 24,
+    seed: int = 0,
+    extend: bool = True,
+) -> dict:
+    """Stage 1; resume if the stage has a checkpoint. Raises: see `training.train`."""
+    parts, student = _teacher_and_student(runs, device)
+    uncond = encode_text(parts, [""])
+    teacher, model = guided_teacher(unet_model(parts.unet), uncond), unet_student(student)
+    draw = _scaled(world, runs, parts, batch, seed)
+    bars = _alphas_cumprod()
+
+    def loss_at(step: int, generator: Generator) -> Losses:
+        x_0, cond = draw(step, generator)
+        with autocast(device):
+            loss = guided_loss(model, teacher, x_0, cond, bars, generator, prediction="v", teacher_prediction="eps")
+        return {"loss": loss}
+
+    return train(
+        "guided",
+        {"unet": student},
+        loss_at,
+        runs / "guided",
+        budget,
+        lr=6e-4,
+        hyper={"batch": batch, "low": LOW, "high": HIGH},
+        seed=seed,
+        warmup=50,
+        ema_decay=0.995,
+        weight_decay=0.0,
+        show=lambda step: _show(runs, world, "guided", step, student, parts, steps=16),
+        extend=extend,
+        data_hash=world.sha256,
+    )
+
+
+def train_students(
+    world: World,
+    runs: Path,
+    budget: Budget,
+    *,
+    device: str = "cpu",
+    batch: int = 24,
+    seed: int = 0,
+    rounds: dict[int, int] = ROUNDS,
+    extend: bool = True,  # as of all stages; a finished round is never extended: the next one began from it
+) -> dict:
+    """Stage 2: one round after the other, each in a folder student-<steps> of its own; a finished round stays.
+
+    budget: of each round; where its steps are None, `rounds` gives them.
+
+    Raises: see `training.train`; ValueError if stage `guided` is missing.
+    """
+    parts, teacher = _teacher_and_student(runs, device)
+    load_ema(runs / "guided" / "checkpoint.pt", "guided", {"unet": teacher})
+    draw, bars = _scaled(world, runs, parts, batch, seed), _alphas_cumprod()
+    state: dict = {}
+    for n, steps in rounds.items():
+        length = budget._replace(steps=budget.steps or steps)
+        how = {"device": device, "batch": batch, "seed": seed + n}
+        state = _round(world, runs, n, length, teacher, parts, draw, bars, **how)
+        if not state["finished"]:
+            break
+        _, teacher = _teacher_and_student(runs, device)
+        load_ema(runs / f"student-{n}" / "checkpoint.pt", f"student-{n}", {"unet": teacher})
+    return state
+
+
+def _round(world, runs, n, budget, teacher, parts, draw, bars, *, device, batch, seed) -> dict:
+    """Train the student of n steps from its teacher of 2 n, whose weights it starts with."""
+    _, student = _teacher_and_student(runs, device)
+    student.load_state_dict(teacher.state_dict())
+    timesteps = spaced_timesteps(2 * n, spacing="trailing")
+    a, b = unet_student(student), unet_student(teacher)
+
+    def loss_at(step: int, generator: Generator) -> Losses:
+        x_0, cond = draw(step, generator)
+        with autocast(device):
+            return {"loss": halving_loss(a, b, x_0, cond, timesteps, bars, generator)}
+
+    stage = f"student-{n}"
+    return train(
+        stage,
+        {"unet": student},
+        loss_at,
+        runs / stage,
+        budget,
+        lr=3e-4,
+        hyper={"batch": batch, "low": LOW, "high": HIGH},
+        seed=seed,
+        warmup=20,
+        ema_decay=0.99,
+        weight_decay=0.0,
+        show=lambda step: _show(runs, world, stage, step, student, parts, steps=n),
+        show_every=10**9,
+        extend=False,
+        data_hash=world.sha256,
+    )
+
+
+def trained_student(runs: Path, stage: str, *, device: str = "cpu") -> UNet2DConditionModel:
+    """The distilled U-Net of a runs folder: stage "guided", or "student-4". Raises ValueError if it is missing."""
+    _, student = _teacher_and_student(runs, device)
+    load_ema(runs / stage / "checkpoint.pt", stage, {"unet": student})
+    return student
+
+
+@torch.no_grad()
+def sample_student(
+    student: UNet2DConditionModel,
+    text: Tensor,
+    scales: Tensor,
+    *,
+    steps: int,
+    generators: list[Generator],
+    alphas_cumprod: Tensor | None = None,
+) -> Tensor:
+    """Scaled latents (n, 4, 16, 16): `steps` calls of the student, at "trailing" timesteps, as it was trained.
+
+    Args:
+        text: (n, tokens, width), from `sampling.encode_text`.
+        scales: (n,), guidance scales in [1, 5].
+        generators: on the CPU, one a picture.
+        alphas_cumprod: None: the tiny model's.
+    """
+    device, n = next(student.parameters()).device, len(text)
+    bars = _alphas_cumprod() if alphas_cumprod is None else alphas_cumprod
+    timesteps = spaced_timesteps(steps, spacing="trailing")
+    x_T = draw_noise((n, student.config.in_channels, 16, 16), generators, device=device)
+    model = at_int(unet_student(student), (text, scales.to(device)))
+    *_, x_0 = ddim_sample(model, x_T, timesteps, bars, prediction="v", set_alpha_to_one=True)
+    return x_0
+
+
+def measure_student(
+    runs: Path, world: World, stage: str, steps: int, *, device: str = "cpu", n: int = 64, guidance_scale: float = 4.0
+) -> dict[str, float]:
+    """Share of pictures with all attributes right, for n captions never trained on."""
+    parts, oracle = trained_parts(runs, device=device), trained_oracle(runs, device=device)
+    rows = world.take("test", "rows", slice(0, n))
+    texts = [caption(decode(row)) for row in rows.tolist()]
+    student = trained_student(runs, stage, device=device)
+    images = _draw(student, parts, texts, guidance_scale, steps)
+    return {f"all right, {steps} steps": score(images, texts, oracle).by["all"][0]}
+
+
+def _draw(student, parts: Parts, texts: list[str], guidance_scale: float, steps: int) -> Tensor:
+    scales = torch.full((len(texts),), guidance_scale)
+    generators = [Generator().manual_seed(i) for i in range(len(texts))]
+    with torch.no_grad():
+        x_0 = sample_student(student, encode_text(parts, texts), scales, steps=steps, generators=generators)
+        return to_uint8(parts.vae.decode(x_0 / parts.scaling_factor).sample).cpu()
+
+
+def _show(runs: Path, world: World, stage: str, step: int, student, parts: Parts, *, steps: int) -> None:
+    rows = world.take("test", "rows", slice(0, min(16, world.sizes["test"])))
+    texts = [caption(decode(row)) for row in rows.tolist()]
+    save_grid(_draw(student, parts, texts, 4.0, steps), pictures_of(runs, stage, step), 8)
+
+
+def _teacher_and_student(runs: Path, device: str) -> tuple[Parts, UNet2DConditionModel]:
+    """The tiny model's parts, and a copy of its U-Net that also takes a guidance scale."""
+    torch.manual_seed(0)
+    parts = trained_parts(runs, device=device)
+    return parts, guided_student(parts.unet)
+
+
+def _scaled(world: World, runs: Path, parts: Parts, batch: int, seed: int):
+    """(step, generator) -> (latents, (text states, scales))."""
+    latents, scaling = training_latents(world, runs, device=str(parts.unet.device))
+    draw = captioned(world, parts, batch=batch, seed=seed)
+
+    def scaled(step: int, generator: Generator) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        at, text = draw(step, generator)
+        scale = LOW + (HIGH - LOW) * torch.rand(len(at), generator=generator)
+        x_0 = latents[at].to(text.device).float() * scaling
+        return x_0, (text, scale.to(text.device))
+
+    return scaled
+
+
+def _alphas_cumprod() -> Tensor:
+    return alphas_cumprod_from_betas(scaled_linear_betas())
