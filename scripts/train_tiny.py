@@ -8,7 +8,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "lib"))
-STAGES = ("world", "oracle", "vae", "clip", "unet", "joint", "guided", "students", "export")
+STAGES = (
+    "world",
+    "oracle",
+    "vae",
+    "clip",
+    "unet",
+    "joint",
+    "guided",
+    "students",
+    "inpaint",
+    "noised-clip",
+    "glide-base",
+)
+STAGES += ("glide-upsampler", "export", "export-more")
 
 EXAMPLES = """examples:
   python scripts/train_tiny.py all                                everything, each stage for its default length

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPModel
 
 from tinyworld.checkpoint import VERSION
@@ -24,7 +24,7 @@ def load_tiny(
     about = Path(folder) / "tiny.json"
     if about.exists() and (found := json.loads(about.read_text()).get("version")) != VERSION:
         raise ValueError(f"{about} is of version {found}; this code reads version {VERSION}: export the model anew")
-    _check_files(folder)
+    check_files(folder)
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(
             folder, safety_checker=None, dtype=dtype, local_files_only=True
@@ -41,12 +41,26 @@ def load_clip(folder: str | Path = "models/tiny-clip", *, device: str | torch.de
     Raises:
         ValueError: if the folder or a file is missing or truncated.
     """
-    _check_files(folder)
+    check_files(folder)
     try:
         clip = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     except Exception as error:
         raise ValueError(f"{folder} holds no whole CLIP ({error}); export it anew") from error
     return clip.to(device).requires_grad_(False).eval()
+
+
+def load_unet(folder: str | Path, *, device: str | torch.device = "cpu") -> UNet2DConditionModel:
+    """A U-Net by itself, frozen: a distilled student, one that fills holes, or one of GLIDE's two.
+
+    Raises:
+        ValueError: if the folder or a file is missing or truncated.
+    """
+    check_files(folder)
+    try:
+        unet = UNet2DConditionModel.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
+    except Exception as error:
+        raise ValueError(f"{folder} holds no whole U-Net ({error}); export it anew") from error
+    return unet.to(device).requires_grad_(False).eval()
 
 
 def parts_of(pipeline: StableDiffusionPipeline) -> Parts:
@@ -55,7 +69,7 @@ def parts_of(pipeline: StableDiffusionPipeline) -> Parts:
     return Parts(pipeline.tokenizer, pipeline.text_encoder, pipeline.vae, pipeline.unet, scaling)
 
 
-def _check_files(folder: str | Path) -> None:
+def check_files(folder: str | Path) -> None:
     """Raise ValueError, naming the file, unless every safetensors file is as long as its header says."""
     if not Path(folder).is_dir():
         raise ValueError(f"{folder} does not exist; run `python scripts/train_tiny.py all`, or restore it")

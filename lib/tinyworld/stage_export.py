@@ -69,17 +69,17 @@ def _save_pipeline(runs: Path, folder: Path) -> None:
         steps_offset=1,
     )
     pipeline = StableDiffusionPipeline(
-        vae=_half(parts.vae),
-        text_encoder=_half(parts.text_encoder),
+        vae=half(parts.vae),
+        text_encoder=half(parts.text_encoder),
         tokenizer=parts.tokenizer,
-        unet=_half(parts.unet),
+        unet=half(parts.unet),
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder)
-    _full_precision_on_load(folder / "text_encoder" / "config.json")
+    full_precision_on_load(folder / "text_encoder" / "config.json")
     _legacy_tokenizer_files(folder / "tokenizer", parts.tokenizer)
     stages = [s for s in ("oracle", "vae", "clip", "unet", "joint") if (runs / s / "checkpoint.pt").exists()]
     states = {s: load_checkpoint(runs / s / "checkpoint.pt", s) for s in stages}
@@ -94,18 +94,18 @@ def _save_pipeline(runs: Path, folder: Path) -> None:
 
 def _save_clip(runs: Path, folder: Path) -> None:
     tokenizer = make_tokenizer()
-    _half(trained_clip(runs)).save_pretrained(folder)
-    _full_precision_on_load(folder / "config.json")
+    half(trained_clip(runs)).save_pretrained(folder)
+    full_precision_on_load(folder / "config.json")
     tokenizer.save_pretrained(folder)
     _legacy_tokenizer_files(folder, tokenizer)
-    size, half = {"height": 64, "width": 64}, [0.5, 0.5, 0.5]
+    size, grey = {"height": 64, "width": 64}, [0.5, 0.5, 0.5]
     steps = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False}
     images = {
         "image_processor_type": "CLIPImageProcessor",
         **steps,
         "size": size,
-        "image_mean": half,
-        "image_std": half,
+        "image_mean": grey,
+        "image_std": grey,
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(images, indent=2) + "\n")
 
@@ -118,11 +118,12 @@ def _save_oracle(runs: Path, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"version": VERSION, "width": width}, indent=2) + "\n")
 
 
-def _half(module: nn.Module) -> nn.Module:
+def half(module: nn.Module) -> nn.Module:
+    """The module on the CPU, its weights in half precision."""
     return module.cpu().to(torch.float16)
 
 
-def _full_precision_on_load(path: Path) -> None:
+def full_precision_on_load(path: Path) -> None:
     """Transformers loads in the type that the configuration names; a CPU wants float32 of half-precision files."""
     config = json.loads(path.read_text())
     for part in (config, *(v for v in config.values() if isinstance(v, dict))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -33,13 +34,18 @@ def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
         from tinyworld.stage_export import export
 
         return export(options.runs, options.models) if rank == 0 else {}
+    if stage == "export-more":
+        from tinyworld.stage_export_more import export_more
+
+        return export_more(options.runs, options.models) if rank == 0 else {}
     world = World(options.runs / "world")
     arguments = {"device": device, "seed": options.seed}
     if options.batch:
         arguments["batch"] = options.batch
     runners = {"oracle": _oracle, "vae": _vae, "clip": _clip, "unet": _unet, "joint": _joint}
-    run = (runners | {"guided": _guided, "students": _students})[stage]
-    return run(world, options, device, arguments)
+    runners |= {"guided": _guided, "students": _students, "inpaint": _inpaint, "noised-clip": _noised_clip}
+    runners |= {name: partial(_glide, name) for name in ("glide-base", "glide-upsampler")}
+    return runners[stage](world, options, device, arguments)
 
 
 def describe(stage: str, runs: Path) -> str:
@@ -47,8 +53,8 @@ def describe(stage: str, runs: Path) -> str:
     path = runs / stage / "checkpoint.pt"
     if stage == "world":
         return f"world: in {runs / stage}, {'exists' if (runs / stage / 'world.json').exists() else 'from nothing'}"
-    if stage == "export":
-        return "export: from the checkpoints of the other stages"
+    if stage.startswith("export"):
+        return f"{stage}: from the checkpoints of the other stages"
     if not path.exists():
         return f"{stage}: from nothing, in {path.parent}"
     state = load_checkpoint(path, stage)
@@ -125,3 +131,28 @@ def _students(world: World, options: Namespace, device: str, arguments: dict) ->
         if (options.runs / f"student-{n}" / "checkpoint.pt").exists():
             out |= stage.measure_student(options.runs, world, f"student-{n}", n, device=device)
     return out
+
+
+def _inpaint(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_inpaint as stage
+
+    budget = _budget(options, stage.STEPS)
+    state = stage.train_inpaint(world, options.runs, budget, extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_inpaint(options.runs, world, device=device)}
+
+
+def _noised_clip(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_noised_clip as stage
+
+    budget = _budget(options, stage.STEPS)
+    state = stage.train_noised_clip(world, options.runs, budget, extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_noised_clip(options.runs, world, device=device)}
+
+
+def _glide(name: str, world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_glide as stage
+
+    budget = _budget(options, stage.STEPS[name])
+    state = stage.train_glide(name, world, options.runs, budget, extend=_extend(options), **arguments)
+    both = all((options.runs / name / "checkpoint.pt").exists() for name in stage.STEPS)
+    return {"step": state["step"], **(stage.measure_glide(options.runs, world, device=device) if both else {})}

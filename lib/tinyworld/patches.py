@@ -1,0 +1,38 @@
+"""Pixels for a U-Net of latents: squares of pixels become channels on the way in, and pixels again on the way out.
+
+So the U-Net of 16 x 16 latents serves 32 x 32 and 64 x 64 pictures at the same cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+
+def pixel_model(unet: nn.Module, text: Tensor, *, patch: int) -> Callable[[Tensor, int | Tensor], Tensor]:
+    """(x_t, t) -> the U-Net's output in float32, as pixels.
+
+    Args:
+        unet: of patch^2 times the input's channels, and patch^2 * 3 output channels.
+        text: (b or 1, tokens, width).
+        patch: pixels along one side of a square; divides the pictures' sides.
+    """
+    dtype = next(unet.parameters()).dtype
+
+    def model(x_t: Tensor, t: int | Tensor) -> Tensor:
+        states = text.expand(len(x_t), -1, -1).to(dtype)
+        out = unet(pixel_unshuffle(x_t, patch).to(dtype), t, encoder_hidden_states=states, return_dict=False)[0]
+        return pixel_shuffle(out.float(), patch)
+
+    return model
+
+
+def guided_pixel_model(
+    unet: nn.Module, cond: Tensor, uncond: Tensor, *, patch: int
+) -> Callable[[Tensor, int], tuple[Tensor, Tensor]]:
+    """(x_t, t) -> (output without, output with the text), in one call: for `classifier_free_guidance`'s `both`."""
+    model = pixel_model(unet, torch.cat([uncond.expand_as(cond), cond]), patch=patch)
+    return lambda x_t, t: model(torch.cat([x_t, x_t]), t).chunk(2)
