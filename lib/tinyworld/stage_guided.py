@@ -8,6 +8,7 @@ distillation with the scale as a condition; at s = 1 it is Salimans and Ho's.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
@@ -45,6 +46,7 @@ def train_guided(
     device: str = "cpu",
     batch: int = 24,
     seed: int = 0,
+    samples: int = 16,
     extend: bool = True,
 ) -> dict:
     """Stage 1; resume if the stage has a checkpoint. Raises: see `training.train`."""
@@ -72,7 +74,7 @@ def train_guided(
         warmup=50,
         ema_decay=0.995,
         weight_decay=0.0,
-        show=lambda step: _show(runs, world, "guided", step, student, parts, steps=16),
+        show=lambda step: _show(runs, world, "guided", step, student, parts, samples, steps=16),
         extend=extend,
         data_hash=world.sha256,
     )
@@ -86,6 +88,7 @@ def train_students(
     device: str = "cpu",
     batch: int = 24,
     seed: int = 0,
+    samples: int = 16,
     rounds: dict[int, int] = ROUNDS,
     extend: bool = True,  # as of all stages; a finished round is never extended: the next one began from it
 ) -> dict:
@@ -101,45 +104,36 @@ def train_students(
     state: dict = {}
     for n, steps in rounds.items():
         length = budget._replace(steps=budget.steps or steps)
-        how = {"device": device, "batch": batch, "seed": seed + n}
-        state = _round(world, runs, n, length, teacher, parts, draw, bars, **how)
+        timesteps = spaced_timesteps(2 * n, spacing="trailing")
+        student = copy.deepcopy(teacher).requires_grad_(True).train()
+        model, frozen, stage = unet_student(student), unet_student(teacher), f"student-{n}"
+
+        def loss_at(step: int, generator: Generator) -> Losses:
+            x_0, cond = draw(step, generator)
+            with autocast(device):
+                return {"loss": halving_loss(model, frozen, x_0, cond, timesteps, bars, generator)}  # noqa: B023
+
+        state = train(
+            stage,
+            {"unet": student},
+            loss_at,
+            runs / stage,
+            length,
+            lr=3e-4,
+            hyper={"batch": batch, "low": LOW, "high": HIGH},
+            seed=seed + n,
+            warmup=20,
+            ema_decay=0.99,
+            weight_decay=0.0,
+            show=lambda step: _show(runs, world, stage, step, student, parts, samples, steps=n),  # noqa: B023
+            show_every=10**9,  # at its end
+            extend=False,
+            data_hash=world.sha256,
+        )
         if not state["finished"]:
             break
-        _, teacher = _teacher_and_student(runs, device)
-        load_ema(runs / f"student-{n}" / "checkpoint.pt", f"student-{n}", {"unet": teacher})
+        teacher = student.requires_grad_(False)  # it holds its averaged weights now
     return state
-
-
-def _round(world, runs, n, budget, teacher, parts, draw, bars, *, device, batch, seed) -> dict:
-    """Train the student of n steps from its teacher of 2 n, whose weights it starts with."""
-    _, student = _teacher_and_student(runs, device)
-    student.load_state_dict(teacher.state_dict())
-    timesteps = spaced_timesteps(2 * n, spacing="trailing")
-    a, b = unet_student(student), unet_student(teacher)
-
-    def loss_at(step: int, generator: Generator) -> Losses:
-        x_0, cond = draw(step, generator)
-        with autocast(device):
-            return {"loss": halving_loss(a, b, x_0, cond, timesteps, bars, generator)}
-
-    stage = f"student-{n}"
-    return train(
-        stage,
-        {"unet": student},
-        loss_at,
-        runs / stage,
-        budget,
-        lr=3e-4,
-        hyper={"batch": batch, "low": LOW, "high": HIGH},
-        seed=seed,
-        warmup=20,
-        ema_decay=0.99,
-        weight_decay=0.0,
-        show=lambda step: _show(runs, world, stage, step, student, parts, steps=n),
-        show_every=10**9,
-        extend=False,
-        data_hash=world.sha256,
-    )
 
 
 def trained_student(runs: Path, stage: str, *, device: str = "cpu") -> UNet2DConditionModel:
@@ -196,8 +190,8 @@ def _draw(student, parts: Parts, texts: list[str], guidance_scale: float, steps:
         return to_uint8(parts.vae.decode(x_0 / parts.scaling_factor).sample).cpu()
 
 
-def _show(runs: Path, world: World, stage: str, step: int, student, parts: Parts, *, steps: int) -> None:
-    rows = world.take("test", "rows", slice(0, min(16, world.sizes["test"])))
+def _show(runs: Path, world: World, stage: str, step: int, student, parts: Parts, n: int, *, steps: int) -> None:
+    rows = world.take("test", "rows", slice(0, min(n, world.sizes["test"])))
     texts = [caption(decode(row)) for row in rows.tolist()]
     save_grid(_draw(student, parts, texts, 4.0, steps), pictures_of(runs, stage, step), 8)
 

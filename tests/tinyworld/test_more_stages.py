@@ -26,7 +26,7 @@ from tinyworld.stage_unet import trained_parts
 
 NEEDED = ("oracle", "vae", "clip", "unet")
 STAGES = {
-    "guided": partial(train_guided, batch=4),
+    "guided": partial(train_guided, batch=4, samples=1),
     "inpaint": partial(train_inpaint, batch=4, samples=2),
     "noised-clip": partial(train_noised_clip, batch=8),
     "glide-base": partial(train_glide, "glide-base", batch=4),
@@ -68,11 +68,11 @@ def test_students_go_on_where_they_were_stopped(world, start):
     alone, stopped = start("alone"), start("stopped")
     rounds = {2: 2, 1: 2}
     for folder in (alone, stopped):
-        train_guided(world, folder, Budget(2), batch=4)
-    train_students(world, alone, Budget(None), batch=4, rounds=rounds)
+        train_guided(world, folder, Budget(2), batch=4, samples=1)
+    train_students(world, alone, Budget(None), batch=4, samples=1, rounds=rounds)
     seen = []
     for _ in range(4):
-        train_students(world, stopped, Budget(None, ONE_STEP), batch=4, rounds=rounds)
+        train_students(world, stopped, Budget(None, ONE_STEP), batch=4, samples=1, rounds=rounds)
         seen.append([n for n in (2, 1) if (stopped / f"student-{n}" / "checkpoint.pt").exists()])
     assert seen[0] == [2]
     assert seen[-1] == [2, 1]
@@ -81,14 +81,14 @@ def test_students_go_on_where_they_were_stopped(world, start):
         assert a["finished"]
         assert all(torch.equal(a["ema"]["unet"][k], b["ema"]["unet"][k]) for k in a["ema"]["unet"])
     kept = (alone / "student-2" / "checkpoint.pt").read_bytes()
-    train_students(world, alone, Budget(None), batch=4, rounds={2: 4, 1: 2})
+    train_students(world, alone, Budget(None), batch=4, samples=1, rounds={2: 4, 1: 2})
     assert (alone / "student-2" / "checkpoint.pt").read_bytes() == kept
 
 
 def test_the_student_learns(world, start):
     """Stage 1 starts as a network of noise that is read as one of v: its loss must fall from there."""
     runs = start("learns")
-    train_guided(world, runs, Budget(60), batch=8)
+    train_guided(world, runs, Budget(60), batch=8, samples=1)
     values = [float(row[2]) for row in losses(runs / "guided")[1:]]
     assert sum(values[-10:]) < 0.8 * sum(values[:10])
 
@@ -99,7 +99,7 @@ def test_exported_networks_load_and_draw(world, start, tmp_path):
         export_more(runs, tmp_path / "models")
     for stage in STAGES.values():
         stage(world, runs, Budget(1))
-    train_students(world, runs, Budget(1), batch=4, rounds={8: 1, 4: 1})
+    train_students(world, runs, Budget(1), batch=4, samples=1, rounds={8: 1, 4: 1})
     sizes = export_more(runs, tmp_path / "models")
     assert {name.removesuffix(" MB") for name in sizes} == set(NETWORKS) - {
         "tiny-students/steps-2",
