@@ -29,13 +29,15 @@ from diffloop.text_to_image import encode_prompts, unet_output
 from diffloop.training import check_trains, train
 
 Latent = Float[Tensor, "1 c h w"]
+Latents = Float[Tensor, "n c h w"]
 Embedding = Float[Tensor, "1 tokens width"]
+Embeddings = Float[Tensor, "m tokens width"]
 
 
 def optimize_embedding(
     models: BaseModels,
-    x_0: Latent,
-    embedding: Embedding,
+    x_0: Latents,
+    embedding: Embeddings,
     optimizer: Optimizer,
     *,
     generator: torch.Generator,
@@ -48,20 +50,28 @@ def optimize_embedding(
 
         argmin over embedding of  E |eps - eps_hat(x_t, t, embedding)|^2
 
+    Several pictures can share the steps, each with an embedding of its own. Their losses are summed, so that each
+    embedding gets the gradient that it would get alone.
+
     Source: kawar2023imagic, Eq. 2 (Sec. 3.2: few steps from the target's embedding, so that it stays near).
 
     Args:
         models: the base models; they stay as they are.
-        x_0: the picture's latent.
+        x_0: the picture's latent, or those of n pictures.
         embedding: starts as the target text's, from `encode_prompts(...).clone()`; needs gradients; trained in place.
-        optimizer: holds the embedding and nothing else.
+            As many as there are pictures.
+        optimizer: holds the embedding and nothing else. One that treats every number by itself (Adam, SGD without
+            clipping) keeps the pictures apart.
         generator, steps, checkpoint, save_every: as for `train`.
-        batch: how many noises and timesteps of the one picture make a step.
+        batch: how many noises and timesteps of each picture make a step.
 
     Raises:
-        ValueError: if the optimizer holds anything else, batch < 1, or x_0 has other channels; see `train`.
+        ValueError: if the optimizer holds anything else, batch < 1, x_0 has other channels, or there are more or fewer
+            embeddings than pictures; see `train`.
     """
     check_latents(models.unet, x_0, batch)
+    if len(embedding) != len(x_0):
+        raise ValueError(f"{len(embedding)} embeddings, {len(x_0)} pictures; give one embedding a picture")
     check_trains(optimizer, [embedding], "the embedding")
     x_0 = x_0.detach().clone()  # the encoders return inference tensors, which cannot be saved for a gradient
 
@@ -112,7 +122,7 @@ def fine_tune(
     return train(loss_at, optimizer, steps=steps, generator=generator, inputs=inputs, **saving)
 
 
-def interpolate(target: Embedding, optimized: Embedding, *, eta: float) -> Embedding:
+def interpolate(target: Embeddings, optimized: Embeddings, *, eta: float) -> Embeddings:
     """Stage 3: eta * target + (1 - eta) * optimized. eta = 0 is the picture, eta = 1 the text.
 
     Source: kawar2023imagic, Eq. 3 (its e_tgt and e_opt; this eta is not DDIM's).
@@ -125,12 +135,12 @@ def interpolate(target: Embedding, optimized: Embedding, *, eta: float) -> Embed
     return (eta * target + (1 - eta) * optimized).detach()
 
 
-def embedding_model(models: BaseModels, embedding: Embedding, *, guidance_scale: float = 1.0) -> Model:
+def embedding_model(models: BaseModels, embedding: Embeddings, *, guidance_scale: float = 1.0) -> Model:
     """(x_t, t) -> the U-Net's output under an embedding, guided away from the empty prompt: for any sampler.
 
     Args:
         models: with the tuned U-Net.
-        embedding: one for all items.
+        embedding: one for all items, or one an item.
         guidance_scale: s >= 0; 1 is off. See `guidance.py`.
 
     Raises:
@@ -142,7 +152,7 @@ def embedding_model(models: BaseModels, embedding: Embedding, *, guidance_scale:
         return unet_output(models, x_t, t, text.expand(len(x_t), -1, -1))
 
     def both(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
-        pair = torch.cat([empty, text]).repeat_interleave(len(x_t), 0)
+        pair = torch.cat([e.expand(len(x_t), -1, -1) for e in (empty, text)])
         return unet_output(models, torch.cat([x_t, x_t]), t, pair).chunk(2)
 
     return classifier_free_guidance(
@@ -154,6 +164,8 @@ def embedding_model(models: BaseModels, embedding: Embedding, *, guidance_scale:
 
 
 def _loss(models: BaseModels, x_0: Tensor, embedding: Tensor, generator: torch.Generator, batch: int) -> Tensor:
-    model = text_conditioned(models.unet, embedding)
-    repeated = x_0.expand(batch, -1, -1, -1)
-    return denoising_loss(model, repeated, models.alphas_cumprod, generator, prediction=models.prediction).mean()
+    """The sum over the pictures of each one's mean error."""
+    model = text_conditioned(models.unet, embedding.repeat_interleave(batch, 0))
+    repeated = x_0.repeat_interleave(batch, 0)
+    losses = denoising_loss(model, repeated, models.alphas_cumprod, generator, prediction=models.prediction)
+    return losses.mean() * len(x_0)

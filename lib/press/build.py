@@ -18,9 +18,9 @@ from press.closure import file_hash
 from press.errors import PressError, Problem, fail
 from press.files import locked, recover, swap_folders
 from press.links import check_site
-from press.papers.publish import generated, stale_pages, write_pages
+from press.papers.publish import generated, make, stale_pages, write_pages
 from press.project import Project
-from press.run import execute, make_plan, place, remove_orphans
+from press.run import execute, joined, make_plan, place, remove_orphans
 from press.secrets import secrets_in
 from press.source import relative
 
@@ -61,7 +61,7 @@ def run_posts(
     force: bool,
     progress: Any,
 ) -> Report:
-    """Execute stale posts, place their notebooks and write the pages of papers, without rendering.
+    """Execute stale posts, place their notebooks and write the generated pages, without rendering.
 
     Raises:
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
@@ -74,8 +74,16 @@ def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> Repo
     plan = make_plan(project, slugs, given, force)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
-    place(plan, project)
-    write_pages(project, plan.papers)
+    notebooks, problems = joined(plan, project)
+    made = None
+    try:
+        made = make(project, plan.papers, notebooks) if not problems else None
+    except PressError as error:
+        problems = error.problems
+    place(made.notebooks if made else notebooks, project)  # what ran can be read, whatever else is wrong
+    if problems or made is None:
+        raise PressError(problems)
+    write_pages(project, made.pages)
     plan.cache.sweep({step.key.digest for step in plan.steps})
     return Report(executed=executed)
 
@@ -165,8 +173,10 @@ def _with_quarto(
     project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
 ) -> list[str] | None:
     """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
+    from press.site import quarto, render
+
     version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    mark = fingerprint(project, pages, version)
+    mark = fingerprint(project, pages, version + render.own_source())
     published = project.site / MARK
     if not force and published.is_file() and published.read_text() == mark:
         return None
@@ -178,6 +188,7 @@ def _with_quarto(
     done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
+    quarto.finish(project, out)
     (out / MARK).write_text(mark)
     return [relative(page, out) for page in sorted(out.rglob("*.html"))]
 

@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from press.claims import check_claims
 from press.errors import PressError, Problem, fail
 from press.facts import Facts, Piece, page_facts
@@ -19,7 +17,8 @@ from press.notebook import OPTION
 from press.papers.library import read_library
 from press.papers.prose import claim_line
 from press.project import Project
-from press.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, relative
+from press.provenance import is_made
+from press.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, read_yaml, relative
 
 
 def check_sources(project: Project, pages: list[Path]) -> list[Problem]:
@@ -90,7 +89,7 @@ def notebook_facts(path: Path, project: Project) -> Facts:
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         place = cell["metadata"].get("press", {"file": file, "line": 0})
-        if cell["cell_type"] == "markdown":
+        if cell["cell_type"] == "markdown" and not is_made(cell):
             markdown.append(Piece(source, place["file"], place["line"]))
         elif cell["cell_type"] == "code":
             types = sorted({kind for output in cell["outputs"] for kind in _main_type(output)})
@@ -111,7 +110,7 @@ def _options(source: str) -> dict[str, Any]:
         if not match:
             break
         rows.append(match[1])
-    return yaml.safe_load("\n".join(rows)) or {}
+    return read_yaml("\n".join(rows)) or {}
 
 
 def qmd_facts(path: Path, project: Project) -> Facts:

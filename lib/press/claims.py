@@ -49,8 +49,13 @@ class Entry:
         return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
 
 
-def ledger(project: Project, papers: Sequence[Paper] | None = None) -> list[Entry]:
+def ledger(
+    project: Project, papers: Sequence[Paper] | None = None, notebooks: dict[str, dict[str, Any]] | None = None
+) -> list[Entry]:
     """Every claim of every paper with what the executed notebooks measured, in the order of the papers.
+
+    Args:
+        notebooks: slug -> a post's notebook; read from their places if not given.
 
     Raises:
         PressError: a bad paper.toml; a measurement that is none, or of a claim that no paper has.
@@ -58,11 +63,11 @@ def ledger(project: Project, papers: Sequence[Paper] | None = None) -> list[Entr
     papers = read_papers(project.root) if papers is None else papers
     found: dict[str, list[tuple[str, Measurement, str, int]]] = {}
     problems: list[Problem] = []
-    for path in _notebooks(project):
+    for slug, notebook in (read_notebooks(project) if notebooks is None else notebooks).items():
         try:
-            for measured, file, line in measurements(_read(path, project.root), relative(path, project.root)):
+            for measured, file, line in measurements(notebook, f"posts/{slug}/index.ipynb"):
                 claim_of(measured, papers, file, line)
-                found.setdefault(measured.id, []).append((path.parent.name, measured, file, line))
+                found.setdefault(measured.id, []).append((slug, measured, file, line))
         except PressError as error:
             problems += error.problems
     if problems:
@@ -91,8 +96,28 @@ def _entries(claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str
     ]
 
 
-def _notebooks(project: Project) -> list[Path]:
-    return [path.with_name("index.ipynb") for path in post_files(project) if path.with_name("index.ipynb").is_file()]
+def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
+    """Slug -> notebook of each executed post, sorted by slug.
+
+    Args:
+        having: those that need not be read.
+
+    Raises:
+        PressError: each of them that is no notebook.
+    """
+    having = having or {}
+    found, problems = {}, []
+    for folder in (path.parent for path in post_files(project)):
+        try:
+            if folder.name in having:
+                found[folder.name] = having[folder.name]
+            elif (folder / "index.ipynb").is_file():
+                found[folder.name] = _read(folder / "index.ipynb", project.root)
+        except PressError as error:
+            problems += error.problems
+    if problems:
+        raise PressError(problems)
+    return found
 
 
 def _read(path: Path, root: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ carried from an executed notebook to a fresh one whose prose has changed since. 
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from press.source import (
     fenced_lines,
     front_matter,
     read_expanded,
+    read_yaml,
     relative,
     yaml_line,
     yaml_problem,
@@ -147,7 +149,7 @@ def parse_code(cell: CodeCell) -> ast.Module:
     """
     lines = ["" if MAGIC.match(line) else line for line in cell.code.split("\n")]
     try:
-        return ast.parse("\n".join(lines))
+        return _tree("\n".join(lines))
     except SyntaxError as error:
         number = min(error.lineno or 1, len(lines))
         line = lines[number - 1].strip()
@@ -156,6 +158,12 @@ def parse_code(cell: CodeCell) -> ast.Module:
         else:
             what = f"not valid Python: {error.msg}: {line}"
         raise fail(cell.file, cell.line + number - 1, what) from None
+
+
+@functools.lru_cache(maxsize=4096)
+def _tree(code: str) -> ast.Module:
+    # A build asks for each cell's tree twice; nobody changes it.
+    return ast.parse(code)
 
 
 def _read_cells(expanded: Expanded) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:
@@ -221,7 +229,7 @@ def _options(source: str, file: str, line: int) -> dict[str, Any]:
             break
         rows.append(match[1])
     try:
-        options = yaml.safe_load("\n".join(rows)) or {}
+        options = read_yaml("\n".join(rows)) or {}
     except yaml.YAMLError as error:
         raise fail(file, line + yaml_line(error) - 1, f"cell option is not valid YAML: {yaml_problem(error)}") from None
     if not isinstance(options, dict):

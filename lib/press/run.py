@@ -19,7 +19,9 @@ from press.files import write_atomic, write_if_changed
 from press.notebook import Post, assemble, to_bytes
 from press.papers.schema import Paper, read_papers
 from press.project import Project, check_parameters, parameters_for, read_posts, select
+from press.provenance import commit_of, with_provenance
 from press.secrets import find_secrets
+from press.site.download import with_links
 
 TIMEOUT = 600.0
 IGNORED_READS = (".press/", ".git/", ".venv/", ".quarto/")
@@ -119,6 +121,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     threads = max(1, (os.cpu_count() or 1) // max(1, min(jobs, len(steps))))
     tasks = [_task(step, project, threads, Task) for step in _longest_first(plan, project)]
     problems: list[Problem] = []
+    commit = commit_of(project.root)
     with open_executor(min(jobs, len(tasks)), dask) as executor:
         for result in execute_all(tasks, executor, progress.started, progress.tick):
             step = steps[result.slug]
@@ -134,7 +137,8 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 problems.append(Problem(problem.file, problem.line, problem.message + note))
                 progress.failed(result.slug, result.seconds)
                 continue
-            result.notebook["metadata"]["press"] = {"key": step.key.digest, "parts": step.key.parts}
+            made = {"key": step.key.digest, "parts": step.key.parts, "commit": commit, "device": _device(step)}
+            result.notebook["metadata"]["press"] = made
             secrets = find_secrets(result.notebook, step.post.file)
             if secrets:
                 problems += secrets
@@ -151,7 +155,6 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
 
 def _task(step: Step, project: Project, threads: int, task_type):
     post = step.post
-    device = str(step.parameters.get("device", post.parameters.get("device", "cpu")))
     timeout = float(post.timeout or project.settings.get("timeout") or TIMEOUT)
     notebook = to_bytes(post.notebook).decode()
     return task_type(
@@ -162,8 +165,12 @@ def _task(step: Step, project: Project, threads: int, task_type):
         str(project.root),
         timeout,
         threads,
-        gpu=device.startswith("cuda"),
+        gpu=_device(step).startswith("cuda"),
     )
+
+
+def _device(step: Step) -> str:
+    return str(step.parameters.get("device", step.post.parameters.get("device", "cpu")))
 
 
 def _longest_first(plan: Plan, project: Project) -> list[Step]:
@@ -186,7 +193,7 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     """A file that the run opened and that is not in its key: the next change of it would go unnoticed."""
     modules = {part.removeprefix("module ") for part in step.key.parts if part.startswith("module ")}
     own = {str(library.files[name].relative_to(project.root)) for name in modules}
-    # `claim` reads paper.toml, which is in no key: `place` puts in anew what it says of the paper, without a run. Only
+    # `claim` reads paper.toml, which is in no key: `joined` puts in anew what it says of the paper, without a run. Only
     # a post that uses `claim` is let off: any other that opens the file shows what nothing would bring up to date.
     judges = "postkit.claims" in modules or "postkit" not in library.packages
     for name in reads:
@@ -215,26 +222,29 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     return None
 
 
-def place(plan: Plan, project: Project) -> list[str]:
-    """Write `posts/<slug>/index.ipynb` for each step, its claim boxes made anew. Returns what changed.
+def joined(plan: Plan, project: Project) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Each post's present notebook with its outputs, claim boxes made anew, provenance, and links to the notebook.
 
-    Raises:
-        PressError: every measured claim that no paper has; the notebooks of the other posts are in their places.
+    Returns:
+        slug -> notebook, and a problem for every measured claim that no paper has.
     """
-    changed = []
+    notebooks: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for step in plan.steps:
         try:
-            notebook = assemble(step.post, plan.executed[step.post.slug], plan.papers)
+            executed = plan.executed[step.post.slug]
+            notebook = with_provenance(assemble(step.post, executed, plan.papers), step.post, executed)
         except PressError as error:
             problems += error.problems
             continue
-        path = (project.root / step.post.file).with_name("index.ipynb")
-        if write_if_changed(path, to_bytes(notebook)):
-            changed.append(step.post.slug)
-    if problems:
-        raise PressError(problems)
-    return changed
+        notebooks[step.post.slug] = with_links(notebook, step.post.slug, project.config)
+    return notebooks, problems
+
+
+def place(notebooks: dict[str, dict[str, Any]], project: Project) -> list[str]:
+    """Write `posts/<slug>/index.ipynb` of each. Returns the slugs of those that changed."""
+    places = {slug: project.root / "posts" / slug / "index.ipynb" for slug in notebooks}
+    return [slug for slug, book in notebooks.items() if write_if_changed(places[slug], to_bytes(book))]
 
 
 def remove_orphans(project: Project) -> None:

@@ -4,11 +4,10 @@ The model is exact and cheap (one Gaussian), so that any difference is the sampl
 float32; in the float64 tests it is given ours, so that the formulas are compared and not the rounding.
 """
 
-import math
-
 import pytest
 import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler, DDPMScheduler
+from tests.diffloop.reference import BARS, SPACINGS, model, scheduler_of
 
 from diffloop.ddim import ddim_invert, ddim_sample
 from diffloop.ddpm import ddpm_sample
@@ -17,38 +16,15 @@ from diffloop.schedules import (
     alphas_cumprod_from_betas,
     linear_betas,
     rescale_zero_terminal_snr,
-    scaled_linear_betas,
     spaced_timesteps,
     strided_prev_timesteps,
 )
 
-BARS = alphas_cumprod_from_betas(scaled_linear_betas())
-SPACINGS = ["leading", "trailing", "linspace"]
 FEW, MANY = [1, 2, 3, 7, 10, 50], [333, 999, 1000]
-NAMES = {"eps": "epsilon", "v": "v_prediction", "x_0": "sample"}
-
-
-def model(prediction, bars=BARS):
-    """Exact prediction for data ~ N(0.3, 0.5^2), elementwise."""
-
-    def predict(x_t, t):
-        a = float(bars[t])
-        var = 0.25 * a + 1 - a
-        off = x_t - math.sqrt(a) * 0.3
-        x_0_hat, eps = 0.3 + math.sqrt(a) * 0.25 / var * off, math.sqrt(1 - a) / var * off
-        return {"x_0": x_0_hat, "eps": eps, "v": math.sqrt(a) * eps - math.sqrt(1 - a) * x_0_hat}[prediction]
-
-    return predict
 
 
 def theirs(scheduler_class, steps, spacing, prediction, bars=BARS, **config):
-    scheduler = scheduler_class(
-        prediction_type=NAMES[prediction],
-        timestep_spacing=spacing,
-        clip_sample=False,
-        **{"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"} | config,
-    )
-    scheduler.set_timesteps(steps)
+    scheduler = scheduler_of(scheduler_class, steps, spacing, prediction, clip_sample=False, **config)
     if bars is not None:
         final = 1.0 if config.get("set_alpha_to_one", True) else bars[0].item()
         scheduler.alphas_cumprod = bars

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler
+from tests.diffloop.reference import BARS, NAMES, SPACINGS, model, scheduler_of
 
 from diffloop.ddim import ddim_step
 from diffloop.dpm_solver import dpm_solver_sample, dpm_solver_step, dpm_solver_timesteps
@@ -18,9 +19,6 @@ from diffloop.schedules import (
 )
 
 F64 = torch.float64
-BARS = alphas_cumprod_from_betas(scaled_linear_betas())
-SPACINGS = ["leading", "trailing", "linspace"]
-NAMES = {"eps": "epsilon", "v": "v_prediction", "x_0": "sample"}
 ONE = gaussian_mixture(torch.ones(1), torch.tensor([[0.8, -0.3]]), torch.tensor([[[0.3, 0.1], [0.1, 0.2]]]))
 
 
@@ -28,27 +26,8 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def model(prediction, bars=BARS):
-    """Exact prediction for data ~ N(0.3, 0.5^2), elementwise."""
-
-    def predict(x_t, t):
-        a = float(bars[t])
-        var = 0.25 * a + 1 - a
-        off = x_t - math.sqrt(a) * 0.3
-        x_0_hat, eps = 0.3 + math.sqrt(a) * 0.25 / var * off, math.sqrt(1 - a) / var * off
-        return {"x_0": x_0_hat, "eps": eps, "v": math.sqrt(a) * eps - math.sqrt(1 - a) * x_0_hat}[prediction]
-
-    return predict
-
-
 def theirs(steps, spacing, prediction, **config):
-    scheduler = DPMSolverMultistepScheduler(
-        prediction_type=NAMES[prediction],
-        timestep_spacing=spacing,
-        **{"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"} | config,
-    )
-    scheduler.set_timesteps(steps)
-    return scheduler
+    return scheduler_of(DPMSolverMultistepScheduler, steps, spacing, prediction, **config)
 
 
 def reference(scheduler, predict, x, n, bars):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from press.bibliography.latex import escape, plain
@@ -40,8 +41,9 @@ def one_name(person: dict[str, Any]) -> str:
     """`Last, First`, `von Last, First`, `Last, Jr., First`, or `{An Institution}`; "" for an empty name.
 
     Zotero holds particles in the last name; BibTeX knows them by their small letters. Braces keep together what would
-    otherwise be taken apart: commas, braces, =, "and", the name of who has only one,
-    small letters after a capital.
+    otherwise be taken apart: commas, braces, =, "and", the name of who has only one, small letters after a capital,
+    several words of which the first begins with no letter that has a case, such as a Korean one (Pandoc takes for a
+    particle whatever is no capital), and an opening quotation mark (Pandoc looks for its end in the names that follow).
     """
     last, first = plain(person.get("lastName")), plain(person.get("firstName"))
     if not last or not first:
@@ -55,12 +57,13 @@ def one_name(person: dict[str, Any]) -> str:
 
 def _part(text: str, family: bool = False) -> str:
     words = text.split()
-    odd = bool(set(",={}") & set(text)) or not re.search(r"\w", text)
+    odd = bool(set(",={}‘“") & set(text)) or not re.search(r"\w", text)
     odd |= bool({"and", "others"} & {word.lower() for word in words})
     if family:
         small = [word[0].islower() for word in words]
         rising = sorted(small, reverse=True) == small and not all(small)
         odd |= any(small) and (not rising or not text.isascii() or not re.fullmatch(r"[A-Za-z .'-]+", text))
+        odd |= len(words) > 1 and not small[0] and unicodedata.category(text[0]) not in ("Lu", "Lt")
         odd |= bool(re.match(r"[^\w]|\d", text)) or "-" in text[:3] or "'" in text[:3] or "’" in text[:3]
     else:
         odd |= bool(re.match(r"[^\W\d_]", text)) and words[0][0].islower()

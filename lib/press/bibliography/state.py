@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from press.bibliography.tags import STATUSES
 from press.errors import fail
 from press.files import write_atomic
 from press.project import Project
@@ -33,6 +34,8 @@ class State:
         bib: SHA-256 of the `references.bib` that belongs to this state.
         items: item key -> citation key, for every entry.
         retired: the same for items that have left; their keys are given back to them and to nobody else.
+        status: item key -> "reading" or "to read", for entries whose tag says so; None in a state written before there
+            was such a thing.
     """
 
     library: str = ""
@@ -42,6 +45,7 @@ class State:
     bib: str = ""
     items: dict[str, str] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
+    status: dict[str, str] | None = None
 
 
 def bib_path(project: Project) -> Path:
@@ -87,9 +91,12 @@ def decode(data: bytes, name: str) -> State:
     try:
         found: dict[str, Any] = json.loads(data)
         state = State(**found)
-        maps = isinstance(state.items, dict) and isinstance(state.retired, dict)
+        status = {} if state.status is None else state.status
+        if not all(isinstance(value, dict) for value in (state.items, state.retired, status)):
+            raise TypeError
         texts = [state.library, state.collection, state.tag, state.bib, *state.items.values(), *state.retired.values()]
-        if not maps or type(state.version) is not int or not all(isinstance(text, str) for text in texts):
+        known = set(status.values()) <= set(STATUSES.values())
+        if not known or type(state.version) is not int or not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, TypeError) as error:
         line = getattr(error, "lineno", 0)

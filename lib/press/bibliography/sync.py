@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from press.bibliography import bibtex, citing, client, keys
 from press.bibliography.state import State, bib_path, commit, digest, load, recover, state_path
+from press.bibliography.tags import all_names, reading_status
 from press.errors import PressError, Problem, fail
 from press.files import locked
 from press.project import Project
@@ -106,7 +107,7 @@ def choose_source(wishes: Wishes, environment: Mapping[str, str], state: State) 
 
 def _since(project: Project, state: State | None, bib: bytes, source: client.Source, wishes: Wishes, say: Say) -> int:
     """The version to ask for changes since; 0 to read everything."""
-    if state is None:
+    if state is None or state.status is None:
         return 0
     mine = "users/0" in (state.library, source.library) and state.library[:5] == source.library[:5] == "users"
     if state.library != source.library and not mine and not wishes.full:
@@ -133,6 +134,7 @@ def merge(
     reserved = set(kept.values())
     named = keys.assign(present, frozen, reserved | _unclaimed(retired, present, reserved), say)
     items = kept | named
+    said = (state.status or {}) | {name: reading_status(item["data"]) for name, item in present.items()}
     before = bibtex.split(old)
     after = {key: before[key] for key in kept.values() if key in before}
     after |= {key: bibtex.write(bibtex.entry(present[name], key, say)) for name, key in named.items()}
@@ -154,6 +156,7 @@ def merge(
         bib=digest(outcome.new.encode()),
         items=items,
         retired={name: key for name, key in retired.items() if key not in items.values()},
+        status={name: said[name] for name in items if said.get(name)},
     )
     return outcome, new_state
 
@@ -165,9 +168,8 @@ def _unclaimed(retired: dict[str, str], present: dict[str, dict], reserved: set[
 
 
 def _wanted(data: dict, source: client.Source) -> bool:
-    tags = {tag.get("tag") for tag in data.get("tags") or [] if isinstance(tag, dict)}
     inside = not source.collection or source.collection in (data.get("collections") or [])
-    return bibtex.is_entry(data) and inside and (not source.tag or source.tag in tags)
+    return bibtex.is_entry(data) and inside and (not source.tag or source.tag in all_names(data))
 
 
 def _guard(project: Project, outcome: Outcome, rewrite: bool) -> None:

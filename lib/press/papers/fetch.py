@@ -15,10 +15,10 @@ from press.errors import fail
 from press.files import locked, write_atomic, write_if_changed
 from press.papers.arxiv import Arxiv
 from press.papers.metadata import Metadata, parse_id, without_version
-from press.papers.texclasses import Paper
-from press.papers.texpaper import read_paper
 from press.project import Project
 from press.source import relative
+from press.tex.classes import Paper
+from press.tex.paper import read_paper
 
 PARTICLE = re.compile(r"[a-z]")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from postkit.verdicts import VERDICTS
 from press.claims import NOT_MEASURED
 from press.papers import library
+from press.papers.addresses import label, names_of
 from press.papers.functions import find_test, functions_of
 from press.papers.markup import (
     anchor,
@@ -21,10 +22,12 @@ from press.papers.markup import (
     text,
     verdict_html,
 )
-from press.papers.pages import CLAIM_COLUMNS, claim_row, formula, label, names_of, place
+from press.papers.pages import CLAIM_COLUMNS, claim_row, formula, place
 from press.papers.schema import Equation
 from press.papers.shelf import Shelf
 from press.source import came_from, read_text
+
+EQUATIONS = "equations.html"
 
 
 def papers_index(shelf: Shelf) -> str:
@@ -46,11 +49,16 @@ def papers_index(shelf: Shelf) -> str:
         rows.append(({"data-status": status}, [*cells, str(posts)]))
     header = ("Paper", "Status", "Equations", "Claims", "Posts that cite it")
     lines += [*asset("pages.css", "style"), *table("paper-index", header, rows, "All papers")]
-    lines += ["*Re-tested*: a post here has measured at least one of its claims. *Reading*: none yet."]
+    lines += ["*Re-tested*: a post here has measured at least one of its claims. *Reading* and *to read*: none yet;"]
+    lines += ["the paper's tag in Zotero says which, and without one it is still to be read."]
     lines += [f"What is still to be read or watched is in the {link('reading list', '../reading.html')}."] * (
         shelf.root / "reading.qmd"
     ).is_file()
     lines += [f"All equations on one page: {link('equation index', '../equations.html')}."]
+    if shelf.renders("functions.qmd"):
+        lines += [f"What implements them: {link('index of functions', '../functions.html')}."]
+    if shelf.renders("graph.qmd"):
+        lines += [f"How all of it hangs together: {link('graph', '../graph.html')}."]
     return _page(lines)
 
 
@@ -140,9 +148,9 @@ def equations_index(shelf: Shelf) -> str:
 
 
 def _made_by(shelf: Shelf, equation: Equation) -> list[str]:
-    functions = [place(shelf, source) for source in functions_of(shelf.root, equation)]
+    functions = [place(shelf, source, EQUATIONS) for source in functions_of(shelf.root, equation)]
     if (shelf.root / "tests").is_dir():
-        tests = [place(shelf, find_test(shelf.root, test)) for test in equation.checked_by]
+        tests = [place(shelf, find_test(shelf.root, test), EQUATIONS) for test in equation.checked_by]
     else:
         tests = [code(test) for test in equation.checked_by]
     return [f"- {item}" for item in functions or ["not implemented here"]] + [f"- checked by {test}" for test in tests]

@@ -6,13 +6,16 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from press.errors import fail
 from press.files import write_atomic
 from press.pandoc import run_pandoc
 from press.project import Project
 from press.source import read_text
+
+if TYPE_CHECKING:
+    from press.bibliography.state import State
 
 Entry = dict[str, Any]
 
@@ -60,15 +63,29 @@ def zotero_links(project: Project) -> dict[str, str]:
     Raises:
         PressError: the sync's state is damaged.
     """
-    from press.bibliography import state
-
-    data = state.read_bytes(state.state_path(project))
-    if not data:
-        return {}
-    found = state.decode(data, state.state_path(project).name)
+    found = _synced(project)
     kind, _, number = found.library.partition("/")
     shelf = f"groups/{number}" if kind == "groups" else "library"
     return {key: f"zotero://select/{shelf}/items/{item}" for item, key in found.items.items()}
+
+
+def zotero_statuses(project: Project) -> dict[str, str]:
+    """Citation key -> "reading" or "to read", where a tag in Zotero says so.
+
+    Raises:
+        PressError: the sync's state is damaged.
+    """
+    found = _synced(project)
+    status = found.status or {}
+    return {key: status[item] for item, key in found.items.items() if item in status}
+
+
+def _synced(project: Project) -> State:
+    from press.bibliography import state
+
+    path = state.state_path(project)
+    data = state.read_bytes(path)
+    return state.decode(data, path.name) if data else state.State()
 
 
 def authors(entry: Entry) -> str:

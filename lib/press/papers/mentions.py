@@ -1,43 +1,56 @@
-"""Where posts and notes speak of a paper: each citation with the section that it stands in, each cell with its own.
+"""What posts, notes and other pages written by authors refer to, each with the section that it stands in.
 
-Found in Pandoc's syntax tree, whose section names are those of the finished page.
+Found in Pandoc's syntax tree, whose section names are those of the finished page: citations, links to pages of the
+site, cells. A post's code says which functions it uses.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 
 from press.files import write_atomic
 from press.pandoc import run_pandoc
-from press.project import Project, post_files
+from press.papers.uses import Names
+from press.provenance import is_made
 from press.source import FRONT_MATTER_ENDS
 
-VERSION = "mentions 1"
+VERSION = "mentions 2"
+ELSEWHERE = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#|$)")
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is known of a post or of an author's notes.
+    """What is known of a post, of an author's notes on a paper, or of another page that an author wrote.
 
     Args:
-        name: a post's slug, or a paper's citekey.
+        name: a post's slug, a paper's citekey, or the page's address.
+        url: its address, relative to the site's root.
         title: as its front matter has it.
         sections: name of each section -> its title, in order.
         cited: [citekey, section] of each citation; section "" stands for what comes before the first.
+        links: [address, section] of each link to somewhere on the site; the address is relative to the site's root.
+        uses: [dotted name, section] of what a post's code uses of what it imports.
         cells: "file:line" of each code cell -> its section.
     """
 
     name: str
+    url: str
     title: str
     sections: dict[str, str]
     cited: list[list[str]]
+    links: list[list[str]]
+    uses: list[list[str]]
     cells: dict[str, str]
 
     def section_of(self, place: tuple[str, int]) -> str:
@@ -49,48 +62,65 @@ class Page:
         return list(dict.fromkeys(section for key, section in self.cited if key == citekey))
 
 
-def read_posts_pages(project: Project) -> tuple[Page, ...]:
-    """Every post that has been executed; the readings are remembered by the notebooks' content."""
-    paths = [path.with_name("index.ipynb") for path in post_files(project)]
-    folder = project.work / "facts"
-    return tuple(_remembered(path.parent.name, path.read_bytes(), folder, True) for path in paths if path.is_file())
-
-
-def read_notes(citekey: str, text: str, folder: Path) -> Page:
-    """What an author's notes on a paper cite.
+def read_post_page(slug: str, notebook: dict[str, Any], folder: Path) -> Page:
+    """What a post refers to, from its executed notebook.
 
     Args:
-        folder: where readings are remembered.
+        folder: where readings are remembered; so for the next two.
     """
-    return _remembered(citekey, text.encode(), folder, False)
+    parts, cells, title = [], [], slug
+    for index, cell in enumerate(notebook["cells"]):
+        source = "".join(cell["source"])
+        if index == 0 and source.startswith("---"):
+            title = _title(source) or slug
+        elif cell["cell_type"] == "markdown" and not is_made(cell):
+            parts.append(source)
+        elif cell["cell_type"] == "code":
+            place = cell["metadata"].get("press") or {}
+            cells.append([f"{place.get('file', '')}:{place.get('line', 0)}", source, list(_shown_links(cell))])
+            parts.append(_cell_text(len(cells) - 1, source))
+    return _remembered(slug, f"posts/{slug}/index.html", title, "\n\n".join(parts), cells, folder)
 
 
-def _remembered(name: str, data: bytes, folder: Path, is_notebook: bool) -> Page:
-    path = folder / (hashlib.sha256(f"{VERSION} {name} ".encode() + data).hexdigest() + ".json")
+def read_notes(citekey: str, title: str, body: str, folder: Path) -> Page:
+    """What an author's notes on a paper refer to.
+
+    Args:
+        body: the notes without front matter.
+    """
+    return _remembered(citekey, f"papers/{citekey}/index.html", title, body, [], folder)
+
+
+def read_plain_page(url: str, title: str, body: str, folder: Path) -> Page:
+    """What a page that is neither post nor paper refers to."""
+    return _remembered(url, url, title, body, [], folder)
+
+
+def _cell_text(number: int, source: str) -> str:
+    """A cell as the reader of sections sees it. A caption may cite and link; everything else in a cell is code."""
+    options = (line for line in source.split("\n") if line.startswith("#|"))
+    captions = [line[2:].strip() for line in options if "@" in line or "](" in line]
+    return "\n\n".join([f'::::::::: {{press-cell="{number}"}}', *captions, ":::::::::"])
+
+
+def _shown_links(cell: dict[str, Any]) -> Iterator[str]:
+    for output in cell.get("outputs", ()):
+        shown = (output.get("data") or {}).get("text/html") or ""
+        shown = shown if isinstance(shown, str) else "".join(shown)
+        if "href" in shown:
+            yield from raw_links(shown)
+
+
+def _remembered(name: str, url: str, title: str, text: str, cells: list[list[Any]], folder: Path) -> Page:
+    content = json.dumps([VERSION, name, url, title, text, cells])
+    path = folder / (hashlib.sha256(content.encode()).hexdigest() + ".json")
     try:
         return Page(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         pass
-    page = _read_notebook(name, json.loads(data)) if is_notebook else _read(name, "", data.decode())
+    page = _read(Page(name, url, title, {}, [], [], [], {}), text, cells)
     write_atomic(path, json.dumps(asdict(page)).encode())
     return page
-
-
-def _read_notebook(name: str, notebook: dict[str, Any]) -> Page:
-    parts, title = [], name
-    for index, cell in enumerate(notebook["cells"]):
-        source = "".join(cell["source"])
-        if index == 0 and source.startswith("---"):
-            title = _title(source) or name
-        elif cell["cell_type"] == "markdown":
-            parts.append(source)
-        elif cell["cell_type"] == "code":
-            place = cell["metadata"].get("press") or {}
-            # A caption may cite. Everything else in a cell is code.
-            options = [line[2:].strip() for line in source.split("\n") if line.startswith("#|") and "@" in line]
-            where = f"{place.get('file', '')}:{place.get('line', 0)}"
-            parts.append("\n\n".join([f'::::::::: {{press-cell="{where}"}}', *options, ":::::::::"]))
-    return _read(name, title, "\n\n".join(parts))
 
 
 def _title(source: str) -> str:
@@ -100,23 +130,70 @@ def _title(source: str) -> str:
     return str(meta.get("title") or "") if isinstance(meta, dict) else ""
 
 
-def _read(name: str, title: str, text: str) -> Page:
+def _read(page: Page, text: str, cells: list[list[Any]]) -> Page:
     blocks = json.loads(run_pandoc(["-f", "markdown-yaml_metadata_block", "-t", "json"], text))["blocks"]
-    page = Page(name, title, {}, [], {})
-    section = ""
+    base, section, names = posixpath.dirname(page.url), "", Names()
     for kind, value in _walk(blocks):
         if kind == "section":
             section = value[0]
             page.sections[section] = value[1]
         elif kind == "cell":
-            page.cells[value] = section
-        elif [value, section] not in page.cited:
-            page.cited.append([value, section])
+            place, source, shown = cells[int(value)]
+            page.cells[place] = section
+            _add(page.uses, names.used_in(source), section)
+            _add(page.links, (site_address(link, base) for link in shown), section)
+        elif kind == "cite":
+            _add(page.cited, [value], section)
+        else:
+            _add(page.links, [site_address(value, base, is_source=kind == "link")], section)
     return page
 
 
+def _add(pairs: list[list[str]], names: Iterable[str], section: str) -> None:
+    pairs += [[name, section] for name in dict.fromkeys(names) if name and [name, section] not in pairs]
+
+
+def site_address(link: str, base: str, *, is_source: bool = False) -> str:
+    """A link's target as an address relative to the site's root; "" for what leads off the site or stays on the page.
+
+    Args:
+        link: as written.
+        base: folder of the page that has it, relative to the site's root.
+        is_source: written in Markdown, where the name of a page's source stands for the page.
+    """
+    if ELSEWHERE.match(link):
+        return ""
+    path, mark, name = link.partition("#")
+    path = path.partition("?")[0]
+    if is_source:
+        path = re.sub(r"\.(?:qmd|ipynb)$", ".html", path)
+    path = unquote(path)
+    whole = posixpath.normpath(path.lstrip("/") if path.startswith("/") else posixpath.join(base, path))
+    if not posixpath.splitext(whole)[1]:
+        whole = posixpath.normpath(posixpath.join(whole, "index.html"))
+    return "" if whole.startswith("../") else whole + mark + unquote(name)
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.found += [value for key, value in attrs if key in ("href", "xlink:href") and value]
+
+
+def raw_links(text: str) -> list[str]:
+    """Targets of the links in a piece of HTML."""
+    reader = _Links()
+    reader.feed(text)
+    reader.close()
+    return reader.found
+
+
 def _walk(tree: Any, inside: bool = False) -> Iterator[tuple[str, Any]]:
-    """("section", (name, title)), ("cell", place) and ("cite", citekey), in order.
+    """("section", (name, title)), ("cell", number), ("cite", citekey), ("link" or "raw", target), in order.
 
     Args:
         inside: within a callout or a tabset, whose headings are no sections of the page.
@@ -130,6 +207,10 @@ def _walk(tree: Any, inside: bool = False) -> Iterator[tuple[str, Any]]:
             yield "section", (content[1][0], "".join(_words(content[2])).strip())
         if kind == "Cite":
             yield from (("cite", citation["citationId"]) for citation in content[0])
+        if kind == "Link":
+            yield "link", content[2][0]
+        if kind in ("RawInline", "RawBlock") and content[0] == "html":
+            yield from (("raw", target) for target in raw_links(content[1]))
         if kind == "Div":
             attributes = dict(content[0][2])
             if "press-cell" in attributes:

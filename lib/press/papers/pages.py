@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 from postkit.claims import interval_text
 from press.claims import Entry
 from press.papers import library
+from press.papers.addresses import from_page, function_url, label, names_of, paper_url, post_url
+from press.papers.backlinks import Backlink, block
 from press.papers.functions import Source, find_test, functions_of
+from press.papers.graph import Graph
 from press.papers.markup import (
     anchor,
     asset,
@@ -20,7 +21,6 @@ from press.papers.markup import (
     link,
     plain_title,
     raw,
-    slug,
     table,
     text,
     verdict_html,
@@ -33,8 +33,12 @@ CLAIM_COLUMNS = ("What the paper says", "The paper", "Here", "Verdict")
 SCALES = {"small": "small scale", "full": "full scale"}
 
 
-def paper_page(paper: Paper, shelf: Shelf) -> str:
-    """The page's Markdown."""
+def paper_page(paper: Paper, shelf: Shelf, graph: Graph, links: list[Backlink]) -> str:
+    """The page's Markdown.
+
+    Args:
+        links: what links to it.
+    """
     notes = shelf.notes.get(paper.citekey)
     full = plain_title(shelf.library.get(paper.citekey, {}).get("title", ""))
     title = shelf.title(paper.citekey)
@@ -47,7 +51,8 @@ def paper_page(paper: Paper, shelf: Shelf) -> str:
         rows = [claim_row(entry, shelf, up="../../") for entry in shelf.claims_of(paper.citekey)]
         lines += ["## Claims {#claims}", "", *table("paper-claims", CLAIM_COLUMNS, rows, "Claims of this paper")]
         lines += [f"All papers' claims are in the {link('ledger', '../../claims.html')}.", ""]
-    lines += [*_symbols(paper), *_cited_in(paper, shelf), *_related(paper, shelf)]
+    lines += [*_symbols(paper), *_related(paper, shelf)]
+    lines += block(paper_url(paper.citekey), f"paper:{paper.citekey}", links, graph)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -88,26 +93,6 @@ def _notes(paper: Paper, shelf: Shelf) -> list[str]:
     return [*lines, "", came_from(own, 0), "", ":::", ""]
 
 
-def label(number: str) -> str:
-    """What an equation is called: "Eq. 12"; a number with words of its own stays as it is."""
-    return f"Eq. {number}" if number[:1].isdigit() or "." in number[:2] else number
-
-
-@functools.lru_cache(maxsize=1024)
-def equation_names(numbers: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of a page's equations in its addresses, each different."""
-    names: list[str] = []
-    for number in numbers:
-        name = f"equation-{slug(number)}"
-        names.append(name if name not in names else f"{name}-{len(names)}")
-    return tuple(names)
-
-
-def names_of(paper: Paper) -> tuple[str, ...]:
-    """The names of a paper's equations in the addresses of its page."""
-    return equation_names(tuple(equation.number for equation in paper.equations))
-
-
 def formula(paper: Paper, index: int, back: str) -> list[str]:
     """An equation's formula; what cannot be rendered is blamed on its line in paper.toml."""
     latex = paper.equations[index].latex
@@ -124,21 +109,21 @@ def _equations(paper: Paper, shelf: Shelf) -> list[str]:
         lines += [f"### {escape_markdown(label(equation.number), at_start=True)} {{#{name}}}", ""]
         lines += [":::: {.paper-equation}", "::: {.paper-math}", *formula(paper, index, own), ""]
         lines += [escape_markdown(equation.says, at_start=True), ":::", "::: {.paper-code}"]
-        lines += [*_functions(equation, shelf), ":::", "::::", ""]
+        lines += [*_functions(equation, shelf, paper_url(paper.citekey)), ":::", "::::", ""]
     return [*lines, ":::::", ""]
 
 
-def _functions(equation: Equation, shelf: Shelf) -> list[str]:
+def _functions(equation: Equation, shelf: Shelf, page: str) -> list[str]:
     sources = functions_of(shelf.root, equation)
     lines: list[str] = [] if sources else ["Not implemented here.", ""]
     for index, source in enumerate(sources):
         shown = ["", *code_block(source.text, "python"), ""]
         if index == 0:
-            lines += [place(shelf, source), *shown]
+            lines += [place(shelf, source, page), *shown]
         else:
             opening = raw(f"<details><summary><code>{text(source.name)}</code></summary>")
-            lines += [*opening, place(shelf, source), *shown, *raw("</details>")]
-    tests = [place(shelf, find_test(shelf.root, test)) for test in equation.checked_by if _has_tests(shelf)]
+            lines += [*opening, place(shelf, source, page), *shown, *raw("</details>")]
+    tests = [place(shelf, find_test(shelf.root, test), page) for test in equation.checked_by if _has_tests(shelf)]
     tests = tests or [code(test) for test in equation.checked_by]
     return [*lines, f"Checked by {', '.join(tests)}."] if tests else lines
 
@@ -147,12 +132,29 @@ def _has_tests(shelf: Shelf) -> bool:
     return (shelf.root / "tests").is_dir()
 
 
-def place(shelf: Shelf, source: Source) -> str:
-    """A function or test by name, with a link to its lines on the repository where there is one, else its file."""
-    address = shelf.address(source.file, (source.first, source.last))
+def place(shelf: Shelf, source: Source, page: str) -> str:
+    """A function or test by name, with a link to where it is on the site or the repository.
+
+    Args:
+        page: the page that the link is to stand on, relative to the site's root.
+    """
+    if "::" not in source.name and shelf.renders("functions.qmd"):
+        name = f"[{code(source.name)}](<{from_page(function_url(source.name), page)}>)"
+        return f"{name} in {file_place(shelf, source)}"
+    address = _lines_address(shelf, source)
     if address:
         return f"[{code(source.name)}](<{address}>)"
     return code(source.name) if "::" in source.name else f"{code(source.name)} in {code(source.file)}"
+
+
+def file_place(shelf: Shelf, source: Source) -> str:
+    """The file of a function, with a link to its lines on the repository where there is one."""
+    address = _lines_address(shelf, source)
+    return f"[{code(source.file)}](<{address}>)" if address else code(source.file)
+
+
+def _lines_address(shelf: Shelf, source: Source) -> str:
+    return shelf.address(source.file, (source.first, source.last))
 
 
 def claim_row(entry: Entry, shelf: Shelf, up: str, with_paper: bool = False) -> tuple[dict[str, str], list[str]]:
@@ -188,7 +190,7 @@ def _measured(entry: Entry, shelf: Shelf, up: str) -> str:
 def post_address(entry: Entry, shelf: Shelf, up: str) -> str:
     """The section of the post that measured a claim."""
     section = shelf.post(entry.post).section_of(entry.place)
-    return f"{up}posts/{entry.post}/index.html" + (f"#{section}" if section else "")
+    return up + post_url(entry.post) + (f"#{section}" if section else "")
 
 
 def _judged(entry: Entry) -> str:
@@ -206,24 +208,6 @@ def _symbols(paper: Paper) -> list[str]:
     table_lines = ["| In the paper | Here |", "|:---|:---|", *rows]
     after = f"What each means is in the {link('glossary', '../../glossary.html')}."
     return ["## Symbols {#symbols}", "", "::: {.paper-symbols}", *table_lines, ":::", "", after, ""]
-
-
-def _cited_in(paper: Paper, shelf: Shelf) -> list[str]:
-    items = []
-    for post in shelf.posts:
-        sections = post.sections_citing(paper.citekey)
-        if not sections:
-            continue
-        address = f"../../posts/{post.name}/index.html"
-        places = [
-            link(post.sections[name] or name, f"{address}#{name}") if name else link("introduction", address)
-            for name in sections
-        ]
-        items.append(f"- {link(post.title, address)}: {', '.join(places)}")
-    notes = sorted(shelf.cited_by_notes.get(paper.citekey, []))
-    if notes:
-        items.append(f"- Notes on {', '.join(link(shelf.title(key), f'../{key}/index.html') for key in notes)}")
-    return ["## Cited in {#cited-in}", "", *(items or ["No post cites it yet."]), ""]
 
 
 def _related(paper: Paper, shelf: Shelf) -> list[str]:

@@ -1,50 +1,96 @@
-"""Write the generated pages of papers: only what has changed, each in one step; and remove what has no source left."""
+"""Make what is generated: the pages of papers, the index pages, the ends of posts.
+
+Only what has changed is written, each file in one step; what has no source left is removed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from press.claims import read_notebooks
 from press.errors import Problem, fail
 from press.files import write_if_changed
+from press.papers.addresses import paper_url, post_url
+from press.papers.backlinks import backlinks, block, with_end
+from press.papers.graph import Graph, collect
+from press.papers.graphpages import functions_index, graph_page
 from press.papers.indexes import claims_index, equations_index, glossary, papers_index
 from press.papers.markup import is_generated
 from press.papers.pages import paper_page
-from press.papers.schema import Paper, read_papers
-from press.papers.shelf import read_shelf
+from press.papers.schema import Paper
+from press.papers.shelf import Shelf, read_shelf
 from press.project import Project
 from press.source import relative
 
-INDEXES = {
-    "papers/index.qmd": papers_index,
-    "claims.qmd": claims_index,
-    "equations.qmd": equations_index,
-    "glossary.qmd": glossary,
+Notebooks = dict[str, dict[str, Any]]
+INDEXES: dict[str, Callable[[Shelf, Graph], str]] = {
+    "papers/index.qmd": lambda shelf, _: papers_index(shelf),
+    "claims.qmd": lambda shelf, _: claims_index(shelf),
+    "equations.qmd": lambda shelf, _: equations_index(shelf),
+    "glossary.qmd": lambda shelf, _: glossary(shelf),
+    "functions.qmd": functions_index,
+    "graph.qmd": graph_page,
 }
 
 
-def make_pages(project: Project, papers: tuple[Paper, ...] | None = None) -> dict[str, str]:
-    """Every generated page: its path relative to the root -> its text. Writes nothing; without papers there are none.
+@dataclass(frozen=True)
+class Made:
+    """What is generated from everything else.
+
+    Args:
+        pages: path relative to the root -> text.
+        notebooks: slug -> the post's notebook, what links to it at its end.
+    """
+
+    pages: dict[str, str]
+    notebooks: Notebooks
+
+
+def make(project: Project, papers: tuple[Paper, ...] | None = None, notebooks: Notebooks | None = None) -> Made:
+    """Every generated page and every post's notebook. Writes nothing; without papers there are no pages.
+
+    Args:
+        notebooks: slug -> a post's notebook without its end; those of other posts are read from their places.
 
     Raises:
         PressError: what is wrong with papers, notes, functions, tests or measurements.
     """
-    papers = read_papers(project.root) if papers is None else papers
-    if not papers:
-        return {}
-    shelf = read_shelf(project, papers)
-    pages = {f"papers/{paper.citekey}/index.qmd": paper_page(paper, shelf) for paper in papers}
-    has_notation = (project.root / "NOTATION.md").is_file()
-    return pages | {name: make(shelf) for name, make in INDEXES.items() if make is not glossary or has_notation}
+    shelf = read_shelf(project, papers, notebooks)
+    graph = collect(shelf)
+    links = backlinks(shelf, graph)
+    done = {}
+    for slug, notebook in shelf.notebooks.items():
+        url = post_url(slug)
+        done[slug] = with_end(notebook, block(url, f"post:{slug}", links[url], graph) if url in links else [])
+    pages = {}
+    for paper in shelf.papers:
+        own = links.get(paper_url(paper.citekey), [])
+        pages[f"papers/{paper.citekey}/index.qmd"] = paper_page(paper, shelf, graph, own)
+    if shelf.papers:
+        left_out = () if (project.root / "NOTATION.md").is_file() else ("glossary.qmd",)
+        pages |= {name: write(shelf, graph) for name, write in INDEXES.items() if name not in left_out}
+    return Made(pages, done)
 
 
-def write_pages(project: Project, papers: tuple[Paper, ...] | None = None) -> list[str]:
+def make_pages(project: Project, papers: tuple[Paper, ...] | None = None) -> dict[str, str]:
+    """Every generated page: its path relative to the root -> its text; see `make`."""
+    return make(project, papers).pages
+
+
+def write_pages(project: Project, pages: dict[str, str] | None = None) -> list[str]:
     """Write what has changed and remove what is left over; returns the paths of both.
 
+    Args:
+        pages: as `make_pages` gives them; made here if not given.
+
     Raises:
-        PressError: as `make_pages`; or a page of an author's stands where one is to be generated.
+        PressError: as `make`; or a page of an author's stands where one is to be generated.
     """
-    pages = make_pages(project, papers)
+    pages = make_pages(project) if pages is None else pages
     for name in pages:
         if (project.root / name).exists() and not is_generated(project.root / name):
             raise fail(name, 0, "the press generates this page, and did not write this file. Rename or remove it")
@@ -65,12 +111,14 @@ def generated(root: Path) -> list[Path]:
 
 
 def stale_pages(project: Project) -> list[Problem]:
-    """Generated pages that are not what they would be now; for `press check`, which writes nothing.
+    """Generated pages and ends of posts that are not what they would be now; for `press check`, which writes nothing.
 
     Raises:
-        PressError: as `make_pages`.
+        PressError: as `make`.
     """
-    pages = make_pages(project)
+    made = make(project)
     found = {relative(path, project.root): path.read_text(encoding="utf-8") for path in generated(project.root)}
-    names = [name for name in sorted({*pages, *found}) if pages.get(name) != found.get(name)]
+    names = [name for name in sorted({*made.pages, *found}) if made.pages.get(name) != found.get(name)]
+    present = read_notebooks(project)
+    names += [f"posts/{slug}/index.ipynb" for slug, book in made.notebooks.items() if book != present[slug]]
     return [Problem(name, 0, "not up to date. Run press build") for name in names]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from press.claims import Entry, ledger
+from press.claims import Entry, ledger, read_notebooks
 from press.errors import PressError, Problem
 from press.papers import library, mentions
 from press.papers.functions import check_functions
+from press.papers.inputs import is_rendered, read_pages
 from press.papers.markup import plain_title, unsafe_math
 from press.papers.prose import resolve
 from press.papers.schema import Paper, read_papers
@@ -25,11 +28,13 @@ class Notes:
         title: as the front matter has it; Markdown.
         expanded: the notes' text, claims resolved, front matter included.
         first: 1-based line on which the body begins.
+        page: what they refer to.
     """
 
     title: str
     expanded: Expanded
     first: int
+    page: mentions.Page
 
 
 @dataclass(frozen=True)
@@ -39,22 +44,28 @@ class Shelf:
     Args:
         notes: citekey -> the author's notes.
         entries: the ledger.
-        posts: what posts cite and where.
-        cited_by_notes: citekey -> citekeys of the papers whose notes cite it.
+        notebooks: slug -> the executed post.
+        posts: what posts refer to and where.
+        pages: the same of the other pages that authors wrote, notes on papers left out.
         library: citekey -> the bibliography's entry.
         zotero: citekey -> its address in Zotero.
+        statuses: citekey -> "reading" or "to read", where a tag in Zotero says so.
         repository: address of the repository; "" where the configuration has none.
+        renders: whether the site has the page of this input, once the generated ones are written.
     """
 
     root: Path
     papers: tuple[Paper, ...]
     notes: dict[str, Notes]
     entries: list[Entry]
+    notebooks: dict[str, dict[str, Any]]
     posts: tuple[mentions.Page, ...]
-    cited_by_notes: dict[str, list[str]]
+    pages: tuple[mentions.Page, ...]
     library: dict[str, library.Entry]
     zotero: dict[str, str]
+    statuses: dict[str, str]
     repository: str
+    renders: Callable[[str], bool]
     by_key: dict[str, Paper] = field(default_factory=dict)
 
     def title(self, citekey: str) -> str:
@@ -78,8 +89,10 @@ class Shelf:
         return [key for key in dict.fromkeys((*own, *others)) if key != citekey]
 
     def status(self, citekey: str) -> str:
-        """ "re-tested" when a post has measured one of its claims, else "reading"."""
-        return "re-tested" if any(entry.measured for entry in self.claims_of(citekey)) else "reading"
+        """ "re-tested" when a post has measured one of its claims, else what its tag in Zotero says, else "to read"."""
+        if any(entry.measured is not None for entry in self.claims_of(citekey)):
+            return "re-tested"
+        return self.statuses.get(citekey, "to read")
 
     def address(self, file: str, lines: tuple[int, int] | None = None) -> str:
         """A file on the repository; "" where the configuration has none."""
@@ -87,30 +100,31 @@ class Shelf:
         return f"{self.repository}/blob/HEAD/{file}{at}" if self.repository else ""
 
 
-def read_shelf(project: Project, papers: tuple[Paper, ...] | None = None) -> Shelf:
+def read_shelf(
+    project: Project, papers: tuple[Paper, ...] | None = None, notebooks: dict[str, dict[str, Any]] | None = None
+) -> Shelf:
     """Read it all.
+
+    Args:
+        notebooks: slug -> a post's notebook as it will be; those of other posts are read from their places.
 
     Raises:
         PressError: a bad paper.toml or notes, a function or test that is gone, a formula that would spoil its page.
     """
     papers = read_papers(project.root) if papers is None else papers
     problems = check_functions(project.root, papers) + check_math(papers)
-    entries = ledger(project, papers)
+    found = read_notebooks(project, notebooks)
+    entries = ledger(project, papers, found)
     notes: dict[str, Notes] = {}
-    cited: dict[str, list[str]] = {}
     claims = {claim.id: claim for paper in papers for claim in paper.claims}
+    folder = project.work / "facts"
     for paper in papers:
         path = (project.root / paper.file).with_name("paper.qmd")
-        if not path.is_file():
-            continue
-        try:
-            notes[paper.citekey] = _read_notes(path, project.root, claims)
-        except PressError as error:
-            problems += error.problems
-            continue
-        page = mentions.read_notes(paper.citekey, notes[paper.citekey].expanded.text, project.work / "facts")
-        for key in {key for key, _ in page.cited} - {paper.citekey}:
-            cited.setdefault(key, []).append(paper.citekey)
+        if path.is_file():
+            try:
+                notes[paper.citekey] = _read_notes(path, paper.citekey, project.root, claims, folder)
+            except PressError as error:
+                problems += error.problems
     if problems:
         raise PressError(problems)
     return Shelf(
@@ -118,23 +132,28 @@ def read_shelf(project: Project, papers: tuple[Paper, ...] | None = None) -> She
         papers,
         notes,
         entries,
-        mentions.read_posts_pages(project),
-        cited,
+        found,
+        tuple(mentions.read_post_page(slug, notebook, folder) for slug, notebook in found.items()),
+        read_pages(project),
         library.read_library(project) or {},
         library.zotero_links(project),
+        library.zotero_statuses(project),
         str((project.config.get("website") or {}).get("repo-url") or "").rstrip("/"),
+        lambda name: is_rendered(project, name),
         {paper.citekey: paper for paper in papers},
     )
 
 
-def _read_notes(path: Path, root: Path, claims: dict) -> Notes:
+def _read_notes(path: Path, citekey: str, root: Path, claims: dict, folder: Path) -> Notes:
     expanded = read_expanded(path, root)
     check_fences(expanded)
     expanded = resolve(expanded, claims)
     meta, taken = front_matter(expanded)
     if not meta.get("title"):
         raise PressError(Problem(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ..."))
-    return Notes(str(meta["title"]), expanded, taken + 1)
+    title = str(meta["title"])
+    body = "\n".join(expanded.text.split("\n")[taken:])
+    return Notes(title, expanded, taken + 1, mentions.read_notes(citekey, title, body, folder))
 
 
 def check_math(papers: tuple[Paper, ...]) -> list[Problem]:

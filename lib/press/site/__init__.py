@@ -9,6 +9,7 @@ The flow, one module a step:
     render      ties these together for one page, under a key that covers all the page is made of
     record      what a page leaves for the others: title, date, picture, links
     store       the page cache: written aside, renamed last, verified on every read
+    previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
 What Quarto knows and this renderer does not is refused by name, with file and line, never dropped.
@@ -73,7 +74,7 @@ def render_site(
     Raises:
         PressError: every problem of every page.
     """
-    from press.site import assemble, config, render, search, store
+    from press.site import assemble, config, render, search, store, symbols
 
     settings = config.load(root, profile)
     site = render.open_site(settings, config.site_inputs(root, settings))
@@ -82,7 +83,7 @@ def render_site(
     static = [
         str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in config.resources(root, settings)
     ]
-    key = store.digest(site.settings, search.version(), *keys.values(), "resources", *static)
+    key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
     if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
         return SiteReport(pages, [], changed=False)
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)

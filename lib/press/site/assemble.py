@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from press.errors import PressError, Problem
-from press.site import chrome, config, feed, font, listing, search, store
+from press.site import chrome, config, feed, font, listing, previews, search, store, symbols
 from press.site.render import Site
 
 MANIFEST = ".press-site.json"
@@ -56,6 +56,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     for path in sorted(ASSETS.iterdir()):
         plan[f"site_libs/press/{path.name}"] = path
     plan[f"site_libs/press/{font.NAME}"] = font.math_font(cache)
+    plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
     for path in config.resources(site.root, site.config):
         plan.setdefault(path.relative_to(site.root).as_posix(), path)
         linked[path.relative_to(site.root).as_posix()] = store.digest(path.read_bytes())
@@ -107,6 +108,7 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
                 title = html.escape(str(site.config.get("website.title") or record["title"]))
                 own = posixpath.basename(name)
                 extra += f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{own}">'
+        plan[previews.name_of(record["url"])] = folder / previews.FILE
         plan[record["url"]] = markup.replace(chrome.HEAD_MARKER, extra, 1).encode()
         base = posixpath.dirname(record["url"])
         for name in record["files"]:

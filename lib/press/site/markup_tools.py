@@ -64,6 +64,10 @@ def absolute(body: str, base: str) -> str:
     root = tree(body)
     for element in [*root.iter("script"), *root.iter("button"), *root.iter("input"), *root.iter("style")]:
         element.drop_tree()
+    # What links to the page, how a figure was made, where the notebook is: of use on the page only.
+    for name in ("press-links", "press-made", "press-notebook"):
+        for element in root.find_class(name):
+            element.drop_tree()
     for tag, attribute in LINKS:
         for element in root.iter(tag):
             if element.get(attribute):

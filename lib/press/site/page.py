@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import Problem, fail
+from press.provenance import is_made
 from press.site import cells, dates, schema, shortcodes, yamlfile
 from press.site.config import Config
+from press.site.download import file_name, published
 from press.source import read_expanded
 
 Origin = tuple[str, int]
@@ -69,7 +71,7 @@ def read(config: Config, path: Path) -> Document:
     document.defaults = config.get("execute") or {}
     document.site_meta = config.data
     if path.suffix == ".ipynb":
-        _notebook(path, document)
+        _notebook(path, document, config)
     else:
         _plain(config.root, path, document)
     return document
@@ -131,13 +133,16 @@ def _finish(document: Document, start: int, end: int) -> None:
     document.problems += problems
 
 
-def _notebook(path: Path, document: Document) -> None:
+def _notebook(path: Path, document: Document, config: Config) -> None:
     name = document.input
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         raw_cells = notebook["cells"]
     except (ValueError, KeyError, TypeError) as error:
         raise fail(name, 0, f"not a notebook: {error}. Remove the file and build again") from None
+    download = published(name, notebook, config.root, config.data)
+    if download is not None:
+        document.files[file_name(name)] = download
     info = notebook.get("metadata", {})
     language = (
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
@@ -169,7 +174,7 @@ def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Or
     document.add(source.rstrip("\n"), origin)
     _finish(document, start, len(document.lines))
     document.add("")
-    document.words += len(source.split(" "))
+    document.words += 0 if is_made(cell) else len(source.split(" "))
 
 
 def url_of(name: str) -> str:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from press.site import chrome, dates, markup_tools, page, store
+from press.site import chrome, dates, markup_tools, page, previews, store
 
 
 def record_of(document: page.Document, markup: str, key: str, folder: Path) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
         target.write_bytes(data)
     found = markup_tools.examine(body)
     meta = document.meta
-    return {
+    record = {
         "input": document.input,
         "url": page.url_of(document.input),
         "title": html.unescape(title[1]).strip() if title else "",
@@ -48,6 +48,9 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
         "text": store.digest(found["text"]),
         "date_iso": dates.show(meta.get("date"), "iso") if dates.parse(meta.get("date")) else "",
     }
+    about = (record["url"], record["title"], record["description"])
+    (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
+    return record
 
 
 def _image(document: page.Document, images: list[list[str]]) -> str:

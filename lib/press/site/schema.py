@@ -23,7 +23,7 @@ EXECUTE = keys("enabled eval echo output warning error include cache freeze")
 NAV_ITEM: dict[str, Any] = keys("text href icon aria-label")
 
 QUARTO_YML: dict[str, Any] = {
-    "project": keys("type output-dir pre-render render resources lib-dir title"),
+    "project": keys("type output-dir pre-render post-render render resources lib-dir title"),
     "website": {
         "title": ANY,
         "description": ANY,
@@ -31,6 +31,7 @@ QUARTO_YML: dict[str, Any] = {
         "image": ANY,
         "favicon": ANY,
         "repo-url": ANY,
+        "repo-branch": ANY,
         "open-graph": {},
         "search": {},
         "back-to-top-navigation": ANY,

@@ -10,6 +10,7 @@ from typing import Any
 from bibtexparser.bparser import BibTexParser
 
 from press.bibliography.latex import plain
+from press.bibliography.names import SUFFIX
 from press.pandoc import run_pandoc
 
 TOKEN = re.compile(
@@ -64,28 +65,38 @@ def loose(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", TAGS.sub("", text.casefold())).split())
 
 
-def _name(text: str) -> str:
+def _name(*parts: str) -> str:
     # Once more normal at the end: a combining mark may have met its letter only when the space between them went.
-    return unicodedata.normalize("NFKC", re.sub("[ ,]", "", loose(text))).strip("'")
+    return unicodedata.normalize("NFKC", re.sub("[ ,]", "", "".join(map(loose, parts)))).strip("'")
 
 
 def people(csl: list[dict[str, str]]) -> list[str]:
-    """Pandoc's names as one reads them, first name first, without spaces.
+    """Pandoc's names as one reads them, first name first and suffix last, without spaces.
 
-    Small last words of a first name count as particles in CSL, and what follows a comma there as a suffix: where the parts
-    meet may differ from Zotero, what is read does not. A name that is nothing but a quotation mark vanishes.
+    Small last words of a first name count as particles in CSL: where the parts meet may differ from Zotero, what is read
+    does not. A name that is nothing but a quotation mark vanishes.
     """
-    parts = ("literal", "given", "dropping-particle", "suffix", "non-dropping-particle", "family")
-    return [_name("".join(name.get(part, "") for part in parts)) for name in csl]
+    parts = ("literal", "given", "dropping-particle", "non-dropping-particle", "family", "suffix")
+    return [_name(*(name.get(part, "") for part in parts)) for name in csl]
 
 
 def expected_people(creators: list[dict[str, str]]) -> list[str]:
-    """The same from Zotero's creators."""
+    """The same from Zotero's creators, with three habits of CSL: what follows the first comma in a first name is a suffix,
+    a "!" there says that a comma comes before it, and quotation marks around a whole part that it has no particle.
+    """
     found = []
     for c in creators:
         last, first = plain(c.get("lastName")), plain(c.get("firstName"))
         if not last or not first:
             last, first = plain(c.get("name")) or last or first, ""
+        generation = SUFFIX.match(first)
+        given, suffix = generation.groups() if generation and generation[1] else _halves(first)
         if last:
-            found.append(_name(first + last))
+            given, last, suffix = (re.sub('^"(.*)"$|^"$', r"\1", part) for part in (given, last, suffix))
+            found.append(_name(given, last, suffix))
     return found
+
+
+def _halves(first: str) -> tuple[str, str]:
+    given, _, suffix = first.partition(",")
+    return (given, suffix.removeprefix("!")) if given else (first, "")

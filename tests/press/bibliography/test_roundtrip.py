@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, core, given, settings
 from hypothesis import strategies as st
 
 from press.bibliography.bibtex import entry, join, split, write
@@ -134,7 +134,7 @@ def generate(count: int) -> list[dict]:
     @settings(
         max_examples=count,
         database=None,
-        derandomize=True,
+        derandomize=core.global_force_seed is None,  # the same items each time, others with --hypothesis-seed
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -183,13 +183,32 @@ def test_generated_items_come_back():
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=False,
-    reason="found 2026-11-23: an author with a control character, a lone surrogate and rare letters comes back with the name's parts in another order",
-)
 def test_five_thousand_generated_items_come_back():
     items = generate(5000)
     assert len(items) == 5000
     assert max(len(one["data"]["creators"]) for one in items) == 200
     for start in range(0, len(items), BATCH):
         check(items[start : start + BATCH])
+
+
+AUTHORS = [  # last name, first name, as BibTeX, family as Pandoc reads it
+    ("\uccda \u2160", "A", "{\uccda \u2160}, A", "\uccda \u2160"),
+    ("Ⅷ\x8e Ŧ", "\ud800, Jr.ẞ", "{Ⅷ Ŧ}, {\ufffd, Jr.ẞ}", "Ⅷ Ŧ"),
+    ("\x8e남궁 민", "수\x9f, Jr.", "{남궁 민}, Jr., 수", "남궁 민"),
+    ("ẞtraß Ła", "\x8eẞ", "ẞtraß Ła, ẞ", "ẞtraß Ła"),
+    ("李明", "\udfff", "李明, {\ufffd}", "李明"),
+    ("van der Berg", "Ẋ", "van der Berg, Ẋ", "Berg"),
+    ("Ma‘mun", "A", "{Ma‘mun}, A", "Ma‘mun"),
+    ("O’Neil", "B“", "{O’Neil}, {B“}", "O’Neil"),
+]
+
+
+def test_names_that_are_no_capitals_and_open_no_quotation():
+    """What generated items found: a family was taken apart at its first space, and an open quotation ran into the next
+    name. Control characters vanish and a lone surrogate becomes U+FFFD before a name is looked at."""
+    creators = [{"creatorType": "author", "lastName": last, "firstName": first} for last, first, *_ in AUTHORS]
+    one = entry(item("K", title="t", creators=creators), "k", lambda _: None)
+    assert one["author"] == " and ".join(written for *_, written, _ in AUTHORS)
+    csl = pandoc(write(one))["k"]["author"]
+    assert [name["family"] for name in csl] == [family for *_, family in AUTHORS]
+    assert people(csl) == expected_people(creators)

@@ -12,8 +12,8 @@ import pytest
 from press.errors import PressError
 from press.papers.arxiv import Arxiv
 from press.papers.fetch import fetch
-from press.papers.texpaper import read_paper
 from press.project import open_project
+from press.tex.paper import read_paper
 from tests.press.conftest import LIB
 from tests.press.papers.eprints import Clock, Server
 from tests.press.papers.hostile import SOURCES, archives

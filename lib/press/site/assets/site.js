@@ -1,4 +1,4 @@
-// Everything that needs a script: theme, menu, tabs, copying, previews, filters, search. The pages read well without it.
+// Everything that needs a script: theme, menu, tabs, copying, filters, search (previews: hints.js). The pages read well without it.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -127,44 +127,6 @@
   }, { passive: true });
   follow();
   for (const link of $$("#TOC a")) link.addEventListener("click", () => { if (innerWidth < 1080) link.closest("details").open = false; });
-
-  // Previews on hover and on keyboard focus ---------------------------------------------------------------------
-  const hover = (body.dataset.hover || "").split(" ");
-  const kinds = { citations: "a[role=doc-biblioref]", footnotes: "a.footnote-ref", crossrefs: "a.quarto-xref" };
-  let preview = null;
-  const hide = () => { preview?.remove(); preview = null; };
-  const show = (link) => {
-    hide();
-    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
-    if (!target) return;
-    preview = make("div", { class: "preview", role: "tooltip" });
-    const content = target.tagName === "SECTION" ? target.querySelector("h1,h2,h3,h4,h5,h6") : target;
-    const copy = content.cloneNode(true);
-    for (const element of [copy, ...copy.querySelectorAll("[id]")]) element.removeAttribute("id");
-    for (const element of copy.querySelectorAll(".anchor-link, .code-copy-button, script")) element.remove();
-    preview.append(...(["LI", "SECTION"].includes(content.tagName) ? copy.childNodes : [copy]));
-    body.append(preview);
-    const box = link.getBoundingClientRect();
-    const left = Math.max(16, Math.min(box.left, innerWidth - preview.offsetWidth - 16));
-    const below = box.bottom + preview.offsetHeight + 12 < innerHeight;
-    preview.style.left = left + scrollX + "px";
-    preview.style.top = (below ? box.bottom + 6 : Math.max(8, box.top - preview.offsetHeight - 6)) + scrollY + "px";
-    preview.addEventListener("mouseleave", hide);
-  };
-  for (const [kind, selector] of Object.entries(kinds)) {
-    if (!hover.includes(kind)) continue;
-    for (const link of $$("main " + selector)) {
-      let timer;
-      link.addEventListener("mouseenter", () => { timer = setTimeout(() => show(link), 120); });
-      link.addEventListener("mouseleave", () => {
-        clearTimeout(timer);
-        setTimeout(() => { if (preview && !preview.matches(":hover")) hide(); }, 150);
-      });
-      link.addEventListener("focus", () => { if (link.matches(":focus-visible")) show(link); });
-      link.addEventListener("blur", hide);
-    }
-  }
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
   // Listing: categories and pages -------------------------------------------------------------------------------
   for (const listing of $$(".quarto-listing")) {

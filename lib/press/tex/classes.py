@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from press.papers.texlex import words
+from press.tex.lex import words
 
 COUNTERS = r"""
 \newcommand{\thechapter}{\arabic{chapter}}\newcommand{\thesection}{\arabic{section}}

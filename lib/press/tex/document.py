@@ -6,21 +6,21 @@ from itertools import accumulate
 
 from press.errors import fail
 from press.papers.mathml import DEEPEST, PRELUDE, not_mathml
-from press.papers.texclasses import COUNTERS, Numbered, Paper, Section, appendix_of, sections_of
-from press.papers.texcount import step
-from press.papers.texdefine import start
-from press.papers.texlex import Source, Token, macro, strip_spaces, to_latex, tokens_of, words
-from press.papers.texmacros import Macro, Mouth
-from press.papers.texmath import (
+from press.tex.classes import COUNTERS, Numbered, Paper, Section, appendix_of, sections_of
+from press.tex.count import step
+from press.tex.define import start
+from press.tex.lex import Source, Token, macro, strip_spaces, to_latex, tokens_of, words
+from press.tex.macros import Macro, Mouth
+from press.tex.math import (
     alone,
     annotations,
+    grouped,
     renderable,
     rows,
-    split,
     stacked,
     three_columns,
 )
-from press.papers.textext import plain_text, without_notes
+from press.tex.text import authors, plain_text, without_notes
 
 ONE = words("equation multline dmath")  # one number for all of it
 ROWS = words("align gather eqnarray flalign alignat xalignat IEEEeqnarray")  # a number a row
@@ -90,7 +90,7 @@ class Document:
             self.paper.title = self.text(mouth.argument())
         elif name in ("author", "icmlauthor"):
             mouth.optional()
-            self.paper.authors += self.names(mouth.argument())
+            self.paper.authors += authors(mouth.expand(mouth.argument()))
         elif name in ("documentclass", "documentstyle"):
             mouth.optional()
             self.document_class(mouth.name())
@@ -126,18 +126,6 @@ class Document:
     def text(self, tokens: list[Token]) -> str:
         """Plain text of a title or a name, without footnotes."""
         return plain_text(without_notes(self.mouth.expand(tokens)))
-
-    def names(self, tokens: list[Token]) -> list[str]:
-        """Authors: what stands before the first line break of each part between two \\and."""
-        tokens = without_notes(self.mouth.expand(tokens))
-        parts: list[list[Token]] = [[]]
-        for token in tokens:
-            if token.kind == "macro" and token.text in ("and", "And", "AND"):
-                parts.append([])
-            else:
-                parts[-1].append(token)
-        lines = [plain_text(rows(part)[0]) for part in parts]
-        return [name.strip() for line in lines for name in line.replace(" & ", ",").split(",") if name.strip()]
 
     def begin(self, name: str) -> None:
         """An environment begins."""
@@ -210,27 +198,14 @@ class Document:
 
     def several(self, name: str, tokens: list[Token], numbered: bool) -> None:
         """An environment with a number a row; rows without one belong to the next that has one, else to the last."""
-        waiting: list[list[Token]] = []
-        groups: list[tuple[str, str, list[list[Token]]]] = []
+        found = []
         for row in rows(tokens):
             row, label, tag, silent = annotations(row)
             number = self.number(label, tag, numbered and not silent)
             row = strip_spaces(three_columns(row) if name in ("eqnarray", "IEEEeqnarray") else row)
-            if not row:
-                continue  # LaTeX gives a number to the empty row after a last \\
-            waiting.append(row)
-            if number:
-                if groups:  # rows that go on from the equation before, when this one has a left side of its own
-                    k = next(
-                        (k for k, part in enumerate(waiting) if strip_spaces(split(part, Token("char", "&"))[0])), 0
-                    )
-                    groups[-1][2].extend(waiting[:k])
-                    waiting = waiting[k:]
-                groups.append((number, label, waiting))
-                waiting = []
-        if groups:
-            groups[-1][2].extend(waiting)
-        for number, label, parts in groups:
+            if row:  # LaTeX gives a number to the empty row after a last \\
+                found.append((number, label, row))
+        for number, label, parts in grouped(found):
             environment = "gathered" if name == "gather" else "aligned"
             self.keep(number, label, alone(parts[0]) if len(parts) == 1 else stacked(parts, environment))
 

@@ -1,14 +1,15 @@
-r"""LaTeX's own commands as far as formulas depend on them: definitions, conditions, files."""
+r"""LaTeX's own commands as far as formulas depend on them: how they are defined, and the table of them all."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from press.papers.texcondition import CONDITIONS
-from press.papers.texcount import COUNTING, given
-from press.papers.texlex import Token, macro, to_latex, words
-from press.papers.texmacros import IFS, KEPT, Macro, Mouth
+from press.tex.condition import CONDITIONS
+from press.tex.count import COUNTING, given
+from press.tex.files import PASSING
+from press.tex.lex import Token, macro, to_latex, words
+from press.tex.macros import IFS, KEPT, Macro, Mouth
 
 Tokens = list[Token]
 EMPTY: tuple[Token, ...] = ()
@@ -24,9 +25,6 @@ def start(mouth: Mouth) -> None:
     for name in ("section", "subsection", "subsubsection", "chapter", "part", "equation", "paragraph"):
         mouth.counters[name] = 0
     mouth.resets = {"chapter": {"section"}, "section": {"subsection"}, "subsection": {"subsubsection"}}
-
-
-# Definitions
 
 
 def with_parameters(tokens: Tokens) -> tuple[Token, ...]:
@@ -177,75 +175,6 @@ STRUCTURE = words("document equation align gather multline eqnarray subequations
 STRUCTURE |= words("equation* align* gather* multline* eqnarray* flalign alignat cases array matrix figure table")
 
 
-# Files, names, what is passed over
-
-
-def _input(mouth: Mouth, folders: int = 0) -> None:
-    folder = "".join(mouth.name().rstrip("/") + "/" for _ in range(folders))
-    token = mouth.peek()
-    if token is not None and token.kind == "open":
-        name = mouth.name()
-    else:  # \input name
-        letters = []
-        while (token := mouth.raw()) is not None and token.kind == "char" and not (letters and token.space):
-            letters.append(token.text)
-        mouth.push([token] if token else [])
-        name = "".join(letters)
-    if not mouth.read(folder + name):
-        mouth.warn(f"{folder}{name}: not in the archive; went on without it")
-
-
-def _package(mouth: Mouth) -> None:
-    mouth.options |= {option.strip() for option in to_latex(mouth.optional() or []).split(",")}
-    for name in to_latex(mouth.argument()).split(","):
-        mouth.packages.add(name.strip())
-        mouth.read(name, (".sty",))
-
-
-def _csname(mouth: Mouth) -> None:
-    letters: Tokens = []
-    while (token := mouth.token()) is not None and token[:2] != ("macro", "endcsname"):
-        letters.append(token)
-    mouth.push([macro(to_latex(letters).replace(" ", "") or "relax")])
-
-
-def _expandafter(mouth: Mouth) -> None:
-    first, second = mouth.raw(), mouth.raw()
-    if second is not None and second.kind == "macro":
-        if found := mouth.macros.get(second.text):
-            mouth.use(second.text, found)
-        elif second.text in ("csname", "expandafter"):
-            COMMANDS[second.text](mouth)
-        else:
-            mouth.push([second])
-    elif second is not None:
-        mouth.push([second])
-    mouth.push([first] if first else [])
-
-
-def _skip_raw(mouth: Mouth) -> None:
-    source = mouth.source()
-    if source is not None:
-        source.skip_delimited()
-    else:
-        mouth.argument()
-
-
-def _drop(mouth: Mouth, arguments: int) -> None:
-    mouth.star()
-    mouth.optional()
-    for _ in range(arguments):
-        mouth.argument()
-
-
-def _nothing(mouth: Mouth) -> None:
-    pass
-
-
-def _at(mouth: Mouth, value: bool) -> None:
-    mouth.at_letter = value
-
-
 COMMANDS: dict[str, Callable[[Mouth], None]] = {
     **dict.fromkeys(("newcommand", "renewcommand", "DeclareRobustCommand"), _newcommand),
     **{"providecommand": given(_newcommand, True), "def": _def, "edef": _def, "let": _let},
@@ -256,17 +185,9 @@ COMMANDS: dict[str, Callable[[Mouth], None]] = {
     "DeclarePairedDelimiterXPP": given(_paired, 5),
     **dict.fromkeys([f"{verb}DocumentCommand" for verb in ("New", "Renew", "Provide", "Declare")], _document_command),
     **dict.fromkeys(("newenvironment", "renewenvironment"), _newenvironment),
-    **dict.fromkeys(("input", "include", "subfile", "@input"), _input),
-    **dict.fromkeys(("import", "subimport", "includefrom", "subincludefrom"), given(_input, 1)),
-    **dict.fromkeys(("usepackage", "RequirePackage"), _package),
-    **{"csname": _csname, "expandafter": _expandafter},
-    **dict.fromkeys(("verb", "lstinline", "url", "nolinkurl", "path", "href"), _skip_raw),
-    **{"makeatletter": given(_at, True), "makeatother": given(_at, False)},
     **dict.fromkeys(("begingroup", "bgroup"), Mouth.enter),
     **dict.fromkeys(("endgroup", "egroup", "press@leave"), Mouth.leave),
-    **dict.fromkeys(("newtheorem", "newlength", "setlength", "addtolength"), given(_drop, 2)),
-    **dict.fromkeys(("protect", "relax", "noexpand", "long", "outer", "global", "leavevmode", "xspace"), _nothing),
-    **dict.fromkeys(("AtBeginDocument", "AtEndOfClass"), lambda mouth: mouth.push(mouth.argument())),
+    **PASSING,
     **CONDITIONS,
     **COUNTING,
 }

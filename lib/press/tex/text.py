@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from press.papers.texlex import Token, to_latex, words
-from press.papers.texmath import argument_at, strip_first
+from press.tex.lex import Token, to_latex, words
+from press.tex.math import argument_at, rows, strip_first
 
 NOTES = words("thanks footnote footnotemark footnotetext inst textsuperscript email texttt label affil orcid orcidlink")
 
@@ -36,3 +36,15 @@ def plain_text(tokens: list[Token]) -> str:
         return latex
     latex = latex.replace("\\\\", " ")
     return " ".join(LatexNodes2Text(math_mode="text").latex_to_text(latex).split())
+
+
+def authors(tokens: list[Token]) -> list[str]:
+    r"""Names: what stands before the first line break of each part between two \and."""
+    parts: list[list[Token]] = [[]]
+    for token in without_notes(tokens):
+        if token.kind == "macro" and token.text in ("and", "And", "AND"):
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    lines = [plain_text(rows(part)[0]) for part in parts]
+    return [name.strip() for line in lines for name in line.replace(" & ", ",").split(",") if name.strip()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from press.papers.texcount import given
-from press.papers.texlex import to_latex
-from press.papers.texmacros import Mouth
+from press.tex.count import given
+from press.tex.lex import to_latex
+from press.tex.macros import Mouth
 
 
 def _newif(mouth: Mouth) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from press.papers.texlex import SPACE, Token, macro, strip_spaces, to_latex, words
+from press.tex.lex import SPACE, Token, macro, strip_spaces, to_latex, words
 
 Tokens = list[Token]
 OPEN, CLOSE = Token("open", "{"), Token("close", "}")
@@ -170,6 +170,27 @@ def _after_length(tokens: Tokens, i: int) -> int:
     if i < len(tokens) and tokens[i].kind == "macro":
         return i + 1
     return i + 2 if i + 1 < len(tokens) and all(t.kind == "char" and t.text.isalpha() for t in tokens[i : i + 2]) else i
+
+
+def grouped(found: list[tuple[str, str, Tokens]]) -> list[tuple[str, str, list[Tokens]]]:
+    """(number, label, row) as (number, label, rows): rows without a number go with the next row that has one.
+
+    From the second number on, rows before the first left side belong to the equation before; so do rows at the end.
+    """
+    waiting: list[Tokens] = []
+    groups: list[tuple[str, str, list[Tokens]]] = []
+    for number, label, row in found:
+        waiting.append(row)
+        if number:
+            if groups:
+                k = next((k for k, part in enumerate(waiting) if strip_spaces(split(part, Token("char", "&"))[0])), 0)
+                groups[-1][2].extend(waiting[:k])
+                waiting = waiting[k:]
+            groups.append((number, label, waiting))
+            waiting = []
+    if groups:
+        groups[-1][2].extend(waiting)
+    return groups
 
 
 def alone(row: Tokens) -> Tokens:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from press.errors import fail
-from press.papers.texlex import Token, macro, to_latex, words
-from press.papers.texreader import Reader
+from press.tex.lex import Token, macro, to_latex, words
+from press.tex.reader import Reader
 
 MAX_GROUPS = 2_000
 MAX_BURST = 100_000  # tokens that come of one token of a file

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from press.papers.texlex import Token, macro, to_latex
-from press.papers.texmacros import Macro, Mouth
+from press.tex.lex import Token, macro, to_latex
+from press.tex.macros import Macro, Mouth
 
 
 def step(mouth: Mouth, counter: str) -> None:

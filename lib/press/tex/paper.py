@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 
 from press.errors import fail
-from press.papers.texclasses import Paper
-from press.papers.texdocument import Document
-from press.papers.texlex import Source, decode
+from press.tex.classes import Paper
+from press.tex.document import Document
+from press.tex.lex import Source, decode
 
 FAVOURED = ["main.tex", "ms.tex", "paper.tex", "arxiv.tex", "root.tex"]
 

@@ -1,0 +1,122 @@
+"""What a `paper.toml` may hold: its keys, their types, how they go together. Problems go to `wrong(message, *keys)`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from postkit.verdicts import CONTRADICTED, DIRECTIONS, NOT_AT_THIS_SCALE, SCALES, VERDICTS
+
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+ARXIV = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})v[1-9]\d*")
+FUNCTION = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Za-z]\w*")
+TEST = re.compile(r"tests/[\w./-]+\.py(::[A-Za-z_]\w*)+(\[.+\])?")
+
+TEXT, LINE, NUMBER = "text", "text in one line", "number"
+TEXTS, TABLE, TABLES = "list of texts", "table", "list of tables"
+TOP = {"citekey": LINE, "arxiv": LINE, "related": TEXTS, "symbols": TABLE, "equations": TABLES, "claims": TABLES}
+EQUATION = {"number": LINE, "latex": TEXT, "says": LINE, "implemented_by": TEXTS, "checked_by": TEXTS}
+CLAIM = {"id": LINE, "statement": TEXT, "table": LINE, "row": LINE, "number": LINE, "quantity": TEXT}
+CLAIM |= {"direction": LINE, "than": NUMBER, "expected": NUMBER, "tolerance": NUMBER, "verdict": TABLE}
+CLAIM |= {"reason": TEXT, "numbers": TABLE}
+NEEDED = {
+    "": ("citekey",),
+    "equations": ("number", "latex", "says"),
+    "claims": ("id", "statement", "table", "number", "quantity", "direction"),
+}
+
+
+def check_table(table: Any, types: dict[str, str], at: tuple[str, ...], needed: Iterable[str], wrong: Callable) -> None:
+    """Unknown keys, wrong types, and what is missing, in one table of the file."""
+    what = f"{at[0]} entry: " if at else ""
+    for key, value in table.items():
+        if key not in types:
+            wrong(f"{what}unknown key {key!r}. Legal: {', '.join(types)}", *at, key)
+        elif not _is(value, types[key]):
+            wrong(f"{what}{key} must be a {types[key]}, not {value!r}", *at, key)
+    for key in needed:
+        if key not in table:
+            wrong(f"{what}key {key!r} is missing. Needed: {', '.join(needed)}", *at)
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind in (TEXT, LINE):
+        text = isinstance(value, str) and bool(value.strip())
+        return text and (kind == TEXT or "\n" not in value)
+    if kind == NUMBER:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if kind == TABLE:
+        return isinstance(value, dict)
+    entry = dict if kind == TABLES else str
+    return isinstance(value, list) and all(isinstance(item, entry) for item in value)
+
+
+def check_head(data: dict[str, Any], folder: str, wrong: Callable) -> None:
+    """The citekey, the arXiv id and the symbols."""
+    if data["citekey"] != folder:
+        wrong(f"citekey {data['citekey']!r} must be the folder's name, {folder!r}", "citekey")
+    if "arxiv" in data and not ARXIV.fullmatch(data["arxiv"]):
+        wrong(f"arxiv {data['arxiv']!r} must be an id with its version, such as 2010.02502v4", "arxiv")
+    for key, value in data.get("symbols", {}).items():
+        if not isinstance(value, str):
+            wrong(f"symbols: {key} must be a text, not {value!r}", "symbols", key)
+
+
+def check_unique(tables: list[dict[str, Any]], kind: str, key: str, wrong: Callable) -> None:
+    """A key whose values must all be different."""
+    seen: set[str] = set()
+    for index, table in enumerate(tables):
+        if table[key] in seen:
+            wrong(f"duplicate {kind} {key} {table[key]!r}. Each may be there once", kind, str(index), key)
+        seen.add(table[key])
+
+
+def check_equations(tables: list[dict[str, Any]], wrong: Callable) -> None:
+    """Numbers, names of functions and of tests."""
+    check_unique(tables, "equations", "number", wrong)
+    rules = (("implemented_by", FUNCTION, "diffloop.ddim.ddim_step"), ("checked_by", TEST, "tests/a/test_b.py::test_c"))
+    for index, table in enumerate(tables):
+        for key, pattern, example in rules:
+            for name in table.get(key, ()):
+                if not pattern.fullmatch(name):
+                    wrong(f"equations entry: {key}: {name!r} must look like {example}", "equations", str(index), key)
+
+
+def check_claim(table: dict[str, Any], at: tuple[str, str], wrong: Callable) -> None:
+    """One claim: how direction, expected, tolerance and verdict go together."""
+    what, direction = f"claim {table['id']!r}: ", table["direction"]
+    if not SLUG.fullmatch(table["id"]):
+        wrong(f"claim id {table['id']!r} is no slug: use lower-case letters, digits and single hyphens", *at, "id")
+    if direction not in DIRECTIONS:
+        wrong(f"{what}direction {direction!r} is unknown. Legal: {', '.join(DIRECTIONS)}", *at, "direction")
+    elif direction == "near":
+        if "expected" not in table:
+            wrong(f"{what}direction 'near' needs expected and tolerance", *at, "direction")
+        if "than" in table:
+            wrong(f"{what}than goes with direction 'above' or 'below', not with 'near'", *at, "than")
+    elif "than" not in table:
+        wrong(f"{what}direction {direction!r} needs than, the border", *at, "direction")
+    for one, other in (("tolerance", "expected"), ("expected", "tolerance")):
+        if one in table and other not in table:
+            wrong(f"{what}{one} without {other}; the two go together", *at, one)
+    if table.get("tolerance", 0) < 0:
+        wrong(f"{what}tolerance is {table['tolerance']!r}; it must not be negative", *at, "tolerance")
+    _check_verdict(table, what, at, wrong)
+    for key, value in table.get("numbers", {}).items():
+        if key in CLAIM or not NAME.fullmatch(key):
+            wrong(f"{what}numbers: {key!r} is no name for a number: {', '.join(CLAIM)} are taken", *at, "numbers", key)
+        elif not _is(value, LINE):
+            wrong(f"{what}numbers: {key} must be a text as the paper prints it, not {value!r}", *at, "numbers", key)
+
+
+def _check_verdict(table: dict[str, Any], what: str, at: tuple[str, str], wrong: Callable) -> None:
+    for scale, value in table.get("verdict", {}).items():
+        if scale not in SCALES:
+            wrong(f"{what}verdict: unknown scale {scale!r}. Legal: {', '.join(SCALES)}", *at, "verdict", scale)
+        elif value not in VERDICTS:
+            wrong(f"{what}verdict {value!r} is unknown. Legal: {', '.join(VERDICTS)}", *at, "verdict", scale)
+        elif value in (NOT_AT_THIS_SCALE, CONTRADICTED) and "reason" not in table:
+            wrong(f"{what}verdict {value!r} needs a reason. Add a line reason = ...", *at, "verdict", scale)

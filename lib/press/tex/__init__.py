@@ -1,0 +1,6 @@
+"""LaTeX sources as a paper: what TeX's eyes and mouth do, as far as numbered equations depend on it.
+
+`lex` gives tokens, `reader` those of files that read files, `macros` expands them; `define`, `files`, `condition` and
+`count` are LaTeX's own commands; `document` finds what is numbered, by the rules of `classes`, and `paper` starts it;
+`math` and `text` say formulas and titles in what Pandoc and people read.
+"""
