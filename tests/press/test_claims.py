@@ -80,6 +80,8 @@ def test_an_edit_of_paper_toml_runs_nothing_and_changes_the_box(measured):
     assert "0 posts ran, 1 pages rendered" in measured.press("build").stdout
     page = measured.read("_site/posts/a/index.html")
     [box] = html.fromstring(page).find_class("postkit-claim")
+    [made] = box.find_class("press-made")
+    made.drop_tree()
     text = " ".join(box.text_content().split())
     assert text == (
         "? NOT AT THIS SCALE A <b>handful</b> of steps are enough. paper: 13.36 against 41.07 (Table 1, S = 10) "
@@ -110,11 +112,15 @@ def test_the_measurement_stays_in_the_notebook_and_is_never_printed(measured):
     assert '"seeds"' not in html.fromstring(page).text_content()
 
 
-def test_a_box_made_anew_is_the_box_that_the_notebook_made(measured):
+def test_a_box_made_anew_is_the_box_that_the_notebook_made_and_how_it_was_made(measured):
     key = json.loads(measured.read("posts/a/index.ipynb"))["metadata"]["press"]["key"]
     ran = json.loads(measured.read(f".press/cache/{key}/notebook.ipynb"))
     [before] = [out["data"] for c in ran["cells"] for out in c.get("outputs", ())]
-    assert output(measured) == before
+    anew = output(measured)
+    [made] = [line for line in anew["text/html"] if "press-made" in line]
+    anew["text/html"].remove(made)
+    assert anew == before
+    assert key[:12] in made
 
 
 def test_hostile_text_reaches_no_page_as_markup(measured):
