@@ -1,6 +1,6 @@
 """Measure the distilled students beside their teacher, and print the table that their model card quotes (Markdown).
 
-Captions are ones that training never saw, the same with the same noise in every row. All attributes right as the oracle
+Captions are ones that training never saw, the same with the same noise and DDIM settings in every row. All attributes right as the oracle
 reads them, and the Frechet distance of the oracle's features to renders; 95 % intervals bootstrapped over pictures.
 
 examples:
@@ -21,12 +21,17 @@ from tiny_quality import ROOT, scenes, share, write_card
 
 sys.path.insert(0, str(ROOT / "lib"))
 
+from diffloop.ddim import ddim_sample
+from diffloop.distillation import at_int
+from diffloop.guided_distillation import guided_teacher, unet_model
+from diffloop.noise import draw_noise
+from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps
 from tinyworld.captions import caption
 from tinyworld.models import load_tiny, load_unet, parts_of
 from tinyworld.oracle import Oracle, features, frechet_distance, load_oracle, score
 from tinyworld.pictures import save_grid
 from tinyworld.render import render
-from tinyworld.sampling import Parts, encode_text, generate, to_uint8
+from tinyworld.sampling import Parts, encode_text, to_uint8
 from tinyworld.stage_guided import sample_student
 
 SCALES = (1.0, 2.0, 4.0)
@@ -42,6 +47,18 @@ def draw(student, parts: Parts, texts: list[str], scale: float, steps: int) -> t
     return to_uint8(torch.cat([parts.vae.decode(part / parts.scaling_factor).sample for part in x_0.split(64)]))
 
 
+@torch.no_grad()
+def draw_taught(parts: Parts, texts: list[str], scale: float, steps: int) -> torch.Tensor:
+    """The teacher's pictures, from the same noise and under the same timesteps as the students'."""
+    scales, text = torch.full((len(texts),), scale), encode_text(parts, texts)
+    noises = [draw_noise((1, 4, 16, 16), torch.Generator().manual_seed(i)) for i in range(len(texts))]
+    model = guided_teacher(unet_model(parts.unet), encode_text(parts, [""]))
+    bars = alphas_cumprod_from_betas(scaled_linear_betas())
+    timesteps = spaced_timesteps(steps, spacing="trailing")
+    *_, x_0 = ddim_sample(at_int(model, (text, scales)), torch.cat(noises), timesteps, bars)
+    return to_uint8(torch.cat([parts.vae.decode(part / parts.scaling_factor).sample for part in x_0.split(64)]))
+
+
 def measure(models: Path, n: int) -> Iterator[tuple[str, ...]]:
     oracle: Oracle = load_oracle(models / "tiny-oracle")
     parts = parts_of(load_tiny(models / "tiny"))
@@ -53,7 +70,7 @@ def measure(models: Path, n: int) -> Iterator[tuple[str, ...]]:
         return f"{share(right)}, {frechet_distance(features(images, oracle), renders):.2f}"
 
     for steps in (16, 4):
-        found = [cells(generate(parts, texts, guidance_scale=scale, steps=steps)) for scale in SCALES]
+        found = [cells(draw_taught(parts, texts, scale, steps)) for scale in SCALES]
         yield (f"the teacher, DDIM, {steps} steps", f"{steps}, from s = 2 on {2 * steps}", *found)
     for name, steps in STUDENTS:
         student = load_unet(models / "tiny-students" / name)

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +132,12 @@ def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
     plan = make_plan(project, [], {})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
-    problems = stale + check_sources(project, [page for page in site_pages(project) if page.exists()])
+    # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
+    notebooks, lost = joined(replace(plan, steps=[step for step in plan.steps if not step.reasons]), project)
+    now = {project.root / "posts" / slug / "index.ipynb": book for slug, book in notebooks.items()}
+    problems = stale + lost + check_sources(project, [page for page in site_pages(project) if page.exists()], now)
     try:
-        pages = stale_pages(project)
+        pages = stale_pages(project, notebooks)
         problems = problems or pages  # the build that mends the sources writes them
     except PressError as error:
         problems += error.problems

@@ -21,17 +21,24 @@ from press.provenance import is_made
 from press.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, read_yaml, relative
 
 
-def check_sources(project: Project, pages: list[Path]) -> list[Problem]:
+def check_sources(
+    project: Project, pages: list[Path], notebooks: dict[Path, dict[str, Any]] | None = None
+) -> list[Problem]:
     """Problems in the pages' sources, and between what posts measured and what papers' files record.
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
+        notebooks: page -> what to look at in the place of the notebook that lies there.
     """
     known = bibliography_keys(project)
+    given = notebooks or {}
     problems: list[Problem] = []
     for page in pages:
         try:
-            facts = notebook_facts(page, project) if page.suffix == ".ipynb" else qmd_facts(page, project)
+            if page.suffix == ".ipynb":
+                facts = notebook_facts(page, project, given.get(page))
+            else:
+                facts = qmd_facts(page, project)
         except PressError as error:
             problems += error.problems
             continue
@@ -81,9 +88,9 @@ def bibliography_keys(project: Project) -> dict[str, str] | None:
     return {key: entry.get("title", "") for key, entry in entries.items()}
 
 
-def notebook_facts(path: Path, project: Project) -> Facts:
-    """Facts of an executed notebook; places are those of its post.qmd."""
-    notebook = json.loads(read_text(path, project.root))
+def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None = None) -> Facts:
+    """Facts of an executed notebook, read from its path if not given; places are those of its post.qmd."""
+    notebook = json.loads(read_text(path, project.root)) if notebook is None else notebook
     file = relative(path, project.root)
     markdown, cells = [], []
     for cell in notebook["cells"]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from transformers import CLIPModel
 
 from tinyworld.checkpoint import VERSION
 from tinyworld.sampling import Parts
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 
 def load_tiny(
@@ -25,6 +29,8 @@ def load_tiny(
     if about.exists() and (found := json.loads(about.read_text()).get("version")) != VERSION:
         raise ValueError(f"{about} is of version {found}; this code reads version {VERSION}: export the model anew")
     check_files(folder)
+    from diffusers import StableDiffusionPipeline  # here, for its import warns about image processors on every page
+
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(
             folder, safety_checker=None, dtype=dtype, local_files_only=True

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from filecmp import cmp
 from pathlib import Path
 
 from torch import nn
@@ -59,6 +60,8 @@ def export_more(runs: Path, models: Path) -> dict[str, float | str]:
             sizes[f"{name} MB"] = size = sum(file.stat().st_size for file in files) / 1e6
             if size > LIMIT_MB:
                 raise ValueError(f"{name} takes {size:.1f} MB; a network must stay within {LIMIT_MB} MB")
+            if all((folder / file.name).is_file() and cmp(file, folder / file.name, shallow=False) for file in files):
+                continue  # the same weights stay as they were, with the record of the commit that first wrote them
             for file in files:
                 os.replace(file, folder / file.name)
         about = {"git": git_commit(), "steps": state["step"], "minutes": round(state["seconds"] / 60, 1)}

@@ -6,6 +6,7 @@ Only what has changed is written, each file in one step; what has no source left
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from press.claims import read_notebooks
 from press.errors import Problem, fail
 from press.files import write_if_changed
+from press.notebook import to_bytes
 from press.papers.addresses import paper_url, post_url
 from press.papers.backlinks import backlinks, block, with_end
 from press.papers.graph import Graph, collect
@@ -110,15 +112,38 @@ def generated(root: Path) -> list[Path]:
     return [path for path in paths if is_generated(path)]
 
 
-def stale_pages(project: Project) -> list[Problem]:
-    """Generated pages and ends of posts that are not what they would be now; for `press check`, which writes nothing.
+def stale_pages(project: Project, notebooks: Notebooks | None = None) -> list[Problem]:
+    """Generated pages and posts' notebooks that are not what they would be now, for `press check`. Writes nothing.
+
+    Args:
+        notebooks: as for `make`: what posts would be now, without their ends.
 
     Raises:
         PressError: as `make`.
     """
-    made = make(project)
+    made = make(project, notebooks=notebooks)
     found = {relative(path, project.root): path.read_text(encoding="utf-8") for path in generated(project.root)}
     names = [name for name in sorted({*made.pages, *found}) if made.pages.get(name) != found.get(name)]
+    places = [(name, 0) for name in names]
     present = read_notebooks(project)
-    names += [f"posts/{slug}/index.ipynb" for slug, book in made.notebooks.items() if book != present[slug]]
-    return [Problem(name, 0, "not up to date. Run press build") for name in names]
+    for slug, book in made.notebooks.items():
+        now = json.loads(to_bytes(book))  # what lies there came from bytes, too
+        if slug not in present:
+            places.append((f"posts/{slug}/post.qmd", 0))
+        elif now != present[slug]:
+            places.append(_first_change(now, present[slug], slug))
+    return [Problem(*place, "not up to date. Run press build") for place in places]
+
+
+def _first_change(now: dict[str, Any], before: dict[str, Any], slug: str) -> tuple[str, int]:
+    """The source line of the first cell that reads otherwise; the notebook itself if only what the press adds does."""
+    for new, old in zip(now["cells"], before["cells"], strict=False):
+        if new["source"] == old["source"]:
+            continue
+        place = new["metadata"].get("press", {})
+        if "line" not in place:
+            break
+        pairs = zip("".join(new["source"]).split("\n"), "".join(old["source"]).split("\n"), strict=False)
+        above = next((count for count, (one, other) in enumerate(pairs) if one != other), 0)
+        return place["file"], place["line"] + above
+    return f"posts/{slug}/index.ipynb", 0

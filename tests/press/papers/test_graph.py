@@ -365,6 +365,22 @@ def test_check_knows_a_post_whose_end_is_not_up_to_date(copy):
     assert "posts/b/index.ipynb: not up to date. Run press build" in told
 
 
+def test_check_reads_the_words_as_they_are_now(copy):
+    """Neither a label nor a quoted number is in a post's outputs: no run is needed to see that they changed."""
+    path = copy.root / "posts/b/post.qmd"
+    text = path.read_text()
+    path.write_text(text.replace("Opening: see", "Opening, with @tbl-y: see"))
+    at = 1 + text[: text.index("Opening: see")].count("\n")
+    assert f"posts/b/post.qmd:{at}: unknown label @tbl-y. Legal: tbl-x" in copy.press("check", status=1).stderr
+    path.write_text(text.replace("Opening: see", "Opening {{< claim few-steps.number >}}: see"))
+    assert f"posts/b/post.qmd:{at}: not up to date" in copy.press("check", status=1).stderr
+    copy.press("build")
+    assert "post.qmd" not in copy.press("check", status=1).stderr  # only that a cited entry has no author
+    paper = copy.read("papers/known2020/paper.toml")
+    copy.write("papers/known2020/paper.toml", paper.replace("13.36 against", "13.37 against"))
+    assert f"posts/b/post.qmd:{at}: not up to date" in copy.press("check", status=1).stderr
+
+
 def test_pages_that_are_not_rendered_are_not_linked(copy):
     path = copy.root / "_quarto.yml"
     path.write_text(path.read_text().replace(" papers/*/index.qmd, claims.qmd,", " claims.qmd,"))
