@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+import warnings
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -49,6 +50,8 @@ def main() -> None:
         watch_reads(root, log)
     from ipykernel.kernelapp import IPKernelApp
 
+    # tqdm's, where no widgets are installed: it would stand on the page, with a path of this machine
+    warnings.filterwarnings("ignore", message="IProgress not found")
     IPKernelApp.launch_instance()
 
 
