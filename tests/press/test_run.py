@@ -196,7 +196,7 @@ def test_secrets_of_the_environment_do_not_reach_the_kernel(site):
 def test_tqdms_advice_stays_off_the_page_and_other_warnings_do_not(site):
     warn = "import warnings\nwarnings.warn('IProgress not found. Please update jupyter', stacklevel=1)\n"
     site.post("warned", cell(warn + "warnings.warn('steps is 2, which is few', stacklevel=1)"))
-    site.press("run")
+    site.press("run", PYTHONWARNINGS="default")
     said = outputs(site, "warned")
     assert "steps is 2" in said
     assert "IProgress" not in said
