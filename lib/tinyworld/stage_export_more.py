@@ -4,7 +4,7 @@ models/tiny-students/<name>    U-Nets: guided (one call a step at every scale), 
 models/tiny-inpaint            the U-Net of 9 channels; the rest is models/tiny's
 models/tiny-glide/<name>       base and upsampler, U-Nets on pixels; noised-clip, a CLIP's image half for noised latents
 
-Each network is a folder that Diffusers or Transformers loads. Only what was trained is written.
+Each network is a folder that Diffusers or Transformers loads. Only what was trained to its end is written.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NETWORKS: dict[str, tuple[str, Callable[[Path], nn.Module]]] = {
 
 
 def export_more(runs: Path, models: Path) -> dict[str, float | str]:
-    """Write a folder below `models` for each network that has been trained below `runs`.
+    """Write a folder below `models` for each network whose training below `runs` is finished.
 
     Returns:
         megabytes by folder.
@@ -52,6 +52,8 @@ def export_more(runs: Path, models: Path) -> dict[str, float | str]:
         if not (path := runs / stage / "checkpoint.pt").exists():
             continue
         state, folder = load_checkpoint(path, stage), models / name
+        if not state["finished"]:
+            continue
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=models, prefix=".export-") as temporary:
             half(trained(runs)).save_pretrained(temporary)
