@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+CORRECTION = 0.1  # what is lost in shrinking is about 0.05 in root mean square, for pixels in [-1, 1]
+
 
 def pixel_model(unet: nn.Module, text: Tensor, *, patch: int) -> Callable[[Tensor, int | Tensor], Tensor]:
     """(x_t, t) -> the U-Net's output in float32, as pixels.
@@ -36,3 +38,11 @@ def guided_pixel_model(
     """(x_t, t) -> (output without, output with the text), in one call: for `classifier_free_guidance`'s `both`."""
     model = pixel_model(unet, torch.cat([uncond.expand_as(cond), cond]), patch=patch)
     return lambda x_t, t: model(torch.cat([x_t, x_t]), t).chunk(2)
+
+
+def correcting(model: Callable[[Tensor, int | Tensor], Tensor]) -> Callable[[Tensor, int | Tensor], Tensor]:
+    """(x_t beside the enlarged small picture, t) -> x_0: the enlarged picture plus a tenth of the model's output.
+
+    A U-Net of 64 channels cannot pass on the noise of 48 pixel values, as eps and v would ask of it; this need not.
+    """
+    return lambda beside, t: beside[:, beside.shape[1] // 2 :] + CORRECTION * model(beside, t)
