@@ -1,10 +1,10 @@
-"""Measure the noised CLIP and GLIDE's base, and print the table that their model card quotes (Markdown).
+"""Measure the noised CLIP, GLIDE's base, its upsampler and the inpainting U-Net, and print the tables of their cards.
 
 Pictures and captions are ones that training never saw. 95 % intervals are bootstrapped over pictures.
 
 examples:
-  python benchmarks/glide_quality.py                  all rows, about a minute on one core
-  python benchmarks/glide_quality.py --card           and write them, with a picture, into the model card
+  python benchmarks/glide_quality.py                  all rows, about three minutes on one core
+  python benchmarks/glide_quality.py --card           and write them, with pictures, into the two model cards
   python benchmarks/glide_quality.py --pictures 32
 """
 
@@ -16,13 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from diffusers import UNet2DConditionModel
 from tiny_quality import ROOT, scenes, share, write_card
 from torch import Generator, Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, max_pool2d
 
 sys.path.insert(0, str(ROOT / "lib"))
 
 from diffloop.ddim import ddim_sample
+from diffloop.glide import beside_low_res, shrink
+from diffloop.inpainting import inpaint
+from diffloop.metrics import psnr
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
 from tinyworld.captions import caption
@@ -32,8 +36,10 @@ from tinyworld.oracle import bootstrap, load_oracle, score
 from tinyworld.pictures import save_grid
 from tinyworld.render import render
 from tinyworld.sampling import Parts, encode_text
+from tinyworld.scene import COLOURS, Scene, edit
 from tinyworld.stage_clip import tokenize
-from tinyworld.stage_glide import stages_for
+from tinyworld.stage_glide import generate_glide, stages_for
+from tinyworld.stage_inpaint import base_models
 from tinyworld.stage_world import to_float, to_uint8
 
 LEVELS = (0, 200, 400, 600, 800)  # timesteps at which the noised CLIP is asked
@@ -62,53 +68,105 @@ def recognised(models: Path, parts: Parts, images: Tensor, texts: list[str]) -> 
 
 
 @torch.no_grad()
-def drawn(models: Path, parts: Parts, texts: list[str], scale: float) -> Tensor:
-    """Pictures of the base, (n, 3, 32, 32) in [-1, 1]; the noise of picture i is that of seed i."""
-    net = load_unet(models / "tiny-glide" / "base")
-    stage, _ = stages_for(net, net, encode_text(parts, texts), encode_text(parts, [""]), guidance_scale=scale)
-    x_T = torch.stack([torch.randn(3, *stage.size, generator=Generator().manual_seed(i)) for i in range(len(texts))])
-    *_, x_0 = ddim_sample(stage.model, x_T, stage.timesteps, stage.alphas_cumprod, prediction=stage.prediction)
-    return x_0
+def enlarged(models: Path, parts: Parts, images: Tensor, texts: list[str]) -> Iterator[tuple[str, str]]:
+    """How close renders that were shrunk to 32 x 32 come to themselves when they are made larger again."""
+    net = load_unet(models / "tiny-glide" / "upsampler")
+    _, stage = stages_for(net, net, encode_text(parts, texts), encode_text(parts, [""]))
+    sharp = to_float(images)
+    small = shrink(sharp, (32, 32))
+    y_T = noise(len(texts), *stage.size)
+    model = beside_low_res(stage.model, small)
+    *_, y_0 = ddim_sample(model, y_T, stage.timesteps, stage.alphas_cumprod, prediction=stage.prediction)
+    for name, large in (("bicubic", interpolate(small, stage.size, mode="bicubic")), ("upsampler, 8 steps", y_0)):
+        close = psnr(large.clamp(-1, 1), sharp, data_range=2.0)
+        mean, low, high = bootstrap(close.float(), 1000, Generator().manual_seed(0))
+        yield f"{name}, shrunken renders made larger: PSNR", f"{mean:.1f} dB ({low:.1f} to {high:.1f})"
 
 
-def measure(models: Path, n: int) -> Iterator[tuple[str, str]]:
+def noise(n: int, height: int, width: int) -> Tensor:
+    return torch.stack([torch.randn(3, height, width, generator=Generator().manual_seed(i)) for i in range(n)])
+
+
+def drawn(models: Path, parts: Parts, texts: list[str], scale: float) -> tuple[Tensor, Tensor]:
+    """uint8 pictures of the base, enlarged without smoothing, and of the upsampler, both (n, 3, 64, 64)."""
+    nets = [load_unet(models / "tiny-glide" / name) for name in ("base", "upsampler")]
+    small, large = generate_glide(*nets, parts, texts, guidance_scale=scale)
+    return interpolate(small, (64, 64), mode="nearest"), large
+
+
+def recoloured(some: list[Scene], unet: UNet2DConditionModel, parts: Parts) -> tuple[Tensor, list[str]]:
+    """The left thing of each scene cut out with a margin and asked for in another colour: uint8, and the captions."""
+    made = render(some)
+    holes = max_pool2d(made.masks[:, :1].float(), 9, 1, 4)
+    texts = [caption(edit(s, "colour", COLOURS[(COLOURS.index(s.things[0].colour) + 3) % 8])) for s in some]
+    generators = [Generator().manual_seed(i) for i in range(len(some))]
+    pictures, models_of = made.images.float() / 255, base_models(parts, unet)
+    out = inpaint(models_of, pictures, holes, texts, generator=generators, steps=15, guidance_scale=3.0)
+    return to_uint8(2 * out - 1), texts
+
+
+def measure(models: Path, n: int) -> dict[str, Iterator[tuple[str, str]]]:
+    """The rows of each card, measured as they are asked for."""
     parts, oracle = parts_of(load_tiny(models / "tiny")), load_oracle(models / "tiny-oracle")
     some = [scene for count in (1, 2) for scene in scenes("test", count, n // 2)]
     texts, images = [caption(scene) for scene in some], render(some).images
-    yield from recognised(models, parts, images, texts)
-    for scale in SCALES:
-        large = interpolate(drawn(models, parts, texts, scale), (64, 64), mode="bilinear")
-        right = share(score(to_uint8(large), texts, oracle).by["all"])
-        yield f"base, 20 steps, guidance {scale:g}, enlarged bilinearly: all attributes right", right
+
+    def right(images: Tensor, texts: list[str]) -> str:
+        return share(score(images, texts, oracle).by["all"])
+
+    def glide() -> Iterator[tuple[str, str]]:
+        yield from recognised(models, parts, images, texts)
+        for scale in SCALES:
+            small, large = drawn(models, parts, texts, scale)
+            smooth = interpolate(small[:, :, ::2, ::2].float(), (64, 64), mode="bilinear").round().to(torch.uint8)
+            yield f"base, 20 steps, guidance {scale:g}, enlarged bilinearly: all attributes right", right(smooth, texts)
+            yield f"and through the upsampler, 8 steps, guidance {scale:g}: all attributes right", right(large, texts)
+        yield from enlarged(models, parts, images, texts)
+
+    def holes() -> Iterator[tuple[str, str]]:
+        for name, unet in (
+            ("this U-Net", load_unet(models / "tiny-inpaint")),
+            ("that of `models/tiny`, by replacement", parts.unet),
+        ):
+            yield f"{name}: all attributes right", right(*recoloured(some, unet, parts))
+
+    return {"tiny-glide": glide(), "tiny-inpaint": holes()}
 
 
-def draw_picture(models: Path) -> None:
-    """Samples of the base in its own pixels, guidance 1 above 3, the same captions and noise in each column."""
+def draw_pictures(models: Path) -> None:
+    """Samples of base and upsampler, guidance 3; and holes filled by both U-Nets. A column has one caption."""
     parts = parts_of(load_tiny(models / "tiny"))
-    texts = [caption(scene) for count in (1, 2) for scene in scenes("test", count, 4)]
-    rows = [drawn(models, parts, texts, scale) for scale in SCALES]
-    save_grid(to_uint8(torch.cat(rows)), models / "tiny-glide" / "samples.png", len(texts))
+    some = [scene for count in (1, 2) for scene in scenes("test", count, 4)]
+    rows = drawn(models, parts, [caption(scene) for scene in some], 3.0)
+    save_grid(torch.cat(rows), models / "tiny-glide" / "samples.png", len(some))
+    unets = load_unet(models / "tiny-inpaint"), parts.unet
+    rows = [render(some).images, *(recoloured(some, unet, parts)[0] for unet in unets)]
+    save_grid(torch.cat(rows), models / "tiny-inpaint" / "samples.png", len(some))
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of tiny, tiny-clip, tiny-glide")
+    parser.add_argument(
+        "--models", type=Path, default=ROOT / "models", help="folder of tiny, tiny-clip, tiny-glide, tiny-inpaint"
+    )
     parser.add_argument("--pictures", type=int, default=128, help="for each figure (default 128)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--card", action="store_true", help="write table and picture into MODELS/tiny-glide")
+    parser.add_argument("--card", action="store_true", help="write tables and pictures into the model cards")
     options = parser.parse_args(arguments)
     if options.pictures < 4:
         parser.error(f"--pictures is {options.pictures}; it must be at least 4")
     torch.set_num_threads(options.threads)
-    table = ["| figure | measured (95 % interval) |", "|---|---|"]
-    print("\n".join(table))
     try:
-        for row in measure(options.models, options.pictures):
-            table.append(f"| {' | '.join(row)} |")
-            print(table[-1], flush=True)
+        for folder, rows in measure(options.models, options.pictures).items():
+            table = ["| figure | measured (95 % interval) |", "|---|---|"]
+            print(f"\n{folder}\n\n" + "\n".join(table))
+            for row in rows:
+                table.append(f"| {' | '.join(row)} |")
+                print(table[-1], flush=True)
+            if options.card:
+                write_card(options.models / folder / "README.md", table)
         if options.card:
-            draw_picture(options.models)
-            write_card(options.models / "tiny-glide" / "README.md", table)
+            draw_pictures(options.models)
     except ValueError as error:
         print(f"glide_quality: {error}", file=sys.stderr)
         return 1
