@@ -121,7 +121,7 @@ def _filter(shelf: Shelf) -> list[str]:
 
 
 def equations_index(shelf: Shelf) -> str:
-    """equations.qmd: every equation with its function and its test."""
+    """equations.qmd: every equation with its function and its test. Raw divs: Pandoc reads each fenced one anew."""
     lines = head(
         "Equations",
         made_from="papers/*/paper.toml",
@@ -135,15 +135,15 @@ def equations_index(shelf: Shelf) -> str:
         lines += [
             f"## {link(shelf.title(paper.citekey), page)} {{#{paper.citekey}}}",
             "",
-            "::::: {.paper-equations}",
-            "",
+            *raw('<div class="paper-equations">'),
         ]
         for index, (equation, name) in enumerate(zip(paper.equations, names_of(paper), strict=True)):
             number = link(label(equation.number), f"{page}#{name}")
-            lines += [":::: {.paper-equation}", "::: {.paper-math}", *formula(paper, index, "equations.qmd"), ":::"]
-            lines += ["::: {.paper-code}", f"**{number}** {escape_markdown(equation.says)}", ""]
-            lines += [*_made_by(shelf, equation), ":::", "::::", ""]
-        lines += [":::::", ""]
+            lines += [*raw('<div class="paper-equation"><div class="paper-math">')]
+            lines += [*formula(paper, index, "equations.qmd"), "", *raw('</div><div class="paper-code">')]
+            lines += [f"**{number}** {escape_markdown(equation.says)}", "", *_made_by(shelf, equation), ""]
+            lines += raw("</div></div>")
+        lines += raw("</div>")
     return _page(lines)
 
 
