@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from press.pandoc import binary
+from press.papers.graph import collect
 from press.papers.schema import check_citekeys, read_papers
+from press.papers.shelf import read_shelf
+from press.project import open_project
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = read_papers(ROOT)
@@ -168,3 +171,15 @@ def test_notes_quote_only_numbers_of_the_paper(paper):
     toml = (folder / "paper.toml").read_text(encoding="utf-8")
     quoted = re.findall(r"\d+\.\d+|\d{2,}", prose)
     assert not [number for number in quoted if not re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", toml)]
+
+
+def test_no_orphan():
+    """A post cites or links, a post cites each paper, a paper has each equation and claim, an equation each function."""
+    graph = collect(read_shelf(open_project(ROOT)))
+    held_by = {"paper": "post", "equation": "paper", "claim": "paper", "function": "equation"}
+    pairs = {(graph.nodes[edge.source].kind, edge.target) for edge in graph.edges}
+    assert {node.kind for node in graph.nodes.values()} == {"post", *held_by}
+    for id, node in graph.nodes.items():
+        assert graph.around(id), f"{id} stands alone"
+        if node.kind in held_by:
+            assert (held_by[node.kind], id) in pairs, f"no {held_by[node.kind]} leads to {id}"
