@@ -3,7 +3,7 @@
 Pictures and captions are ones that training never saw. 95 % intervals are bootstrapped over pictures.
 
 examples:
-  python benchmarks/glide_quality.py                  all rows, about three minutes on one core
+  python benchmarks/glide_quality.py                  all rows, about two minutes on two cores
   python benchmarks/glide_quality.py --card           and write them, with pictures, into the two model cards
   python benchmarks/glide_quality.py --pictures 32
 """
@@ -16,17 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DConditionModel
 from tiny_quality import ROOT, scenes, share, write_card
 from torch import Generator, Tensor
-from torch.nn.functional import interpolate, max_pool2d
+from torch.nn.functional import interpolate
 
 sys.path.insert(0, str(ROOT / "lib"))
 
 from diffloop.ddim import ddim_sample
 from diffloop.glide import beside_low_res, shrink
-from diffloop.inpainting import inpaint
 from diffloop.metrics import psnr
+from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
 from tinyworld.captions import caption
@@ -36,11 +35,10 @@ from tinyworld.oracle import bootstrap, load_oracle, score
 from tinyworld.pictures import save_grid
 from tinyworld.render import render
 from tinyworld.sampling import Parts, encode_text
-from tinyworld.scene import COLOURS, Scene, edit
 from tinyworld.stage_clip import tokenize
 from tinyworld.stage_glide import generate_glide, stages_for
-from tinyworld.stage_inpaint import base_models
-from tinyworld.stage_world import to_float, to_uint8
+from tinyworld.stage_inpaint import recoloured
+from tinyworld.stage_world import to_float
 
 LEVELS = (0, 200, 400, 600, 800)  # timesteps at which the noised CLIP is asked
 SCALES = (1.0, 3.0)
@@ -74,7 +72,7 @@ def enlarged(models: Path, parts: Parts, images: Tensor, texts: list[str]) -> It
     _, stage = stages_for(net, net, encode_text(parts, texts), encode_text(parts, [""]))
     sharp = to_float(images)
     small = shrink(sharp, (32, 32))
-    y_T = noise(len(texts), *stage.size)
+    y_T = draw_noise(sharp.shape, [Generator().manual_seed(i) for i in range(len(texts))])
     model = beside_low_res(stage.model, small)
     *_, y_0 = ddim_sample(model, y_T, stage.timesteps, stage.alphas_cumprod, prediction=stage.prediction)
     for name, large in (("bicubic", interpolate(small, stage.size, mode="bicubic")), ("upsampler, 8 steps", y_0)):
@@ -83,33 +81,17 @@ def enlarged(models: Path, parts: Parts, images: Tensor, texts: list[str]) -> It
         yield f"{name}, shrunken renders made larger: PSNR", f"{mean:.1f} dB ({low:.1f} to {high:.1f})"
 
 
-def noise(n: int, height: int, width: int) -> Tensor:
-    return torch.stack([torch.randn(3, height, width, generator=Generator().manual_seed(i)) for i in range(n)])
-
-
 def drawn(models: Path, parts: Parts, texts: list[str], scale: float) -> tuple[Tensor, Tensor]:
-    """uint8 pictures of the base, enlarged without smoothing, and of the upsampler, both (n, 3, 64, 64)."""
+    """uint8 pictures of the base (n, 3, 32, 32), and of the upsampler (n, 3, 64, 64)."""
     nets = [load_unet(models / "tiny-glide" / name) for name in ("base", "upsampler")]
-    small, large = generate_glide(*nets, parts, texts, guidance_scale=scale)
-    return interpolate(small, (64, 64), mode="nearest"), large
-
-
-def recoloured(some: list[Scene], unet: UNet2DConditionModel, parts: Parts) -> tuple[Tensor, list[str]]:
-    """The left thing of each scene cut out with a margin and asked for in another colour: uint8, and the captions."""
-    made = render(some)
-    holes = max_pool2d(made.masks[:, :1].float(), 9, 1, 4)
-    texts = [caption(edit(s, "colour", COLOURS[(COLOURS.index(s.things[0].colour) + 3) % 8])) for s in some]
-    generators = [Generator().manual_seed(i) for i in range(len(some))]
-    pictures, models_of = made.images.float() / 255, base_models(parts, unet)
-    out = inpaint(models_of, pictures, holes, texts, generator=generators, steps=15, guidance_scale=3.0)
-    return to_uint8(2 * out - 1), texts
+    return generate_glide(*nets, parts, texts, guidance_scale=scale)
 
 
 def measure(models: Path, n: int) -> dict[str, Iterator[tuple[str, str]]]:
     """The rows of each card, measured as they are asked for."""
     parts, oracle = parts_of(load_tiny(models / "tiny")), load_oracle(models / "tiny-oracle")
     some = [scene for count in (1, 2) for scene in scenes("test", count, n // 2)]
-    texts, images = [caption(scene) for scene in some], render(some).images
+    texts, (images, things, *_) = [caption(scene) for scene in some], render(some)
 
     def right(images: Tensor, texts: list[str]) -> str:
         return share(score(images, texts, oracle).by["all"])
@@ -118,7 +100,7 @@ def measure(models: Path, n: int) -> dict[str, Iterator[tuple[str, str]]]:
         yield from recognised(models, parts, images, texts)
         for scale in SCALES:
             small, large = drawn(models, parts, texts, scale)
-            smooth = interpolate(small[:, :, ::2, ::2].float(), (64, 64), mode="bilinear").round().to(torch.uint8)
+            smooth = interpolate(small.float(), (64, 64), mode="bilinear").round().to(torch.uint8)
             yield f"base, 20 steps, guidance {scale:g}, enlarged bilinearly: all attributes right", right(smooth, texts)
             yield f"and through the upsampler, 8 steps, guidance {scale:g}: all attributes right", right(large, texts)
         yield from enlarged(models, parts, images, texts)
@@ -128,7 +110,7 @@ def measure(models: Path, n: int) -> dict[str, Iterator[tuple[str, str]]]:
             ("this U-Net", load_unet(models / "tiny-inpaint")),
             ("that of `models/tiny`, by replacement", parts.unet),
         ):
-            yield f"{name}: all attributes right", right(*recoloured(some, unet, parts))
+            yield f"{name}: all attributes right", right(*recoloured(parts, unet, some, images, things[:, :1]))
 
     return {"tiny-glide": glide(), "tiny-inpaint": holes()}
 
@@ -137,11 +119,16 @@ def draw_pictures(models: Path) -> None:
     """Samples of base and upsampler, guidance 3; and holes filled by both U-Nets. A column has one caption."""
     parts = parts_of(load_tiny(models / "tiny"))
     some = [scene for count in (1, 2) for scene in scenes("test", count, 4)]
-    rows = drawn(models, parts, [caption(scene) for scene in some], 3.0)
-    save_grid(torch.cat(rows), models / "tiny-glide" / "samples.png", len(some))
+    small, large = drawn(models, parts, [caption(scene) for scene in some], 3.0)
+    save_grid(
+        torch.cat([interpolate(small, large.shape[2:], mode="nearest"), large]),
+        models / "tiny-glide" / "samples.png",
+        len(some),
+    )
     unets = load_unet(models / "tiny-inpaint"), parts.unet
-    rows = [render(some).images, *(recoloured(some, unet, parts)[0] for unet in unets)]
-    save_grid(torch.cat(rows), models / "tiny-inpaint" / "samples.png", len(some))
+    images, things, *_ = render(some)
+    filled = [recoloured(parts, unet, some, images, things[:, :1])[0] for unet in unets]
+    save_grid(torch.cat([images, *filled]), models / "tiny-inpaint" / "samples.png", len(some))
 
 
 def main(arguments: list[str] | None = None) -> int:

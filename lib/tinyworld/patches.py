@@ -43,6 +43,6 @@ def guided_pixel_model(
 def correcting(model: Callable[[Tensor, int | Tensor], Tensor]) -> Callable[[Tensor, int | Tensor], Tensor]:
     """(x_t beside the enlarged small picture, t) -> x_0: the enlarged picture plus a tenth of the model's output.
 
-    A U-Net of 64 channels cannot pass on the noise of 48 pixel values, as eps and v would ask of it; this need not.
+    With v in its place, a U-Net of 64 channels left noise in squares of 4 x 4 pixels, 48 values each (LOG.md).
     """
     return lambda beside, t: beside[:, beside.shape[1] // 2 :] + CORRECTION * model(beside, t)

@@ -24,7 +24,7 @@ from tinyworld.checkpoint import load_ema
 from tinyworld.oracle import score
 from tinyworld.pictures import save_grid
 from tinyworld.sampling import Parts
-from tinyworld.scene import COLOURS, decode, edit
+from tinyworld.scene import COLOURS, Scene, decode, edit
 from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_unet import CAPTION_DROPOUT, denoising_loss, trained_parts, training_latents
 from tinyworld.stage_world import World, to_float, to_uint8
@@ -132,14 +132,24 @@ def base_models(parts: Parts, unet: UNet2DConditionModel) -> BaseModels:
 def filled(parts: Parts, unet: UNet2DConditionModel, world: World, n: int) -> tuple[Tensor, list[str]]:
     """n test pictures whose left thing was cut out with a margin and drawn in another colour: uint8, and captions."""
     at = slice(0, min(n, world.sizes["test"]))
-    labels = world.take("test", "labels", at)
-    masks = nn.functional.max_pool2d((labels == 1).float()[:, None], 9, 1, 4)
     scenes = [decode(row) for row in world.take("test", "rows", at).tolist()]
+    left = world.take("test", "labels", at)[:, None] == 1
+    return recoloured(parts, unet, scenes, world.take("test", "images", at), left)
+
+
+@torch.no_grad()
+def recoloured(
+    parts: Parts, unet: UNet2DConditionModel, scenes: list[Scene], images: Tensor, left: Tensor
+) -> tuple[Tensor, list[str]]:
+    """uint8 pictures whose left thing was cut out with a margin and drawn in another colour, and their captions.
+
+    left: bool (n, 1, 64, 64), where the left thing is seen. Picture i is drawn from seed i.
+    """
     texts = [caption(edit(s, "colour", COLOURS[(COLOURS.index(s.things[0].colour) + 3) % 8])) for s in scenes]
-    images = (to_float(world.take("test", "images", at)) + 1) / 2
+    masks = nn.functional.max_pool2d(left.float(), 9, 1, 4)
     generators = [Generator().manual_seed(i) for i in range(len(texts))]
-    models = base_models(parts, unet)
-    out = inpaint(models, images, masks, texts, generator=generators, steps=15, guidance_scale=3.0)
+    pictures, models = (to_float(images) + 1) / 2, base_models(parts, unet)
+    out = inpaint(models, pictures, masks, texts, generator=generators, steps=15, guidance_scale=3.0)
     return to_uint8(2 * out - 1).cpu(), texts
 
 

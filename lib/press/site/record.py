@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from bisect import bisect_right
 from collections.abc import Callable
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +31,7 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     found = markup_tools.examine(body)
-    meta, find = document.meta, _finder(document)
+    meta, find = document.meta, document.finder()
     record = {
         "input": document.input,
         "url": page.url_of(document.input),
@@ -67,27 +65,8 @@ def _image(document: page.Document, images: list[list[str]]) -> str:
     return next(iter(named + [source for source, _ in images]), "")
 
 
-def _finder(document: page.Document) -> Callable[[str], list[tuple[str, int]]]:
-    """Where the author wrote a text, the first three places; made once, for pages with thousands of lines and links."""
-    pairs = [(line, origin) for line, origin in zip(document.lines, document.origins, strict=True) if origin]
-    text = "\n".join(line for line, _ in pairs)
-    starts = [0, *accumulate(len(line) + 1 for line, _ in pairs)]
-
-    def find(needle: str) -> list[tuple[str, int]]:
-        places: list[tuple[str, int]] = []
-        at = text.find(needle)
-        while at >= 0 and len(places) < 3:
-            line = bisect_right(starts, at) - 1
-            if pairs[line][1] not in places:
-                places.append(pairs[line][1])
-            at = text.find(needle, starts[line + 1])
-        return places
-
-    return find
-
-
-def _places(document: page.Document, find: Callable[[str], list[tuple[str, int]]], link: str) -> list[tuple[str, int]]:
+def _places(document: page.Document, find: Callable[[str], list[page.Origin]], link: str) -> list[page.Origin]:
     """Where the author wrote this link; a page's link may have been written with its input's suffix."""
     bare = link.partition("#")[0].partition("?")[0]
     inputs = [bare.removesuffix(".html") + suffix for suffix in (".qmd", ".ipynb") if bare.endswith(".html")]
-    return next(filter(None, map(find, (link, bare, *inputs))), [(document.input, 0)])
+    return next(filter(None, map(find, (link, bare, *inputs))), [(document.input, 0)])[:3]
