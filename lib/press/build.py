@@ -95,10 +95,15 @@ def build(
     jobs: int,
     dask: str | None = None,
     force: bool = False,
+    force_render: bool = False,
     renderer: str = "auto",
     progress: Any,
 ) -> Report:
     """Execute, render, check, publish.
+
+    Args:
+        force: execute and render everything, whatever is up to date.
+        force_render: render everything; execute only what is stale.
 
     Raises:
         PressError: anything that is wrong; the previous site is then still in place, untouched.
@@ -117,10 +122,10 @@ def build(
             raise PressError(problems)
         shutil.rmtree(staging, ignore_errors=True)
         draw = _with_quarto if chosen == "quarto" else _with_pandoc
-        rendered = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+        rendered = draw(project, staging, pages, jobs=jobs, force=force or force_render, progress=progress)
         if rendered is None:
             return report
-        problems = check_site(staging, project.root, project.work / "facts") + scan_site(staging)
+        problems = check_site(staging, project) + scan_site(staging)
         if problems:
             raise PressError(problems)
         swap_folders(staging, project.site)
@@ -142,7 +147,7 @@ def check(project: Project) -> list[Problem]:
     except PressError as error:
         problems += error.problems
     if project.site.is_dir():
-        problems += check_site(project.site, project.root, project.work / "facts") + scan_site(project.site)
+        problems += check_site(project.site, project) + scan_site(project.site)
     return sorted(set(problems))
 
 

@@ -40,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
         "Execute what is stale, render and check the site.",
         "press build",
         "press build --jobs 4 -p seed 7",
+        "press build --force-render",
+    )
+    build.add_argument(
+        "--force-render", action="store_true", help="render every page again; execute only what is stale"
     )
     build.add_argument(
         "--renderer", choices=("auto", "quarto", "pandoc"), default="auto", help="default: quarto if on PATH"
@@ -130,7 +134,7 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
         metavar=("NAME", "VALUE"),
         help="set a parameter in the posts that declare it (YAML value); may be repeated",
     )
-    command.add_argument("--force", action="store_true", help="execute and render everything")
+    command.add_argument("--force", action="store_true", help="execute everything again; build also renders it")
     command.add_argument("--dask", metavar="ADDRESS", help="execute on a Dask cluster, e.g. tcp://host:8786")
     command.add_argument("--dry-run", action="store_true", help="say what would run and why, and do nothing")
 
@@ -223,6 +227,7 @@ def act_build(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             dask=options.dask,
             force=options.force,
+            force_render=options.force_render,
             renderer=options.renderer,
             progress=progress,
         )

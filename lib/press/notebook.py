@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -259,7 +260,7 @@ def _declared_data(
         path = root / str(entry).lstrip("/") if str(entry).startswith("/") else folder / str(entry)
         if not path.resolve().is_relative_to(root.resolve()):
             problems.append(Problem(*expanded.origin(1), f"data: {entry!r} lies outside the project"))
-        elif not path.exists():
+        elif not os.path.exists(path):
             problems.append(
                 Problem(*expanded.origin(1), f"data: {entry!r} not found (looked for {relative(path, root)})")
             )

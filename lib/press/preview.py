@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import sys
 import threading
 from pathlib import Path
@@ -49,12 +50,22 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         if self.path == "/-/changes":
             return self._stream()
         path = Path(self.translate_path(self.path))
-        if path.is_dir() and self.path.endswith("/"):
+        if os.path.isdir(path) and self.path.partition("?")[0].endswith("/"):
             path = path / "index.html"
-        if path.suffix != ".html" or not path.is_file():
+        if path.suffix != ".html" or not os.path.isfile(path):
             return super().do_GET()
+        return self._page(path, 200)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """An error; where there is no such file, the site's own page says so, as its host would."""
+        own = Path(self.directory) / "404.html"
+        if code == 404 and os.path.isfile(own):
+            return self._page(own, 404)
+        return super().send_error(code, message, explain)
+
+    def _page(self, path: Path, status: int) -> None:
         page = path.read_bytes().replace(b"</body>", RELOAD)
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
         self.send_header("Cache-Control", "no-store")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from press.errors import PressError, Problem, fail
 from press.notebook import Post, read_post
@@ -55,6 +56,12 @@ def open_project(root: Path, profile: str = "") -> Project:
             raise fail("", 0, f"no profile {name!r}. Legal: {', '.join(legal) or 'none here'}")
         config = merge(config, load_yaml(path, root))
     return Project(root, profile, config)
+
+
+def site_path(config: dict[str, Any]) -> str:
+    """Where the site lies on its host, with a slash at both ends: "/" or "/blog/"."""
+    path = urlsplit(str((config.get("website") or {}).get("site-url") or "")).path.strip("/")
+    return f"/{path}/" if path else "/"
 
 
 def merge(base: Any, over: Any) -> Any:

@@ -16,6 +16,7 @@ from press.cache import Cache, Key, differences, make_key
 from press.closure import Library, read_library
 from press.errors import PressError, Problem
 from press.files import write_atomic, write_if_changed
+from press.leading import with_leading_picture
 from press.notebook import Post, assemble, to_bytes
 from press.papers.schema import Paper, read_papers
 from press.project import Project, check_parameters, parameters_for, read_posts, select
@@ -233,7 +234,8 @@ def joined(plan: Plan, project: Project) -> tuple[dict[str, dict[str, Any]], lis
     for step in plan.steps:
         try:
             executed = plan.executed[step.post.slug]
-            notebook = with_provenance(assemble(step.post, executed, plan.papers), step.post, executed)
+            notebook = with_leading_picture(assemble(step.post, executed, plan.papers), step.post.meta)
+            notebook = with_provenance(notebook, step.post, executed)
         except PressError as error:
             problems += error.problems
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ def read_expanded(path: Path, root: Path) -> Expanded:
                 raise fail(
                     name, index + 1, "include cycle: " + " -> ".join([*stack[stack.index(included) :], included])
                 )
-            if not target.is_file():
+            if not os.path.isfile(target):
                 raise fail(name, index + 1, f"included file {match[1]!r} not found (looked for {included})")
             includes.append(included)
             expand(target, (*stack, included))

@@ -9,7 +9,7 @@ from press.checks import check_sources
 from press.links import check_site
 from press.project import open_project
 from press.secrets import find_secrets, secrets_in
-from tests.press.conftest import cell
+from tests.press.conftest import CONFIG, cell
 
 
 def source_problems(site, body: str) -> list[str]:
@@ -59,6 +59,9 @@ def test_a_broken_bibliography_is_named(site):
     assert site.press("check", status=1).stderr.startswith("error: references.bib:")
 
 
+LONG = f"posts/data:image/png;base64,{'A' * 132}"[:159] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def html(body: str) -> str:
     return f"<!DOCTYPE html><html lang='en'><head><title>t</title></head><body>{body}</body></html>"
 
@@ -76,13 +79,15 @@ def html(body: str) -> str:
         ("<p>see ?@fig-x</p>", "index.qmd:0 not resolved on the page: ?@fig-x"),
         ("<a href='javascript:alert(1)'>x</a>", "index.qmd:0 link that runs a script: javascript:alert(1)"),
         ("<a href='../../x'>x</a>", "index.qmd:0 link that leaves the site: ../../x"),
+        (f"<img src='posts/data:image/png;base64,{'A' * 9000}' alt='x'>", f"index.qmd:0 broken link: {LONG}"),
+        ("<a href='a%00b.html'>x</a>", "index.qmd:0 broken link: a%00b.html"),
     ],
 )
 def test_problems_in_html(site, body, expected):
     site.write("out/index.html", html(body))
     site.write("out/other.html", html("<p id='here'>x</p>"))
     site.write("out/here.png", b"x")
-    found = check_site(site.root / "out", site.root, site.root / ".press/facts")
+    found = check_site(site.root / "out", open_project(site.root))
     assert [f"{p.file}:{p.line} {p.message}" for p in found] == [expected]
 
 
@@ -103,13 +108,47 @@ def test_good_links_pass(site):
     site.write("out/other.html", html("<p id='here'>x</p>"))
     site.write("out/café.html", html(""))
     site.write("out/sub/index.html", html("<a href='../'>up</a>"))
-    assert check_site(site.root / "out", site.root, site.root / ".press/facts") == []
+    assert check_site(site.root / "out", open_project(site.root)) == []
 
 
 def test_a_broken_link_is_found_in_its_source(site):
     site.write("index.qmd", "---\ntitle: x\n---\n\nOne.\n\n[x](gone.html)\n")
     site.write("out/index.html", html("<a href='gone.html'>x</a>"))
-    assert str(check_site(site.root / "out", site.root, site.root / ".press/facts")[0]).startswith("index.qmd:7: ")
+    assert str(check_site(site.root / "out", open_project(site.root))[0]).startswith("index.qmd:7: ")
+
+
+OUTSIDE = {
+    "script": "<script src='https://cdn.test/x.js'></script>",
+    "frame": "<iframe src='//cdn.test/x'></iframe>",
+    "style": "<style>@import url(https://fonts.test/css);</style>",
+    "picture": "<img src='https://cdn.test/x.png' alt='x'>",
+}
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_an_offline_site_asks_no_other_host(site, kind):
+    site.write("out/index.html", html(OUTSIDE[kind] + "<a href='https://example.org/'>a link is no request</a>"))
+    assert check_site(site.root / "out", open_project(site.root)) == []
+    site.write("_quarto.yml", CONFIG + "press:\n  offline: true\n")
+    [problem] = check_site(site.root / "out", open_project(site.root))
+    assert problem.message.startswith("the page asks another host: ")
+    site.write("out/index.html", html(""))
+    site.write(
+        "out/site_libs/theme.css", "@import 'https://fonts.test/css';\na{background:url(data:image/png;base64,x)}"
+    )
+    [problem] = check_site(site.root / "out", open_project(site.root))
+    assert (problem.file, "https://fonts.test/css" in problem.message) == ("site_libs/theme.css", True)
+
+
+def test_a_site_below_its_host(site):
+    site.write("_quarto.yml", CONFIG.replace("https://example.org", "https://example.org/blog/"))
+    links = "<a href='/blog/other.html'>x</a><a href='/blog/'>x</a><a href='/blog'>x</a>"
+    site.write("out/index.html", html(links))
+    site.write("out/other.html", html(""))
+    assert check_site(site.root / "out", open_project(site.root)) == []
+    site.write("out/other.html", html("<a href='/other.html'>x</a>"))
+    [problem] = check_site(site.root / "out", open_project(site.root))
+    assert problem.message == "link that leaves the site: /other.html"
 
 
 TOKEN = "hf_" + "a1B2" * 9

@@ -44,7 +44,8 @@ def paper_page(paper: Paper, shelf: Shelf, graph: Graph, links: list[Backlink]) 
     title = shelf.title(paper.citekey)
     subtitle = full if full.casefold() != title.casefold() else ""
     made_from = "paper.toml and paper.qmd" if notes else "paper.toml"
-    lines = head(title, made_from=made_from, subtitle=subtitle, markdown=notes is not None)
+    about = _about(paper)
+    lines = head(title, made_from=made_from, subtitle=subtitle, description=about, markdown=notes is not None)
     lines += [*asset("pages.css", "style"), *_bibliographic(paper, shelf), *_notes(paper, shelf)]
     lines += _equations(paper, shelf)
     if paper.claims:
@@ -54,6 +55,14 @@ def paper_page(paper: Paper, shelf: Shelf, graph: Graph, links: list[Backlink]) 
     lines += [*_symbols(paper), *_related(paper, shelf)]
     lines += block(paper_url(paper.citekey), f"paper:{paper.citekey}", links, graph)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _about(paper: Paper) -> str:
+    """One sentence for whoever meets a link to the page."""
+    equations, claims = len(paper.equations), len(paper.claims)
+    parts = [f"{equations} equation{'s' * (equations > 1)} beside the code"] if equations else []
+    parts += [f"{claims} claim{'s' * (claims > 1)} beside what was measured here"] if claims else []
+    return f"{', '.join(parts)}." if parts else ""
 
 
 def _bibliographic(paper: Paper, shelf: Shelf) -> list[str]:

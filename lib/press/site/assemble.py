@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from press.errors import PressError, Problem
-from press.site import chrome, config, feed, font, listing, previews, search, store, symbols
+from press.project import site_path
+from press.site import chrome, config, feed, font, listing, markup_tools, previews, search, store, symbols
 from press.site.render import Site
 
 MANIFEST = ".press-site.json"
+NOT_FOUND = "404.html"  # which a host shows at any address
 ASSETS = Path(__file__).parent / "assets"
 Plan = dict[str, "bytes | Path"]
 
@@ -50,10 +52,11 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     problems: list[Problem] = [p for record in records if record["listing"] for p in listing.check(record)]
     if problems:
         raise PressError(problems)
+    found = [record for record in records if record["url"] != NOT_FOUND]  # what lists, maps and search may find
     plan: Plan = {}
     linked: dict[str, str] = {}
     _plan_pages(site, cache, records, plan)
-    for path in sorted(ASSETS.iterdir()):
+    for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):
         plan[f"site_libs/press/{path.name}"] = path
     plan[f"site_libs/press/{font.NAME}"] = font.math_font(cache)
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
@@ -61,7 +64,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         plan.setdefault(path.relative_to(site.root).as_posix(), path)
         linked[path.relative_to(site.root).as_posix()] = store.digest(path.read_bytes())
     if site.config.get("website.site-url"):
-        plan["sitemap.xml"] = feed.sitemap(records, site.config).encode()
+        plan["sitemap.xml"] = feed.sitemap(found, site.config).encode()
     problems = _plan_linked(site, records, plan, linked) + _navigation(site, plan)
     if problems:
         raise PressError(sorted(set(problems)))
@@ -69,9 +72,9 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     (out / MANIFEST).unlink(missing_ok=True)
     _write(plan, out)
     if site.config.get("website.search", True) is not False:
-        found: Plan = dict(search.index(cache, out, records))
-        _write(found, out)
-        plan |= found
+        index: Plan = dict(search.index(cache, out, found))
+        _write(index, out)
+        plan |= index
     for name in before - set(plan):
         (out / name).unlink(missing_ok=True)
     files = {name: os.stat(out / name).st_size for name in plan}
@@ -96,7 +99,7 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
         markup = (folder / "page.html").read_text(encoding="utf-8")
         extra = _open_graph_image(site, record)
         if record["listing"]:
-            shown = listing.items(record, records)
+            shown = listing.items(record, [other for other in records if other["url"] != NOT_FOUND])
             markup = markup.replace(chrome.LISTING_MARKER, listing.render(record, shown, site.config), 1)
             if record["listing"].get("feed"):
                 name = record["url"].removesuffix(".html") + ".xml"
@@ -109,7 +112,10 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
                 own = posixpath.basename(name)
                 extra += f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{own}">'
         plan[previews.name_of(record["url"])] = folder / previews.FILE
-        plan[record["url"]] = markup.replace(chrome.HEAD_MARKER, extra, 1).encode()
+        markup = markup.replace(chrome.HEAD_MARKER, extra, 1)
+        if record["url"] == NOT_FOUND:
+            markup = markup_tools.from_anywhere(markup, site_path(site.config.data))
+        plan[record["url"]] = markup.encode()
         base = posixpath.dirname(record["url"])
         for name in record["files"]:
             if name.startswith("files/"):
@@ -147,7 +153,7 @@ def _plan_linked(site: Site, records: list[dict[str, Any]], plan: Plan, linked: 
             source = site.root / name
             if folder_page in plan:
                 continue
-            if name.startswith("../") or not source.is_file() or source.suffix in (".qmd", ".ipynb"):
+            if name.startswith("../") or not os.path.isfile(source) or source.suffix in (".qmd", ".ipynb"):
                 problems += [Problem(place[0], place[1], _broken(site, link, name)) for place in places]
                 continue
             plan[name] = source
@@ -162,7 +168,7 @@ def _image_link(record: dict[str, Any]) -> list[list[Any]]:
 
 def _broken(site: Site, link: str, name: str) -> str:
     stem = name.rpartition(".")[0]
-    if (site.root / f"{stem}.qmd").is_file() or (site.root / f"{stem}.ipynb").is_file():
+    if os.path.isfile(site.root / f"{stem}.qmd") or os.path.isfile(site.root / f"{stem}.ipynb"):
         beside = posixpath.join(posixpath.dirname(name), "index.ipynb")
         if beside in site.urls:
             return f"broken link {link!r}: {stem}.qmd is a source, not a page. Link to {beside} instead"

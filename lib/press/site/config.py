@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def site_inputs(root: Path, config: Config) -> list[Path]:
             chosen = {path for path in chosen if not _matches(path.relative_to(root).as_posix(), pattern[1:])}
         else:
             found = root.glob(pattern.lstrip("/")) if "*" in pattern or "?" in pattern else [root / pattern]
-            chosen |= {path for path in found if path.is_file() and not _hidden(path.relative_to(root))}
+            chosen |= {path for path in found if os.path.isfile(path) and not _hidden(path.relative_to(root))}
     unknown = [path for path in chosen if path.suffix not in (".qmd", ".md", ".ipynb")]
     if unknown:
         name = sorted(unknown)[0].relative_to(root).as_posix()
@@ -145,7 +146,7 @@ def resources(root: Path, config: Config) -> list[Path]:
         for name in value if isinstance(value, list) else [value] if value else []:
             if "://" in name:
                 raise fail(*config.where(key), f"{key.rpartition('.')[2]} {name!r}: a file of the project is needed")
-            if not (root / name.lstrip("/")).is_file():
+            if not os.path.isfile(root / name.lstrip("/")):
                 raise fail(*config.where(key), f"{key.rpartition('.')[2]} {name!r}: file not found")
             files.add(root / name.lstrip("/"))
     return sorted(files)

@@ -22,6 +22,7 @@ from press.provenance import is_made, raw_cell
 BRANCH = "notebooks"  # where publish.yml pushes them, unless `press: notebook-branch:` says otherwise
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 PAGE = re.compile(r"posts/([^/]+)/index\.ipynb")
+LATER = "data-press-href="  # the notebook is written after the page: until then no renderer shall look for it
 PACKAGES = re.compile(r"(?:/[\w.+-]+)+/(?:site|dist)-packages/")
 
 
@@ -43,13 +44,18 @@ def colab_url(slug: str, config: dict[str, Any]) -> str:
 
 def with_links(notebook: dict[str, Any], slug: str, config: dict[str, Any]) -> dict[str, Any]:
     """The notebook with the links to itself, as a cell below the front matter."""
-    links = [f'<a href="{slug}.ipynb" download>Download this notebook</a>']
+    links = [f'<a {LATER}"{slug}.ipynb" download>Download this notebook</a>']
     if colab := colab_url(slug, config):
         links.append(f'<a href="{colab}">Open in Colab</a>')
     html = f'<div class="press-notebook" data-pagefind-ignore="all">{" ".join(links)}</div>'
     cells = notebook["cells"]
     place = cells[0]["metadata"].get("press") or {} if cells else {}
     return notebook | {"cells": [*cells[:1], raw_cell("made-links", html, place), *cells[1:]]}
+
+
+def with_addresses(text: str) -> str:
+    """A finished page's HTML whose links to its own notebook lead there."""
+    return text.replace(f"<a {LATER}", "<a href=")
 
 
 def published(page: str, notebook: dict[str, Any], root: Path, config: dict[str, Any]) -> bytes | None:

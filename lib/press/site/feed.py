@@ -25,7 +25,8 @@ def text(value: Any) -> str:
     return html.escape(XML_FORBIDDEN.sub("", str(value)), quote=False)
 
 
-def _cdata(value: str) -> str:
+def cdata(value: str) -> str:
+    """HTML that may stand in XML as it is."""
     return f"<![CDATA[ {XML_FORBIDDEN.sub('', value).replace(']]>', ']]]]><![CDATA[>')} ]]>"
 
 
@@ -70,7 +71,7 @@ def _item(item: dict[str, Any], base: str, kind: str, body_of: Callable[[dict[st
     content = markup_tools.absolute(body_of(item), address) if kind == "full" else html.escape(item["description"])
     lines = ["<item>", f"  <title>{text(item['title'])}</title>"]
     lines += [f"  <dc:creator>{text(author)}</dc:creator>" for author in item["author"]]
-    lines += [f"  <link>{text(link)}</link>", f"  <description>{_cdata(content)}</description>"]
+    lines += [f"  <link>{text(link)}</link>", f"  <description>{cdata(content)}</description>"]
     lines += [f"  <category>{text(category)}</category>" for category in item["categories"]]
     lines += [f'  <guid isPermaLink="true">{text(link)}</guid>']
     if dates.rfc822(item["date"]):

@@ -74,7 +74,7 @@ def fence(text: str, info: str = "") -> str:
 def convert(raw: list[dict[str, Any]], options: Options) -> list[Output]:
     """All outputs of a cell, in order; neighbouring pieces of one stream are joined."""
     outputs: list[Output] = []
-    has_image = any(_mime(item) in SUFFIX for item in raw if "data" in item)
+    has_image = any(map(picture_in, raw))
     kept = [item for item in raw if _keep(item, has_image, options.warning)]
     # Files are numbered as Quarto does, which counts each piece of a stream.
     for index, item in _joined(kept):
@@ -135,6 +135,11 @@ def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Ou
     if mime == "text/latex":
         return Output("display", fence(_math(text), "{.press-markdown}"))
     return Output("display", fence(plain(text), "{.press-out}"))
+
+
+def picture_in(item: dict[str, Any]) -> bool:
+    """Whether an output is shown as a picture file."""
+    return "data" in item and _mime(item) in SUFFIX
 
 
 def _math(latex: str) -> str:

@@ -1,4 +1,4 @@
-"""What Quarto's finished site gets of ours: previews, symbols, and the notebooks to download.
+"""What Quarto's finished site gets of ours: mended pages and feeds, previews, symbols, notebooks to download.
 
 `press build` calls `finish` after Quarto; a plain `quarto render` calls `python -m press.site.quarto FOLDER` as its
 post-render hook (scripts/postrender.py). The embedded renderer makes the same files while it assembles its site.
@@ -6,7 +6,7 @@ post-render hook (scripts/postrender.py). The embedded renderer makes the same f
 
 from __future__ import annotations
 
-import html
+import functools
 import json
 import posixpath
 import re
@@ -16,58 +16,75 @@ from pathlib import Path
 
 from press.files import write_if_changed
 from press.project import Project, open_project
-from press.site import previews, symbols
+from press.site import font, markup_tools, previews, quarto_feed, quarto_page, symbols
 from press.site.download import file_name, published
 
 ASSETS = Path(__file__).parent / "assets"
-OURS = ("hints.js", "hints.css")
 NOT_PAGES = ("site_libs/", "pagefind/")
-HEAD_END = re.compile(r"</head>", re.IGNORECASE)
-MARK = "site_libs/press/hints.js"
+FOREIGN_IMPORT = re.compile(r"@import\s+(?:url\()?\s*['\"]?(?:https?:)?//[^;]*;")
 
 
 def finish(project: Project, out: Path) -> list[str]:
-    """Add to each page below `out` the script and its data. A second call changes nothing.
+    """Mend each page and feed below `out`, and add our scripts and their data. A second call changes nothing.
 
     Returns:
         URLs of the pages.
     """
-    shared = out / "site_libs" / "press"
-    shared.mkdir(parents=True, exist_ok=True)
-    for name in OURS:
-        shutil.copyfile(ASSETS / name, shared / name)
-    write_if_changed(shared / "symbols.js", symbols.data_file(project.root, project.work / "pages"))
-    pages = []
-    for path in sorted(out.rglob("*.html")):
-        url = path.relative_to(out).as_posix()
-        if not url.startswith(NOT_PAGES):
-            _page(path, url, out)
-            _notebook(url, project, out)
-            pages.append(url)
+    site = project.config.get("website") or {}
+    address = str(site.get("site-url") or "").rstrip("/") + "/" if site.get("site-url") else ""
+    offline = bool(project.settings.get("offline"))
+    _shared(project, out)
+    pictures = functools.cache(lambda url: _picture(out, url))
+    pages = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*.html"))]
+    pages = [url for url in pages if not url.startswith(NOT_PAGES)]
+    for url in pages:
+        text = (out / url).read_text(encoding="utf-8")
+        text = quarto_page.mended(text, url, pictures, address, offline=offline)
+        _preview(text, url, out)
+        write_if_changed(out / url, text.encode())
+        _notebook(url, project, out)
+    for path in sorted(out.rglob("*.xml")):
+        text = path.read_text(encoding="utf-8")
+        if "<rss" in text and not path.relative_to(out).as_posix().startswith(NOT_PAGES):
+            write_if_changed(path, quarto_feed.mended(text, pictures, address).encode())
+    for path in sorted(out.rglob("*.css")) if offline else ():
+        # A theme's fonts from another host: without them the page's own list of fonts counts.
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        write_if_changed(path, FOREIGN_IMPORT.sub("", text).encode(errors="surrogateescape"))
     return pages
 
 
-def _page(path: Path, url: str, out: Path) -> None:
+def _shared(project: Project, out: Path) -> None:
+    shared = out / "site_libs" / "press"
+    shared.mkdir(parents=True, exist_ok=True)
+    for name in (*quarto_page.STYLES, *quarto_page.SCRIPTS):
+        shutil.copyfile(ASSETS / name, shared / name)
+    shutil.copyfile(font.math_font(project.work / "pages"), shared / font.NAME)
+    write_if_changed(shared / "symbols.js", symbols.data_file(project.root, project.work / "pages"))
+
+
+def _tree(text: str):
     import lxml.html
 
-    text = path.read_text(encoding="utf-8")
-    root = lxml.html.document_fromstring(text.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
+    return lxml.html.document_fromstring(text.encode(), parser=lxml.html.HTMLParser(encoding="utf-8", huge_tree=True))
+
+
+def _picture(out: Path, url: str) -> str:
+    path = out / url
+    return quarto_page.picture_of(_tree(path.read_text(encoding="utf-8")), url) if path.is_file() else ""
+
+
+def _preview(text: str, url: str, out: Path) -> None:
+    root = _tree(text)
     main = root.find(".//main")
     if main is None:  # a page that only leads on to another
         return
     heading = root.find(".//h1")
     title = heading.text_content() if heading is not None else root.findtext(".//title") or url
-    about = root.xpath("string(//meta[@name='description']/@content)")
+    about = root.xpath("string(//meta[@name='description']/@content)") or markup_tools.first_paragraph(main)
     target = out / previews.name_of(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(previews.page_script(url, title, about, main))
-    if MARK in text:
-        return
-    up = html.escape(posixpath.relpath("site_libs/press", posixpath.dirname(url) or "."))
-    tags = f'<link rel="stylesheet" href="{up}/hints.css">\n<script src="{up}/hints.js" defer></script>\n'
-    found = HEAD_END.search(text)
-    if found:
-        path.write_text(text[: found.start()] + tags + text[found.start() :], encoding="utf-8")
 
 
 def _notebook(url: str, project: Project, out: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from press.site import chrome, dates, markup_tools, page, previews, store
+from press.site import chrome, dates, download, formulas, markup_tools, page, previews, store
 
 
 def record_of(document: page.Document, markup: str, key: str, folder: Path) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
     title = re.search(chrome.marker(key, "title (.*?)"), head, re.DOTALL)
     head = head.replace(title[0], "") if title else head
     body = markup_tools.appendix(body, chrome.marker(key, "appendix"))
+    head, body = formulas.mathml(head), formulas.mathml(download.with_addresses(body))
     (folder / "page.html").write_text(head + body + tail, encoding="utf-8")
     (folder / "body.html").write_text(body, encoding="utf-8")
     for name, data in document.files.items():

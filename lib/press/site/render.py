@@ -84,7 +84,7 @@ def bibliography_paths(site: Site, meta: dict[str, Any], folder: Path, where: tu
     paths = []
     for name in [value] if isinstance(value, str) else value or []:
         path = site.root / name.lstrip("/") if name.startswith("/") else base / name
-        if not path.is_file():
+        if not os.path.isfile(path):
             place = where if own is not None else site.config.where("bibliography")
             raise fail(*place, f"bibliography {name!r}: file not found")
         if path.suffix != ".bib":
@@ -100,7 +100,7 @@ def csl_path(site: Site, meta: dict[str, Any], folder: Path) -> Path | None:
     if not value:
         return None
     path = site.root / value.lstrip("/") if value.startswith("/") or not own else folder / value
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise fail(*site.config.where("csl"), f"csl {value!r}: file not found")
     return path
 
@@ -112,12 +112,12 @@ def page_key(site: Site, path: Path) -> str:
         data = read_expanded(path, site.root).text.encode()
     cited = bib.cited_in(data)
     paths = [site.root / name.lstrip("/") for name in chrome.as_list(site.config.get("bibliography"))]
-    stamps = [(str(p), os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in paths if p.is_file()]
+    stamps = [(str(p), os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in paths if os.path.isfile(p)]
     text = _bib_text(*stamps)
     if b"@*" in data or "@*" in str(site.config.get("nocite")):
         cited |= set(bib.entries(text)[0])
     csl = site.config.get("csl")
-    style = (site.root / csl.lstrip("/")).read_bytes() if csl and (site.root / csl.lstrip("/")).is_file() else b""
+    style = (site.root / csl.lstrip("/")).read_bytes() if csl and os.path.isfile(site.root / csl.lstrip("/")) else b""
     return store.digest(site.settings, path.relative_to(site.root).as_posix(), data, bib.subset(text, cited), style)
 
 

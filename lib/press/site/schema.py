@@ -14,7 +14,7 @@ def keys(names: str) -> dict[str, Any]:
 
 HTML: dict[str, Any] = keys(
     "toc toc-depth toc-title number-sections number-depth html-math-method code-fold code-summary code-copy "
-    "code-overflow link-citations citations-hover crossrefs-hover footnotes-hover css page-layout "
+    "canonical-url code-overflow link-citations citations-hover crossrefs-hover footnotes-hover css page-layout "
     "reference-section-title"
 ) | {"theme": ANY, "highlight-style": ANY}
 """`format.html` keys. theme and highlight-style have no effect here: this renderer has one design of its own."""

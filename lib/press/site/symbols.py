@@ -17,8 +17,9 @@ from typing import Any
 
 from press.pandoc import run_pandoc
 from press.site import store
+from press.site.formulas import mathml
 
-FORMAT = 1
+FORMAT = 2
 MATH = re.compile(r"\$([^$]+)\$")
 CELL_END = re.compile(r"(?<!\\)\|")
 CODE = re.compile(r"\\mathtt\{[\w\\. ]+\}")
@@ -192,7 +193,7 @@ def _mathml(formulas: Iterable[str]) -> dict[str, Any]:
         document["blocks"].append({"t": "Div", "c": [[f"s{number}", [], []], [{"t": "Para", "c": [math]}]]})
     page = run_pandoc(["-f", "json", "-t", "html", "--mathml", "--quiet"], json.dumps(document), timeout=120)
     found = {}
-    for div in lxml.html.fromstring(f"<main>{page}</main>").iter("div"):
+    for div in lxml.html.fromstring(f"<main>{mathml(page)}</main>").iter("div"):
         math = div.find(".//math")
         if math is not None:
             found[tried[int(div.get("id")[1:])]] = math

@@ -51,7 +51,7 @@ def test_pages_get_the_script_and_its_data(made):
         page = lxml.html.parse(str(made.out / url)).getroot()
         for address in [*page.xpath("//script/@src"), *page.xpath("//link[@rel='stylesheet']/@href")]:
             assert (made.out / url).parent.joinpath(address).resolve().is_file()
-        assert len(page.xpath("//head/script[@defer]")) == 1
+        assert len(page.xpath("//head/script[@defer]")) == 2
     post = data(made.out, "posts/x/index.html")
     assert (post["title"], post["about"]) == ("A post", "About A post")
     assert post["at"]["one"] == "<p><strong>One</strong></p><p>First <em>lines</em> \u2014 of it.</p>"

@@ -108,7 +108,7 @@ def test_the_data_follows_its_files(project):
     path = project.out / "site_libs/press/symbols.js"
     name, value = read(path.read_bytes())
     assert name == ""
-    assert value["forms"] == {"sub(x,0)": 0, "over(\u03b5,\u0302)": 1, "sub(\u03b5,\u03b8)": 1}
+    assert value["forms"] == {"sub(x,0)": 0, "over(\u03b5,^)": 1, "sub(\u03b5,\u03b8)": 1}
     project.write("papers/a2020/paper.toml", "[symbols]\n'z' = 'x_0'\n")
     report = project.build()
     assert report.changed
