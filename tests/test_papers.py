@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from press.pandoc import binary
+from press.core.pandoc import binary
+from press.core.project import open_project
 from press.papers.graph import collect
 from press.papers.schema import check_citekeys, read_papers
 from press.papers.shelf import read_shelf
-from press.project import open_project
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = read_papers(ROOT)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from press.notebook import read_post
+from press.posts.notebook import read_post
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))  # _ is a draft

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from press.errors import PressError, fail
+from press.core.errors import PressError, fail
 
 DESCRIPTION = "Execute posts that are stale, render the site, check it, publish it in one step."
 
@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _project(options: argparse.Namespace):
-    from press.project import open_project
+    from press.core.project import open_project
 
     root = options.root
     if root is None:
@@ -209,8 +209,8 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
 
 def act_build(options: argparse.Namespace) -> int:
     """`press build`."""
-    from press.build import build
-    from press.progress import Progress
+    from press.core.bars import Progress
+    from press.pipeline import build
 
     project, given = _project(options), _parameters(options)
     if options.dry_run:
@@ -236,8 +236,8 @@ def act_build(options: argparse.Namespace) -> int:
 
 def act_run(options: argparse.Namespace) -> int:
     """`press run`."""
-    from press.build import run_posts
-    from press.progress import Progress
+    from press.core.bars import Progress
+    from press.pipeline import run_posts
 
     project, given = _project(options), _parameters(options)
     if options.dry_run:
@@ -254,7 +254,7 @@ def act_run(options: argparse.Namespace) -> int:
 
 
 def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:
-    from press.run import make_plan
+    from press.posts.run import make_plan
 
     plan = make_plan(project, slugs, given, force)
     for step in plan.stale:
@@ -265,7 +265,7 @@ def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> i
 
 def act_why(options: argparse.Namespace) -> int:
     """`press why`."""
-    from press.run import make_plan
+    from press.posts.run import make_plan
 
     plan = make_plan(_project(options), options.slugs, {})
     for step in plan.steps:
@@ -284,7 +284,7 @@ def act_preview(options: argparse.Namespace) -> int:
 
 def act_new(options: argparse.Namespace) -> int:
     """`press new post SLUG`."""
-    from press.new import new_post
+    from press.posts.new import new_post
 
     print(new_post(_project(options), options.slug, options.title))
     return 0
@@ -292,7 +292,7 @@ def act_new(options: argparse.Namespace) -> int:
 
 def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
-    from press.papers.fetch import fetch, tell
+    from press.intake.fetch import fetch, tell
 
     done = fetch(_project(options), options.paper, _say, citekey=options.citekey, main=options.main)
     for note in done.notes:
@@ -307,8 +307,8 @@ def _say(line: str) -> None:
 
 def act_check(options: argparse.Namespace) -> int:
     """`press check`."""
-    from press.bibliography.report import bibliography_report
-    from press.build import check
+    from press.intake.zotero.report import bibliography_report
+    from press.pipeline import check
 
     project = _project(options)
     problems, notes = bibliography_report(project)
@@ -323,7 +323,7 @@ def act_check(options: argparse.Namespace) -> int:
 
 def act_claims(options: argparse.Namespace) -> int:
     """`press claims`."""
-    from press.claims import as_json, as_table, ledger, select
+    from press.papers.ledger import as_json, as_table, ledger, select
 
     entries = ledger(_project(options))
     chosen = select(entries, verdict=options.verdict, paper=options.paper, post=options.post)
@@ -333,8 +333,8 @@ def act_claims(options: argparse.Namespace) -> int:
 
 def act_sync(options: argparse.Namespace) -> int:
     """`press sync`."""
-    from press.bibliography.report import tell
-    from press.bibliography.sync import Wishes, sync
+    from press.intake.zotero.report import tell
+    from press.intake.zotero.sync import Wishes, sync
 
     names = ("library_id", "library_type", "collection", "tag", "local", "rewrite", "dry_run", "full")
     wishes = Wishes(**{name: getattr(options, name) for name in names})
@@ -345,7 +345,7 @@ def act_sync(options: argparse.Namespace) -> int:
 
 def act_clean(options: argparse.Namespace) -> int:
     """`press clean`."""
-    from press.build import clean
+    from press.pipeline import clean
 
     for name in clean(_project(options), options.all, dry_run=options.dry_run):
         print(("would remove " if options.dry_run else "removed ") + name)

@@ -8,12 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
-from press.build import build
-from press.errors import PressError, fail
-from press.papers.markup import is_generated
-from press.progress import Progress
-from press.project import Project, open_project
-from press.source import relative
+from press.core.bars import Progress
+from press.core.errors import PressError, fail
+from press.core.project import Project, open_project
+from press.core.source import relative
+from press.pages.markup import is_generated
+from press.pipeline import build
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
 WATCHED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import posixpath
 
-from press.papers.markup import slug
+from press.pages.markup import slug
 from press.papers.schema import Paper
 
 FUNCTIONS = "functions.html"

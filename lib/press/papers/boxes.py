@@ -10,7 +10,7 @@ from typing import Any
 
 from postkit.claims import MIME, bundle, from_json
 from postkit.verdicts import Claim, Measurement
-from press.errors import PressError, Problem
+from press.core.errors import PressError, Problem
 from press.papers.schema import Paper
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from press.errors import PressError
-from press.papers.markup import is_generated
+from press.core.errors import PressError
+from press.core.project import Project
+from press.core.source import front_matter, read_expanded, relative
+from press.pages.markup import is_generated
 from press.papers.mentions import Page, read_plain_page
-from press.project import Project
-from press.source import front_matter, read_expanded, relative
 
 
 def is_rendered(project: Project, name: str) -> bool:
@@ -54,7 +54,7 @@ def read_pages(project: Project) -> tuple[Page, ...]:
 
 
 def _authored(project: Project) -> Iterator[Path]:
-    from press.site.config import Config, site_inputs
+    from press.core.config import Config, site_inputs
 
     for path in site_inputs(project.root, Config(project.root, project.config, {})):
         if path.suffix == ".qmd" and not is_generated(path):

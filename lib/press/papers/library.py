@@ -8,14 +8,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from press.errors import fail
-from press.files import write_atomic
-from press.pandoc import run_pandoc
-from press.project import Project
-from press.source import read_text
+from press.core.disk import write_atomic
+from press.core.errors import fail
+from press.core.pandoc import run_pandoc
+from press.core.project import Project
+from press.core.source import read_text
 
 if TYPE_CHECKING:
-    from press.bibliography.state import State
+    from press.intake.zotero.state import State
 
 Entry = dict[str, Any]
 
@@ -81,7 +81,7 @@ def zotero_statuses(project: Project) -> dict[str, str]:
 
 
 def _synced(project: Project) -> State:
-    from press.bibliography import state
+    from press.intake.zotero import state
 
     path = state.state_path(project)
     data = state.read_bytes(path)

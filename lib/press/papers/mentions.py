@@ -19,11 +19,11 @@ from urllib.parse import unquote
 
 import yaml
 
-from press.files import write_atomic
-from press.pandoc import run_pandoc
+from press.core.disk import write_atomic
+from press.core.pandoc import run_pandoc
+from press.core.source import FRONT_MATTER_ENDS
 from press.papers.uses import Names
-from press.provenance import is_made
-from press.source import FRONT_MATTER_ENDS
+from press.posts.made import is_made
 
 VERSION = "mentions 2"
 ELSEWHERE = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#|$)")

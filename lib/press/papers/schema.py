@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
-from press.errors import PressError, Problem
+from press.core.errors import PressError, Problem
+from press.core.source import read_text, relative
 from press.papers.schemacheck import (
     CLAIM,
     EQUATION,
@@ -21,7 +22,6 @@ from press.papers.schemacheck import (
     check_unique,
 )
 from press.papers.tomlfile import key_lines, parse
-from press.source import read_text, relative
 
 
 @dataclass(frozen=True)

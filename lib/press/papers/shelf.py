@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.claims import Entry, ledger, read_notebooks
-from press.errors import PressError, Problem
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.core.source import Expanded, check_fences, front_matter, read_expanded
+from press.pages.markup import plain_title, unsafe_math
 from press.papers import library, mentions
 from press.papers.functions import check_functions
 from press.papers.inputs import is_rendered, read_pages
-from press.papers.markup import plain_title, unsafe_math
-from press.papers.prose import resolve
+from press.papers.ledger import Entry, ledger, read_notebooks
 from press.papers.schema import Paper, read_papers
-from press.project import Project
-from press.source import Expanded, check_fences, front_matter, read_expanded
+from press.posts.prose import resolve
 
 
 @dataclass(frozen=True)
