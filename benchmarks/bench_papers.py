@@ -21,6 +21,7 @@ from press.core.project import open_project
 from press.pages.backlinks import backlinks
 from press.pages.publish import INDEXES, make
 from press.papers.graph import collect
+from press.papers.schema import read_papers
 from press.papers.shelf import read_shelf
 
 CONFIG = """\
@@ -138,15 +139,15 @@ def main() -> None:
         root = Path(folder)
         write_project(root, given.papers)
         project = open_project(root)
-        timed("read, first time", lambda: read_shelf(project))
-        shelf = timed("read again", lambda: read_shelf(project))
+        timed("read, first time", lambda: read_shelf(project, read_papers(root), {}))
+        shelf = timed("read again", lambda: read_shelf(project, read_papers(root), {}))
         graph = timed("graph", lambda: collect(shelf))
         timed("backlinks", lambda: backlinks(shelf, graph))
         start = time.perf_counter()
         for name, write in INDEXES.items():
             timed(f"text: {name}", lambda write=write: write(shelf, graph))
         print(f"{'all index pages':34} {time.perf_counter() - start:7.2f} s")
-        timed("everything, with papers' pages", lambda: make(project))
+        timed("everything, with papers' pages", lambda: make(project, read_papers(root), {}))
         if given.no_site:
             return
         build(root, "cold")

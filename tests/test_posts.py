@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from press.papers.schema import claims_by_id, read_papers
 from press.posts.notebook import read_post
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +23,7 @@ FIGURES = 5
 
 @pytest.fixture(scope="module", params=SOURCES, ids=lambda path: path.parent.name)
 def post(request):
-    return read_post(request.param, ROOT)
+    return read_post(request.param, ROOT, claims_by_id(read_papers(ROOT)))
 
 
 def numbered_code(cell):

@@ -254,9 +254,9 @@ def act_run(options: argparse.Namespace) -> int:
 
 
 def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:
-    from press.posts.run import make_plan
+    from press.pipeline import planned
 
-    plan = make_plan(project, slugs, given, force)
+    plan, _ = planned(project, slugs, given, force)
     for step in plan.stale:
         print(f"would run {step.post.slug}: {'; '.join(step.reasons)}")
     print(f"{len(plan.stale)} of {len(plan.steps)} posts would run")
@@ -265,9 +265,9 @@ def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> i
 
 def act_why(options: argparse.Namespace) -> int:
     """`press why`."""
-    from press.posts.run import make_plan
+    from press.pipeline import planned
 
-    plan = make_plan(_project(options), options.slugs, {})
+    plan, _ = planned(_project(options), options.slugs, {})
     for step in plan.steps:
         print(f"{step.post.slug}: {'up to date' if not step.reasons else 'stale'}")
         for reason in step.reasons:
@@ -324,8 +324,11 @@ def act_check(options: argparse.Namespace) -> int:
 def act_claims(options: argparse.Namespace) -> int:
     """`press claims`."""
     from press.papers.ledger import as_json, as_table, ledger, select
+    from press.papers.schema import read_papers
+    from press.posts.collection import read_notebooks
 
-    entries = ledger(_project(options))
+    project = _project(options)
+    entries = ledger(read_papers(project.root), read_notebooks(project))
     chosen = select(entries, verdict=options.verdict, paper=options.paper, post=options.post)
     print(as_json(chosen) if options.json else as_table(chosen))
     return 0

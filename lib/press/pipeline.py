@@ -20,9 +20,11 @@ from press.core.errors import PressError, Problem, fail
 from press.core.project import Project
 from press.core.secrets import secrets_in
 from press.core.source import relative
-from press.pages.publish import generated, make, stale_pages, write_pages
+from press.pages.publish import generated, stale_pages, write_pages
+from press.papers.schema import Paper, claims_by_id, read_papers
+from press.passes import publish
 from press.posts.closure import file_hash
-from press.posts.run import execute, joined, make_plan, place, remove_orphans
+from press.posts.run import Plan, execute, make_plan, place, remove_orphans
 
 MARK = ".press-mark"  # in a site that Quarto made: the fingerprint of what it was made from
 NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
@@ -67,25 +69,32 @@ def run_posts(
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
     """
     with locked(project.work / "lock"):
-        return _run(project, slugs, given, jobs=jobs, dask=dask, force=force, progress=progress)
+        return _run(project, slugs, given, jobs=jobs, dask=dask, force=force, progress=progress)[0]
 
 
-def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> Report:
-    plan = make_plan(project, slugs, given, force)
+def planned(
+    project: Project, slugs: list[str], given: dict[str, Any], force: bool = False
+) -> tuple[Plan, tuple[Paper, ...]]:
+    """Read papers and posts, and find which posts have to run and why.
+
+    Raises:
+        PressError: a problem in any paper.toml or post's source, an unknown slug or parameter.
+    """
+    papers = read_papers(project.root)
+    return make_plan(project, slugs, given, force, claims=claims_by_id(papers)), papers
+
+
+def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> tuple[Report, tuple[Paper, ...]]:
+    plan, papers = planned(project, slugs, given, force)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
-    notebooks, problems = joined(plan, project)
-    made = None
-    try:
-        made = make(project, plan.papers, notebooks) if not problems else None
-    except PressError as error:
-        problems = error.problems
-    place(made.notebooks if made else notebooks, project)  # what ran can be read, whatever else is wrong
-    if problems or made is None:
-        raise PressError(problems)
-    write_pages(project, made.pages)
+    done = publish(project, papers, plan)
+    place(done.notebooks, project)  # what ran can be read, whatever else is wrong
+    if done.problems:
+        raise PressError(done.problems)
+    write_pages(project, done.pages)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    return Report(executed=executed)
+    return Report(executed=executed), papers
 
 
 def build(
@@ -108,11 +117,11 @@ def build(
         staging = project.work / "site-next"
         recover(staging, project.site)
         remove_orphans(project)
-        report = _run(project, [], given, jobs=jobs, dask=dask, force=force, progress=progress)
+        report, papers = _run(project, [], given, jobs=jobs, dask=dask, force=force, progress=progress)
         report.renderer = chosen
         pages = site_pages(project)
         report.pages = len(pages)
-        problems = check_sources(project, pages)
+        problems = check_sources(project, papers, pages)
         if problems:
             raise PressError(problems)
         shutil.rmtree(staging, ignore_errors=True)
@@ -130,17 +139,15 @@ def build(
 
 def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
-    plan = make_plan(project, [], {})
+    plan, papers = planned(project, [], {})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
-    notebooks, lost = joined(replace(plan, steps=[step for step in plan.steps if not step.reasons]), project)
-    now = {project.root / "posts" / slug / "index.ipynb": book for slug, book in notebooks.items()}
-    problems = stale + lost + check_sources(project, [page for page in site_pages(project) if page.exists()], now)
-    try:
-        pages = stale_pages(project, notebooks)
-        problems = problems or pages  # the build that mends the sources writes them
-    except PressError as error:
-        problems += error.problems
+    done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
+    now = {project.root / "posts" / slug / "index.ipynb": book for slug, book in done.notebooks.items()}
+    pages = [page for page in site_pages(project) if page.exists()]
+    problems = stale + done.problems + check_sources(project, papers, pages, now)
+    if not problems:  # the build that mends the sources writes the pages
+        problems = stale_pages(project, done.pages, done.notebooks)
     if project.site.is_dir():
         problems += check_site(project.site, project.root, project.work / "facts") + scan_site(project.site)
     return sorted(set(problems))

@@ -11,8 +11,7 @@ from pathlib import Path
 from press.core.bars import Progress
 from press.core.errors import PressError, fail
 from press.core.project import Project, open_project
-from press.core.source import relative
-from press.pages.markup import is_generated
+from press.core.source import is_generated, relative
 from press.pipeline import build
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"

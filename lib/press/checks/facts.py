@@ -15,8 +15,8 @@ from typing import Any
 
 from press.core.disk import write_atomic
 from press.core.pandoc import run_pandoc
+from press.core.source import CROSSREF
 
-CROSSREF = re.compile(r"^(fig|tbl|eq|sec|lst|thm|lem|cor|prp|cnj|def|exm|exr)-")
 EQUATION = re.compile(r"^\{#(eq-[\w.:-]+)\}?")
 FIGURE_TYPES = ("image/png", "image/jpeg", "image/svg+xml")
 

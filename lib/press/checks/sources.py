@@ -7,6 +7,7 @@ site. Both work the same whichever renderer made the site.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ from press.core.project import Project
 from press.core.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, read_yaml, relative
 from press.papers.ledger import check_claims
 from press.papers.library import read_library
+from press.papers.schema import Paper
 from press.posts.made import is_made
-from press.posts.notebook import OPTION
+from press.posts.post import OPTION
 from press.posts.prose import claim_line
 
 
 def check_sources(
-    project: Project, pages: list[Path], notebooks: dict[Path, dict[str, Any]] | None = None
+    project: Project,
+    papers: Sequence[Paper],
+    pages: list[Path],
+    notebooks: dict[Path, dict[str, Any]] | None = None,
 ) -> list[Problem]:
     """Problems in the pages' sources, and between what posts measured and what papers' files record.
 
@@ -43,7 +48,7 @@ def check_sources(
             problems += error.problems
             continue
         problems += _judge(facts, known)
-    return problems + check_claims(project, known)
+    return problems + check_claims(project, papers, known)
 
 
 def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:

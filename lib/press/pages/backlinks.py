@@ -105,8 +105,8 @@ def _item(link: Backlink, page: str) -> str:
     return anchor(link.title, from_page(link.url, page)) + (f": {places}" if places else "")
 
 
-def with_end(notebook: dict[str, Any], lines: list[str]) -> dict[str, Any]:
-    """A post's notebook with this end in place of the one that it had, if it had any."""
+def with_backlinks(notebook: dict[str, Any], lines: list[str]) -> dict[str, Any]:
+    """A post's notebook with this end, made by `block`, in place of the one that it had, if it had any."""
     cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL]
     if lines:
         source = "\n".join(lines).rstrip("\n").splitlines(keepends=True)

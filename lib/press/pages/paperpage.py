@@ -15,7 +15,6 @@ from press.pages.markup import (
     head,
     inline_math,
     link,
-    plain_title,
     raw,
     table,
     text,
@@ -26,6 +25,7 @@ from press.papers.addresses import from_page, function_url, label, names_of, pap
 from press.papers.functions import Source, find_test, functions_of
 from press.papers.graph import Graph
 from press.papers.ledger import Entry
+from press.papers.library import plain_title
 from press.papers.schema import Equation, Paper
 from press.papers.shelf import Shelf
 

@@ -15,18 +15,17 @@ from typing import Any
 from press.core.disk import write_if_changed
 from press.core.errors import Problem, fail
 from press.core.project import Project
-from press.core.source import relative
-from press.pages.backlinks import backlinks, block, with_end
+from press.core.source import is_generated, relative
+from press.pages.backlinks import backlinks, block
 from press.pages.graphpages import functions_index, graph_page
 from press.pages.indexes import claims_index, equations_index, glossary, papers_index
-from press.pages.markup import is_generated
 from press.pages.paperpage import paper_page
 from press.papers.addresses import paper_url, post_url
 from press.papers.graph import Graph, collect
-from press.papers.ledger import read_notebooks
 from press.papers.schema import Paper
 from press.papers.shelf import Shelf, read_shelf
-from press.posts.notebook import to_bytes
+from press.posts.collection import read_notebooks
+from press.posts.post import to_bytes
 
 Notebooks = dict[str, dict[str, Any]]
 INDEXES: dict[str, Callable[[Shelf, Graph], str]] = {
@@ -45,18 +44,18 @@ class Made:
 
     Args:
         pages: path relative to the root -> text.
-        notebooks: slug -> the post's notebook, what links to it at its end.
+        ends: slug -> the end of that post's page: what links to it.
     """
 
     pages: dict[str, str]
-    notebooks: Notebooks
+    ends: dict[str, list[str]]
 
 
-def make(project: Project, papers: tuple[Paper, ...] | None = None, notebooks: Notebooks | None = None) -> Made:
-    """Every generated page and every post's notebook. Writes nothing; without papers there are no pages.
+def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> Made:
+    """Every generated page and the end of every post. Writes nothing; without papers there are no pages.
 
     Args:
-        notebooks: slug -> a post's notebook without its end; those of other posts are read from their places.
+        notebooks: slug -> a post's notebook, executed; of every post that has one.
 
     Raises:
         PressError: what is wrong with papers, notes, functions, tests or measurements.
@@ -64,10 +63,8 @@ def make(project: Project, papers: tuple[Paper, ...] | None = None, notebooks: N
     shelf = read_shelf(project, papers, notebooks)
     graph = collect(shelf)
     links = backlinks(shelf, graph)
-    done = {}
-    for slug, notebook in shelf.notebooks.items():
-        url = post_url(slug)
-        done[slug] = with_end(notebook, block(url, f"post:{slug}", links[url], graph) if url in links else [])
+    posts = {slug: post_url(slug) for slug in notebooks}
+    ends = {slug: block(url, f"post:{slug}", links[url], graph) if url in links else [] for slug, url in posts.items()}
     pages = {}
     for paper in shelf.papers:
         own = links.get(paper_url(paper.citekey), [])
@@ -75,24 +72,18 @@ def make(project: Project, papers: tuple[Paper, ...] | None = None, notebooks: N
     if shelf.papers:
         left_out = () if (project.root / "NOTATION.md").is_file() else ("glossary.qmd",)
         pages |= {name: write(shelf, graph) for name, write in INDEXES.items() if name not in left_out}
-    return Made(pages, done)
+    return Made(pages, ends)
 
 
-def make_pages(project: Project, papers: tuple[Paper, ...] | None = None) -> dict[str, str]:
-    """Every generated page: its path relative to the root -> its text; see `make`."""
-    return make(project, papers).pages
-
-
-def write_pages(project: Project, pages: dict[str, str] | None = None) -> list[str]:
+def write_pages(project: Project, pages: dict[str, str]) -> list[str]:
     """Write what has changed and remove what is left over; returns the paths of both.
 
     Args:
-        pages: as `make_pages` gives them; made here if not given.
+        pages: as `make` gives them.
 
     Raises:
-        PressError: as `make`; or a page of an author's stands where one is to be generated.
+        PressError: a page of an author's stands where one is to be generated.
     """
-    pages = make_pages(project) if pages is None else pages
     for name in pages:
         if (project.root / name).exists() and not is_generated(project.root / name):
             raise fail(name, 0, "the press generates this page, and did not write this file. Rename or remove it")
@@ -112,21 +103,21 @@ def generated(root: Path) -> list[Path]:
     return [path for path in paths if is_generated(path)]
 
 
-def stale_pages(project: Project, notebooks: Notebooks | None = None) -> list[Problem]:
+def stale_pages(project: Project, pages: dict[str, str], notebooks: Notebooks) -> list[Problem]:
     """Generated pages and posts' notebooks that are not what they would be now, for `press check`. Writes nothing.
 
     Args:
-        notebooks: as for `make`: what posts would be now, without their ends.
+        pages: what they would be; as `make` gives them.
+        notebooks: the same of posts, with their ends.
 
     Raises:
-        PressError: as `make`.
+        PressError: a notebook that lies in a post's place is none.
     """
-    made = make(project, notebooks=notebooks)
     found = {relative(path, project.root): path.read_text(encoding="utf-8") for path in generated(project.root)}
-    names = [name for name in sorted({*made.pages, *found}) if made.pages.get(name) != found.get(name)]
+    names = [name for name in sorted({*pages, *found}) if pages.get(name) != found.get(name)]
     places = [(name, 0) for name in names]
     present = read_notebooks(project)
-    for slug, book in made.notebooks.items():
+    for slug, book in notebooks.items():
         now = json.loads(to_bytes(book))  # what lies there came from bytes, too
         if slug not in present:
             places.append((f"posts/{slug}/post.qmd", 0))

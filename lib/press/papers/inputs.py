@@ -8,8 +8,7 @@ from pathlib import Path
 
 from press.core.errors import PressError
 from press.core.project import Project
-from press.core.source import front_matter, read_expanded, relative
-from press.pages.markup import is_generated
+from press.core.source import front_matter, is_generated, read_expanded, relative
 from press.papers.mentions import Page, read_plain_page
 
 

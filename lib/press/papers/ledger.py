@@ -6,16 +6,15 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from postkit.claims import interval_text, value_text
 from postkit.verdicts import CONTRADICTED, NOT_AT_THIS_SCALE, VERDICTS, Claim, Measurement, verdict
 from press.core.errors import PressError, Problem
-from press.core.project import Project, post_files
-from press.core.source import read_text, relative
+from press.core.project import Project
 from press.papers.boxes import claim_of, measurements
-from press.papers.schema import Paper, check_citekeys, read_papers
+from press.papers.schema import Paper, check_citekeys
+from press.posts.collection import read_notebooks
 
 NOT_MEASURED = "not measured"
 WIDTH = 100
@@ -49,21 +48,18 @@ class Entry:
         return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
 
 
-def ledger(
-    project: Project, papers: Sequence[Paper] | None = None, notebooks: dict[str, dict[str, Any]] | None = None
-) -> list[Entry]:
+def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> list[Entry]:
     """Every claim of every paper with what the executed notebooks measured, in the order of the papers.
 
     Args:
-        notebooks: slug -> a post's notebook; read from their places if not given.
+        notebooks: slug -> a post's notebook.
 
     Raises:
-        PressError: a bad paper.toml; a measurement that is none, or of a claim that no paper has.
+        PressError: a measurement that is none, or of a claim that no paper has.
     """
-    papers = read_papers(project.root) if papers is None else papers
     found: dict[str, list[tuple[str, Measurement, str, int]]] = {}
     problems: list[Problem] = []
-    for slug, notebook in (read_notebooks(project) if notebooks is None else notebooks).items():
+    for slug, notebook in notebooks.items():
         try:
             for measured, file, line in measurements(notebook, f"posts/{slug}/index.ipynb"):
                 claim_of(measured, papers, file, line)
@@ -94,37 +90,6 @@ def _entries(claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str
         )
         for post, measured, file, line in found
     ]
-
-
-def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
-    """Slug -> notebook of each executed post, sorted by slug.
-
-    Args:
-        having: those that need not be read.
-
-    Raises:
-        PressError: each of them that is no notebook.
-    """
-    having = having or {}
-    found, problems = {}, []
-    for folder in (path.parent for path in post_files(project)):
-        try:
-            if folder.name in having:
-                found[folder.name] = having[folder.name]
-            elif (folder / "index.ipynb").is_file():
-                found[folder.name] = _read(folder / "index.ipynb", project.root)
-        except PressError as error:
-            problems += error.problems
-    if problems:
-        raise PressError(problems)
-    return found
-
-
-def _read(path: Path, root: Path) -> dict[str, Any]:
-    try:
-        return json.loads(read_text(path, root))
-    except ValueError as error:
-        raise PressError(Problem(relative(path, root), 0, f"not a notebook: {error}. Run press run")) from None
 
 
 def select(entries: Iterable[Entry], *, verdict: str = "", paper: str = "", post: str = "") -> list[Entry]:
@@ -193,7 +158,7 @@ def _wrap(text: str, size: int) -> list[str]:
     return textwrap.wrap(text, size) or [""]
 
 
-def check_claims(project: Project, known: Iterable[str] | None) -> list[Problem]:
+def check_claims(project: Project, papers: Sequence[Paper], known: Iterable[str] | None) -> list[Problem]:
     """What is wrong between papers, posts and recorded verdicts.
 
     A verdict recorded for the scale "small" must be measured by some post, in a build without profile: "full" needs a
@@ -203,8 +168,7 @@ def check_claims(project: Project, known: Iterable[str] | None) -> list[Problem]
         known: the bibliography's keys; None where the project has no bibliography.
     """
     try:
-        papers = read_papers(project.root)
-        entries = ledger(project, papers)
+        entries = ledger(papers, read_notebooks(project))
     except PressError as error:
         return error.problems
     problems = check_citekeys(papers, known) if known is not None else []

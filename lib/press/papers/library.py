@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from press.intake.zotero.state import State
 
 Entry = dict[str, Any]
+TAG = re.compile(r"</?(?:span|i|b|sup|sub|sc)\b[^<>]*>")
 
 
 def read_library(project: Project) -> dict[str, Entry] | None:
@@ -110,3 +111,8 @@ def year(entry: Entry) -> str:
     """The year of publication; "" for none."""
     parts = (entry.get("issued") or {}).get("date-parts") or [[""]]
     return str(parts[0][0]) if parts[0] else ""
+
+
+def plain_title(value: str) -> str:
+    """A title of the bibliography without the few HTML tags that Pandoc leaves in it."""
+    return " ".join(TAG.sub("", value).split())

@@ -100,6 +100,11 @@ def read_papers(root: Path) -> tuple[Paper, ...]:
     return tuple(papers)
 
 
+def claims_by_id(papers: Iterable[Paper]) -> dict[str, Claim]:
+    """All claims of all papers; `read_papers` has seen to it that their ids differ."""
+    return {claim.id: claim for paper in papers for claim in paper.claims}
+
+
 def check_citekeys(papers: Iterable[Paper], known: Iterable[str]) -> list[Problem]:
     """Citekeys and related citekeys that the bibliography does not have."""
     keys, problems = set(known), []

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from press.posts.closure import Library, closure, file_hash, versions
 from press.core.disk import write_atomic
-from press.posts.notebook import KERNEL, Post, to_bytes
+from press.posts.closure import Library, closure, file_hash, versions
+from press.posts.post import KERNEL, Post, to_bytes
 
 FORMAT = 1  # raise it when execution itself changes in a way that alters outputs
 

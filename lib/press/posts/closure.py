@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.posts.notebook import Post, parse_code
+from press.posts.post import Post, parse_code
 
 DYNAMIC = {"import_module", "__import__"}
 

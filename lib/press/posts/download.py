@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import yaml
 
-from press.posts.notebook import to_bytes
 from press.posts.made import is_made, raw_cell
+from press.posts.post import to_bytes
 
 BRANCH = "notebooks"  # where publish.yml pushes them, unless `press: notebook-branch:` says otherwise
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")

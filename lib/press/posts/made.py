@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from postkit.claims import MIME
-from press.posts.notebook import Post
+from press.posts.post import Post
 
 MADE = "made"  # in a cell's metadata.press: the press made this cell, no author
 FENCE = "`" * 8

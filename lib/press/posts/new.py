@@ -6,10 +6,10 @@ import datetime
 import json
 from importlib.resources import files
 
-from press.core.errors import fail
 from press.core.disk import write_atomic
-from press.posts.notebook import SLUG
+from press.core.errors import fail
 from press.core.project import Project
+from press.posts.notebook import SLUG
 
 
 def new_post(project: Project, slug: str, title: str = "") -> str:

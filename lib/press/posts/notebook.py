@@ -1,4 +1,4 @@
-"""`posts/<slug>/post.qmd` -> a notebook, through Jupytext's Rmd reader; and executed outputs back into it.
+"""`posts/<slug>/post.qmd` -> a notebook, through Jupytext's Rmd reader; and the outputs of a run put into it.
 
 Cells are named by their place ("code-3", "text-5"), so that the same source gives the same bytes, and outputs can be
 carried from an executed notebook to a fresh one whose prose has changed since. Each cell says where it comes from:
@@ -7,99 +7,40 @@ carried from an executed notebook to a fresh one whose prose has changed since. 
 
 from __future__ import annotations
 
-import ast
-import functools
-import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from postkit.verdicts import Claim
 from press.core.errors import PressError, Problem, fail
-from press.papers.boxes import remake
+from press.core.source import (
+    Expanded,
+    check_fences,
+    fenced_lines,
+    front_matter,
+    read_expanded,
+    read_yaml,
+    relative,
+    yaml_line,
+    yaml_problem,
+)
+from press.posts.parameters import read_parameters
+from press.posts.post import KERNEL, OPTION, CodeCell, Post, parse_code
 from press.posts.prose import SHORTCODE, resolve
-from press.papers.schema import Paper, read_papers
-from press.core.source import Expanded, check_fences, fenced_lines, front_matter, read_expanded, read_yaml, relative, yaml_line, yaml_problem
 
 SLUG = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 CELL = re.compile(r"^\{([A-Za-z]+)([^}]*)\}$")
-OPTION = re.compile(r"^#\|(.*)$")
-MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")
-KERNEL = "python3"
 REQUIRED = ("title", "description", "date", "categories")
 
 
-@dataclass(frozen=True)
-class CodeCell:
-    """One python cell: its name, source, options (`#|` lines, parsed) and first line in the source file."""
-
-    name: str
-    source: str
-    options: dict[str, Any]
-    file: str
-    line: int
-
-    @property
-    def code(self) -> str:
-        """The source without its option lines: what the kernel's result depends on."""
-        lines = self.source.split("\n")
-        return "\n".join([""] * self.option_lines + lines[self.option_lines :])
-
-    @property
-    def option_lines(self) -> int:
-        """How many lines at the top are `#|` options."""
-        count = 0
-        for line in self.source.split("\n"):
-            if not OPTION.match(line):
-                break
-            count += 1
-        return count
-
-    @property
-    def tags(self) -> list[str]:
-        """The cell's tags, such as ["parameters"]."""
-        tags = self.options.get("tags") or []
-        return [tags] if isinstance(tags, str) else list(tags)
-
-
-@dataclass(frozen=True)
-class Post:
-    """A post's source, read and checked, before anything runs.
-
-    Args:
-        slug: the folder's name, and the last part of the URL.
-        file: the source, relative to the project root.
-        meta: front matter.
-        cells: the python cells in order.
-        parameters: names assigned in the cell tagged `parameters`, with their default (None if it is no literal).
-        includes: files put in by `{{< include >}}`, relative to the root.
-        data: files and folders that `data:` declares, relative to the root.
-        notebook: the unexecuted notebook, as nbformat 4.5 JSON.
-    """
-
-    slug: str
-    file: str
-    meta: dict[str, Any]
-    cells: tuple[CodeCell, ...]
-    parameters: dict[str, Any]
-    includes: tuple[str, ...]
-    data: tuple[str, ...]
-    notebook: dict[str, Any] = field(repr=False)
-
-    @property
-    def timeout(self) -> float | None:
-        """Seconds that the whole post may run, if its front matter says so."""
-        return self.meta.get("timeout")
-
-
-def read_post(path: Path, root: Path, papers: Sequence[Paper] | None = None) -> Post:
+def read_post(path: Path, root: Path, claims: Mapping[str, Claim] | None = None) -> Post:
     """Read and check `posts/<slug>/post.qmd`; what its prose quotes of a claim is put in.
 
     Args:
-        papers: the project's papers; read here, where the prose needs them, if not given.
+        claims: what the prose may quote, by id.
 
     Raises:
         PressError: with every problem found: broken front matter, an unclosed or unparsable cell, a language other than
@@ -113,8 +54,7 @@ def read_post(path: Path, root: Path, papers: Sequence[Paper] | None = None) -> 
     expanded = read_expanded(path, root)
     check_fences(expanded)
     if SHORTCODE.search(expanded.text):
-        papers = read_papers(root) if papers is None else papers
-        expanded = resolve(expanded, {claim.id: claim for paper in papers for claim in paper.claims})
+        expanded = resolve(expanded, claims or {})
     meta, _ = front_matter(expanded)
     problems = _check_meta(meta, expanded)
     cells, notebook = _read_cells(expanded)
@@ -124,36 +64,11 @@ def read_post(path: Path, root: Path, papers: Sequence[Paper] | None = None) -> 
             trees[cell.name] = parse_code(cell)
         except PressError as error:
             problems += error.problems
-    parameters = _read_parameters(cells, trees, problems)
+    parameters = read_parameters(cells, trees, problems)
     data = _declared_data(meta, path.parent, root, expanded, problems)
     if problems:
         raise PressError(problems)
     return Post(slug, file, meta, cells, parameters, expanded.includes, data, notebook)
-
-
-def parse_code(cell: CodeCell) -> ast.Module:
-    """The cell's syntax tree; `%matplotlib` and `%config` lines count as blank.
-
-    Raises:
-        PressError: a syntax error, or a magic or shell command that the key could not follow; with file and line.
-    """
-    lines = ["" if MAGIC.match(line) else line for line in cell.code.split("\n")]
-    try:
-        return _tree("\n".join(lines))
-    except SyntaxError as error:
-        number = min(error.lineno or 1, len(lines))
-        line = lines[number - 1].strip()
-        if line[:1] in "%!" and line:
-            what = f"{line.split()[0]!r}: magics and shell commands escape the staleness key; write it in Python"
-        else:
-            what = f"not valid Python: {error.msg}: {line}"
-        raise fail(cell.file, cell.line + number - 1, what) from None
-
-
-@functools.lru_cache(maxsize=4096)
-def _tree(code: str) -> ast.Module:
-    # A build asks for each cell's tree twice; nobody changes it.
-    return ast.parse(code)
 
 
 def _read_cells(expanded: Expanded) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:
@@ -258,79 +173,21 @@ def _declared_data(
     return tuple(found)
 
 
-def _read_parameters(
-    cells: tuple[CodeCell, ...], trees: dict[str, ast.Module], problems: list[Problem]
-) -> dict[str, Any]:
-    """Names and defaults from the cell tagged `parameters`; each must be read by a later cell."""
-    tagged = [cell for cell in cells if "parameters" in cell.tags]
-    if len(tagged) > 1:
-        problems.append(Problem(tagged[1].file, tagged[1].line, "a second cell tagged parameters; a post has one"))
-    if not tagged or tagged[0].name not in trees:
-        return {}
-    parameters: dict[str, Any] = {}
-    lines: dict[str, int] = {}
-    for node in trees[tagged[0].name].body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        for target in targets:
-            if isinstance(target, ast.Name) and node.value is not None:
-                parameters[target.id] = _literal(node.value)
-                lines[target.id] = tagged[0].line + node.lineno - 1
-    read = {
-        node.id
-        for tree in trees.values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    for name in parameters:
-        if name not in read:
-            problems.append(
-                Problem(
-                    tagged[0].file, lines[name], f"parameter {name!r} is declared and never read. Use it or remove it"
-                )
-            )
-    return parameters
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return None
-
-
-def assemble(post: Post, executed: dict[str, Any], papers: Sequence[Paper] = ()) -> dict[str, Any]:
+def with_outputs(post: Post, executed: dict[str, Any]) -> dict[str, Any]:
     """The post's present notebook with the outputs of `executed`, a notebook made from the same code.
 
     Prose, captions and other options come from the post as it is now; outputs and the cell of injected parameters from
-    the run. What a claim box says of its paper comes from `papers`, as they are now.
-
-    Raises:
-        PressError: every claim that was measured and that no paper has.
+    the run.
     """
-    problems: list[Problem] = []
     outputs = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
     injected = next((c for c in executed["cells"] if "injected-parameters" in c["metadata"].get("tags", [])), None)
     cells = []
     for cell in post.notebook["cells"]:
         if cell["cell_type"] == "code":
             done = outputs[cell["id"]]
-            shown, place = done["outputs"], cell["metadata"]["press"]
-            try:
-                shown = remake(shown, papers, place["file"], place["line"])
-            except PressError as error:
-                problems += error.problems
-            cell = cell | {"outputs": shown, "execution_count": done["execution_count"]}
+            cell = cell | {"outputs": done["outputs"], "execution_count": done["execution_count"]}
         cells.append(cell)
         if injected and "parameters" in cell["metadata"].get("tags", []):
             cells.append(injected | {"metadata": injected["metadata"] | {"press": cell["metadata"]["press"]}})
-    if problems:
-        raise PressError(problems)
     metadata = post.notebook["metadata"] | {"press": executed["metadata"]["press"]}
     return post.notebook | {"cells": cells, "metadata": metadata}
-
-
-def to_bytes(notebook: dict[str, Any]) -> bytes:
-    """The notebook as a file's content; the same notebook always gives the same bytes."""
-    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

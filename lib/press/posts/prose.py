@@ -12,8 +12,7 @@ import yaml
 
 from postkit.verdicts import Claim
 from press.core.errors import PressError, Problem
-from press.renderer.shortcodes import CODE_SPAN
-from press.core.source import FRONT_MATTER_ENDS, Expanded, fenced_lines
+from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, fenced_lines
 
 SHORTCODE = re.compile(r"(?<!\{)\{\{<\s*claim\b\s*(.*?)\s*>\}\}(?!\})")
 # Any other punctuation is plain text to Pandoc wherever it stands within a line.

@@ -7,21 +7,23 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
 
+from postkit.verdicts import Claim
+from press.core.disk import write_atomic, write_if_changed
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.core.secrets import find_secrets
 from press.posts.cache import Cache, Key, differences, make_key
 from press.posts.closure import Library, read_library
-from press.core.errors import PressError, Problem
-from press.core.disk import write_atomic, write_if_changed
-from press.posts.notebook import Post, assemble, to_bytes
-from press.papers.schema import Paper, read_papers
-from press.core.project import Project, check_parameters, parameters_for, read_posts, select
-from press.posts.made import commit_of, with_provenance
-from press.core.secrets import find_secrets
-from press.posts.download import with_links
+from press.posts.collection import read_posts, select
+from press.posts.made import commit_of
+from press.posts.parameters import check_parameters, parameters_for
+from press.posts.post import Post, to_bytes
 
 TIMEOUT = 600.0
 IGNORED_READS = (".press/", ".git/", ".venv/", ".quarto/")
@@ -50,7 +52,6 @@ class Plan:
     steps: list[Step]
     library: Library
     cache: Cache
-    papers: tuple[Paper, ...] = ()
     executed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -59,19 +60,23 @@ class Plan:
         return [step for step in self.steps if step.reasons]
 
 
-def make_plan(project: Project, slugs: list[str], given: dict[str, Any], force: bool = False) -> Plan:
+def make_plan(
+    project: Project, slugs: list[str], given: dict[str, Any], force: bool = False, *, claims: Mapping[str, Claim]
+) -> Plan:
     """Read all posts, compute their keys, and find which have to run and why.
 
+    Args:
+        claims: what prose may quote, by id.
+
     Raises:
-        PressError: a problem in any paper.toml or post's source, an unknown slug or parameter.
+        PressError: a problem in any post's source, an unknown slug or parameter.
     """
-    papers = read_papers(project.root)
-    posts = select(read_posts(project, papers), slugs)
+    posts = select(read_posts(project, claims), slugs)
     check_parameters(posts, given)
     library = read_library(project.root)
     cache = Cache(project.work / "cache")
     hashes: dict[Path, str] = {}
-    plan = Plan([], library, cache, papers)
+    plan = Plan([], library, cache)
     for post in posts:
         parameters = parameters_for(post, project, given)
         key = make_key(post, parameters, library, project.root, hashes)
@@ -193,7 +198,7 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     """A file that the run opened and that is not in its key: the next change of it would go unnoticed."""
     modules = {part.removeprefix("module ") for part in step.key.parts if part.startswith("module ")}
     own = {str(library.files[name].relative_to(project.root)) for name in modules}
-    # `claim` reads paper.toml, which is in no key: `joined` puts in anew what it says of the paper, without a run. Only
+    # `claim` reads paper.toml, which is in no key: each build puts in anew what it says of the paper. Only
     # a post that uses `claim` is let off: any other that opens the file shows what nothing would bring up to date.
     judges = "postkit.claims" in modules or "postkit" not in library.packages
     for name in reads:
@@ -220,25 +225,6 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
             message = f"it read {name}, which its front matter does not declare. Add it to data:"
         return Problem(step.post.file, 1, message)
     return None
-
-
-def joined(plan: Plan, project: Project) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Each post's present notebook with its outputs, claim boxes made anew, provenance, and links to the notebook.
-
-    Returns:
-        slug -> notebook, and a problem for every measured claim that no paper has.
-    """
-    notebooks: dict[str, dict[str, Any]] = {}
-    problems: list[Problem] = []
-    for step in plan.steps:
-        try:
-            executed = plan.executed[step.post.slug]
-            notebook = with_provenance(assemble(step.post, executed, plan.papers), step.post, executed)
-        except PressError as error:
-            problems += error.problems
-            continue
-        notebooks[step.post.slug] = with_links(notebook, step.post.slug, project.config)
-    return notebooks, problems
 
 
 def place(notebooks: dict[str, dict[str, Any]], project: Project) -> list[str]:

@@ -6,10 +6,9 @@ import re
 from typing import Any
 
 from press.core.errors import Problem
-from press.core.source import fenced_lines
+from press.core.source import CODE_SPAN, fenced_lines
 
 SHORTCODE = re.compile(r"\{\{\{?<\s*(.*?)\s*>\}\}\}?")
-CODE_SPAN = re.compile(r"(`+)(?:.(?!\1))*.?\1", re.DOTALL)
 INLINE_CODE = re.compile(r"(?<!`)`\{(\w+)\}\s[^`]*`(?!`)")
 
 

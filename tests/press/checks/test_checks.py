@@ -16,7 +16,7 @@ def source_problems(site, body: str) -> list[str]:
     site.post("a", body)
     site.press("run")
     project = open_project(site.root)
-    return [str(problem) for problem in check_sources(project, site_pages(project))]
+    return [str(problem) for problem in check_sources(project, (), site_pages(project))]
 
 
 @pytest.mark.parametrize(

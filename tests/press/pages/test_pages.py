@@ -16,8 +16,10 @@ from postkit import _claim_box
 from press.core.errors import PressError
 from press.core.project import open_project
 from press.pages import indexes, markup
-from press.pages.publish import make_pages, write_pages
+from press.pages.publish import make, write_pages
+from press.papers.schema import read_papers
 from press.papers.shelf import read_shelf
+from press.posts.collection import read_notebooks
 from tests.press.conftest import BIB, CONFIG, LIB, Site, cell
 
 PAGES = "[index.qmd, reading.qmd, papers/index.qmd, papers/*/index.qmd, claims.qmd, equations.qmd, functions.qmd, graph.qmd, glossary.qmd, "
@@ -187,9 +189,15 @@ def line_of(text: str, part: str) -> int:
     return text[: text.index(part)].count("\n") + 1
 
 
+def made(site: Site) -> dict[str, str]:
+    """The pages that would be generated now."""
+    project = open_project(site.root)
+    return make(project, read_papers(site.root), read_notebooks(project)).pages
+
+
 def problems(site: Site) -> list[str]:
     with pytest.raises(PressError) as caught:
-        make_pages(open_project(site.root))
+        made(site)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -400,7 +408,7 @@ def test_what_a_renderer_refuses_is_blamed_on_the_source(copy):
 def test_a_page_of_an_author_is_not_overwritten(copy):
     copy.write("claims.qmd", "---\ntitle: Mine\n---\n")
     with pytest.raises(PressError, match=r"claims\.qmd: the press generates this page"):
-        write_pages(open_project(copy.root))
+        write_pages(open_project(copy.root), made(copy))
     assert "Mine" in copy.read("claims.qmd")
 
 
@@ -462,7 +470,7 @@ def test_index_pages_of_500_papers(tmp_path):
         text = PAPER.replace("known2020", key).replace('"few-steps"', f'"few-{number}"')
         text = text.replace("verdict = {", "# ").replace("never-measured", f"never-{number}")
         (folder / "paper.toml").write_text(text)
-    shelf = read_shelf(open_project(root))
+    shelf = read_shelf(open_project(root), read_papers(root), {})
     assert len(shelf.papers) == 502
     start = time.process_time()
     pages = [indexes.papers_index(shelf), indexes.claims_index(shelf), indexes.equations_index(shelf)]

@@ -11,8 +11,11 @@ from press.core.errors import PressError
 from press.core.project import open_project
 from press.core.source import Expanded
 from press.papers.ledger import as_table, check_claims, ledger
+from press.papers.schema import claims_by_id, read_papers
 from press.pipeline import check
-from press.posts.notebook import read_post, to_bytes
+from press.posts.collection import read_notebooks
+from press.posts.notebook import read_post
+from press.posts.post import to_bytes
 from press.posts.prose import escape_markdown, resolve
 from tests.press.conftest import CONFIG, LIB, cell
 
@@ -60,7 +63,7 @@ def told(problems) -> list[str]:
 
 
 def problems_of(site) -> list[str]:
-    return told(check_claims(open_project(site.root), ["known2020", "other2021"]))
+    return told(check_claims(open_project(site.root), read_papers(site.root), ["known2020", "other2021"]))
 
 
 # Boxes
@@ -189,7 +192,7 @@ def test_a_bad_paper_toml_stops_everything_before_a_post_runs(measured):
 
 
 def text_of(site, slug="a") -> str:
-    book = read_post(site.root / f"posts/{slug}/post.qmd", site.root).notebook
+    book = read_post(site.root / f"posts/{slug}/post.qmd", site.root, claims_by_id(read_papers(site.root))).notebook
     return "\n".join("".join(c["source"]) for c in book["cells"])
 
 
@@ -361,9 +364,10 @@ def test_a_plain_page_says_where_claims_are_resolved(site):
 
 def test_posts_without_claims_are_the_same_bytes_as_ever(site):
     site.post("a", "Words {{< meta title >}}.\n\n" + cell("#| label: x\n1"))
-    before = to_bytes(read_post(site.root / "posts/a/post.qmd", site.root, ()).notebook)
+    before = to_bytes(read_post(site.root / "posts/a/post.qmd", site.root).notebook)
     add_paper(site)
-    assert to_bytes(read_post(site.root / "posts/a/post.qmd", site.root).notebook) == before
+    claims = claims_by_id(read_papers(site.root))
+    assert to_bytes(read_post(site.root / "posts/a/post.qmd", site.root, claims).notebook) == before
 
 
 # Ledger
@@ -400,7 +404,7 @@ def test_the_table_keeps_to_100_columns_and_loses_nothing(measured):
     add_paper(
         measured, PAPER.replace("known2020", "other2021").replace("few-steps", "-".join(["word"] * 20)), "other2021"
     )
-    table = as_table(ledger(open_project(measured.root)))
+    table = as_table(ledger(read_papers(measured.root), read_notebooks(open_project(measured.root))))
     assert max(map(len, table.splitlines())) <= 100
     column = "".join(line[:60].split("  ")[0] for line in table.splitlines()[3:-2])
     assert column.count("word") == 20
@@ -479,7 +483,7 @@ def test_recorded_and_no_longer_measured(measured):
     assert problems_of(measured) == []
     add_paper(measured)
     measured.write("_quarto-gpu.yml", "{}\n")
-    assert check_claims(open_project(measured.root, "gpu"), None) == []
+    assert check_claims(open_project(measured.root, "gpu"), read_papers(measured.root), None) == []
 
 
 def test_scales_are_kept_apart(measured):
@@ -494,7 +498,10 @@ def test_scales_are_kept_apart(measured):
     )
     measured.press("run")
     assert problems_of(measured) == []
-    assert [(e.post, e.verdict, e.recorded) for e in ledger(open_project(measured.root))] == [
+    assert [
+        (e.post, e.verdict, e.recorded)
+        for e in ledger(read_papers(measured.root), read_notebooks(open_project(measured.root)))
+    ] == [
         ("a", "REPRODUCED", "REPRODUCED"),
         ("b", "CONTRADICTED", "CONTRADICTED"),
     ]

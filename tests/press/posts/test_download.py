@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from press.posts.made import raw_cell
 from press.posts.download import colab_url, file_name, published, with_links
+from press.posts.made import raw_cell
 
 from .builder import code, md, plain, stream
 

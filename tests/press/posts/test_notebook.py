@@ -4,7 +4,8 @@ import nbformat
 import pytest
 
 from press.core.errors import PressError
-from press.posts.notebook import assemble, read_post, to_bytes
+from press.posts.notebook import read_post, with_outputs
+from press.posts.post import to_bytes
 from tests.press.conftest import cell, post
 
 
@@ -88,9 +89,9 @@ def test_outputs_are_joined_with_present_prose_and_captions(site):
     ran["cells"] = [dict(c) for c in ran["cells"]]
     ran["cells"][2] |= {"outputs": [{"output_type": "stream", "name": "stdout", "text": ["1\n"]}], "execution_count": 1}
     after = read(site, "New prose.\n\nMore.\n\n\nParts.\n\n" + cell("#| fig-cap: new\nprint(1)"))
-    text = to_bytes(assemble(after, ran)).decode()
+    text = to_bytes(with_outputs(after, ran)).decode()
     assert "New prose" in text
     assert "fig-cap: new" in text
     assert "Old" not in text
     assert '"1\\n"' in text
-    assert to_bytes(assemble(after, ran)).decode() == text
+    assert to_bytes(with_outputs(after, ran)).decode() == text

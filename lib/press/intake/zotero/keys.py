@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from press.checks.facts import CROSSREF
+from press.core.source import CROSSREF
 from press.intake.zotero.dates import date_parts
 from press.intake.zotero.latex import plain
 

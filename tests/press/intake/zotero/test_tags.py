@@ -10,6 +10,7 @@ from press.core.errors import PressError
 from press.intake.zotero.tags import reading_status
 from press.pages.indexes import papers_index
 from press.papers.library import zotero_statuses
+from press.papers.schema import read_papers
 from press.papers.shelf import read_shelf
 from tests.press.intake.zotero.test_sync import key_of
 
@@ -27,7 +28,7 @@ def paper(desk) -> str:
 
 def shown(desk) -> str:
     """The status of the paper, and that the index of papers shows no other."""
-    shelf = read_shelf(desk.project)
+    shelf = read_shelf(desk.project, read_papers(desk.project.root), {})
     status = shelf.status(CITEKEY)
     assert f'<span class="paper-status">{status}</span>' in papers_index(shelf)
     assert papers_index(shelf).count('class="paper-status"') == 1
@@ -164,5 +165,5 @@ def test_a_paper_with_a_measured_claim_is_re_tested_whatever_its_tag(desk, paper
     cell = {"cell_type": "code", "id": "a", "source": "", "metadata": {}, "execution_count": 1, "outputs": [output]}
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     desk.site.write("posts/a/post.qmd", "---\ntitle: A\n---\n")
-    shelf = read_shelf(desk.project, notebooks={"a": notebook})
+    shelf = read_shelf(desk.project, read_papers(desk.project.root), {"a": notebook})
     assert shelf.status(CITEKEY) == "re-tested"
