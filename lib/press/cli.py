@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -215,19 +216,9 @@ def act_build(options: argparse.Namespace) -> int:
     project, given = _project(options), _parameters(options)
     if options.dry_run:
         return _dry_run(project, [], given, options.force)
-    progress = Progress()
-    try:
-        report = build(
-            project,
-            given,
-            jobs=options.jobs,
-            dask=options.dask,
-            force=options.force,
-            renderer=options.renderer,
-            progress=progress,
-        )
-    finally:
-        progress.close()
+    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force}
+    with contextlib.closing(Progress()) as progress:
+        report = build(project, given, renderer=options.renderer, progress=progress, **how)
     ran, drawn = len(report.executed), len(report.rendered)
     state = f"{ran} posts ran, {drawn} pages rendered" if ran or report.changed else "nothing changed, 0 posts ran"
     print(f"{project.site.name}/: {report.pages} pages with {report.renderer}; {state}")
@@ -242,13 +233,9 @@ def act_run(options: argparse.Namespace) -> int:
     project, given = _project(options), _parameters(options)
     if options.dry_run:
         return _dry_run(project, options.slugs, given, options.force)
-    progress = Progress()
-    try:
-        report = run_posts(
-            project, options.slugs, given, jobs=options.jobs, dask=options.dask, force=options.force, progress=progress
-        )
-    finally:
-        progress.close()
+    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force}
+    with contextlib.closing(Progress()) as progress:
+        report = run_posts(project, options.slugs, given, progress=progress, **how)
     print(f"{len(report.executed)} posts ran" + (": " + ", ".join(report.executed) if report.executed else ""))
     return 0
 

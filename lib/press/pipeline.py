@@ -15,6 +15,7 @@ from typing import Any
 
 from press.checks.links import check_site
 from press.checks.sources import check_sources
+from press.core.config import load, site_inputs
 from press.core.disk import locked, recover, swap_folders
 from press.core.errors import PressError, Problem, fail
 from press.core.project import Project
@@ -155,9 +156,7 @@ def check(project: Project) -> list[Problem]:
 
 def site_pages(project: Project) -> list[Path]:
     """The inputs that `render:` selects."""
-    from press.renderer import site_inputs
-
-    return site_inputs(project.root, project.profile)
+    return site_inputs(project.root, load(project.root, project.profile))
 
 
 def _with_pandoc(

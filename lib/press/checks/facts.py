@@ -5,7 +5,6 @@ Found in Pandoc's syntax tree, once per content: the result is remembered by the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from press.core.disk import write_atomic
+from press.core.memory import remembered
 from press.core.pandoc import run_pandoc
 from press.core.source import CROSSREF
 
@@ -56,16 +55,14 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
     """
     text = "\n\n".join(piece.text for piece in markdown)
     content = json.dumps([[asdict(piece) for piece in markdown], cells, 3], sort_keys=True)
-    path = cache / (hashlib.sha256(content.encode()).hexdigest() + ".json")
-    try:
-        return Facts(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        pass
+    return Facts(**remembered(cache, content, lambda: asdict(_read(text, markdown, cells))))
+
+
+def _read(text: str, markdown: list[Piece], cells: list[dict[str, Any]]) -> Facts:
     facts = Facts([], [], [], [], [])
     _read_tree(json.loads(run_pandoc(["-f", "markdown", "-t", "json"], text))["blocks"], markdown, facts)
     for cell in cells:
         _read_cell(cell, facts)
-    write_atomic(path, json.dumps(asdict(facts)).encode())
     return facts
 
 

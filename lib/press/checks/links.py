@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import posixpath
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from press.core.disk import write_atomic
 from press.core.errors import PressError, Problem
+from press.core.memory import remembered
 from press.core.source import read_expanded, relative
 
 UNRESOLVED = re.compile(r"\?@[\w:-]+|\?meta:[\w.-]+")
@@ -28,7 +26,7 @@ def check_site(site: Path, root: Path, cache: Path) -> list[Problem]:
     """
     pages = {page.relative_to(site).as_posix(): page for page in sorted(site.rglob("*.html"))}
     pages = {url: page for url, page in pages.items() if not url.startswith(("pagefind/", "site_libs/"))}
-    facts = {url: _read(page, cache) for url, page in pages.items()}
+    facts = {url: _read(page.read_bytes(), cache) for url, page in pages.items()}
     problems = []
     for url, found in facts.items():
         source = _source(url, root)
@@ -42,29 +40,25 @@ def check_site(site: Path, root: Path, cache: Path) -> list[Problem]:
     return sorted(set(problems))
 
 
-def _read(page: Path, cache: Path) -> dict[str, Any]:
-    data = page.read_bytes()
-    path = cache / (hashlib.sha256(data + b"3").hexdigest() + ".json")
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        pass
+def _read(page: bytes, cache: Path) -> dict[str, Any]:
+    return remembered(cache, page + b"3", lambda: _examine(page))
+
+
+def _examine(page: bytes) -> dict[str, Any]:
     from lxml import html
 
-    tree = html.document_fromstring(data, parser=html.HTMLParser(encoding="utf-8"))
+    tree = html.document_fromstring(page, parser=html.HTMLParser(encoding="utf-8"))
     links = [element.get(name) for name in ("href", "src") for element in tree.iter() if element.get(name) is not None]
     body = tree.find("body")
     text = " ".join(_visible(body)) if body is not None else ""
     # A listing's thumbnails repeat a picture of the page that they lead to; Quarto gives them no alt text.
     images = [e.get("src") or "" for e in tree.iter("img") if e.get("alt") is None and not _is_thumbnail(e)]
-    facts = {
+    return {
         "ids": sorted({element.get("id") for element in tree.iter() if element.get("id")}),
         "links": sorted(set(links)),
         "no_alt": images,
         "unresolved": sorted(set(UNRESOLVED.findall(text))),
     }
-    write_atomic(path, json.dumps(facts).encode())
-    return facts
 
 
 def _is_thumbnail(image: Any) -> bool:

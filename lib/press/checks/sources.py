@@ -19,7 +19,7 @@ from press.papers.ledger import check_claims
 from press.papers.library import read_library
 from press.papers.schema import Paper
 from press.posts.made import is_made
-from press.posts.post import OPTION
+from press.posts.post import option_rows
 from press.posts.prose import claim_line
 
 
@@ -105,7 +105,7 @@ def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None
             markdown.append(Piece(source, place["file"], place["line"]))
         elif cell["cell_type"] == "code":
             types = sorted({kind for output in cell["outputs"] for kind in _main_type(output)})
-            cells.append({"options": _options(source), **place, "types": types})
+            cells.append({"options": read_yaml("\n".join(option_rows(source))) or {}, **place, "types": types})
     return page_facts(markdown, cells, project.work / "facts")
 
 
@@ -113,16 +113,6 @@ def _main_type(output: dict[str, Any]) -> list[str]:
     """The types that count as a figure: an image beside HTML is only its still, and carries its own alt text."""
     data = output.get("data", {})
     return [] if "text/html" in data else list(data)
-
-
-def _options(source: str) -> dict[str, Any]:
-    rows = []
-    for line in source.split("\n"):
-        match = OPTION.match(line)
-        if not match:
-            break
-        rows.append(match[1])
-    return read_yaml("\n".join(rows)) or {}
 
 
 def qmd_facts(path: Path, project: Project) -> Facts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from press.core import supported, yamlfile
 from press.core.errors import PressError, Problem, fail
-from press.core.project import merge
+from press.core.project import Project, merge
 
 DEFAULT_RENDER = ("**/*.qmd", "**/*.ipynb", "**/*.md")
 
@@ -123,6 +123,26 @@ def site_inputs(root: Path, config: Config) -> list[Path]:
         name = sorted(unknown)[0].relative_to(root).as_posix()
         raise fail(*config.where("project.render"), f"cannot render {name}: only .qmd, .md and .ipynb are pages")
     return sorted(chosen)
+
+
+def is_rendered(project: Project, name: str) -> bool:
+    """Whether `render:` of the configuration selects this input, be it there yet or not."""
+    patterns = (project.config.get("project") or {}).get("render")
+    if not patterns:
+        return True
+    chosen = False
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        if pattern.startswith("!"):
+            chosen = chosen and not _matches(name, pattern[1:].lstrip("/"))
+        else:
+            chosen = chosen or _selected(name, pattern.lstrip("/"))
+    return chosen
+
+
+def _selected(name: str, pattern: str) -> bool:
+    if "**" in pattern:
+        return fnmatch.fnmatch(name, pattern.replace("**/", "*"))
+    return name.count("/") == pattern.count("/") and fnmatch.fnmatch(name, pattern)
 
 
 def _matches(name: str, pattern: str) -> bool:

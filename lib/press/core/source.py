@@ -171,6 +171,13 @@ def read_expanded(path: Path, root: Path) -> Expanded:
     return Expanded("\n".join(lines) + "\n", tuple(origins), tuple(dict.fromkeys(includes)))
 
 
+def front_matter_length(lines: list[str]) -> int:
+    """How many lines the front matter takes, its two fences included; 0 for none."""
+    if not lines or lines[0].rstrip() != "---":
+        return 0
+    return next((i + 1 for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), 0)
+
+
 def front_matter(expanded: Expanded) -> tuple[dict[str, Any], int]:
     """The YAML front matter and the number of lines that it takes, its two fences included.
 
@@ -182,18 +189,18 @@ def front_matter(expanded: Expanded) -> tuple[dict[str, Any], int]:
         raise fail(
             *expanded.origin(1), "no front matter. Begin the file with a line ---, then title: and so on, then ---"
         )
-    end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), None)
-    if end is None:
+    taken = front_matter_length(lines)
+    if not taken:
         raise fail(*expanded.origin(1), "the front matter is never closed. End it with a line ---")
     try:
-        meta = read_yaml("\n".join(lines[1:end]))
+        meta = read_yaml("\n".join(lines[1 : taken - 1]))
     except yaml.YAMLError as error:
         raise fail(
             *expanded.origin(yaml_line(error) + 1), f"front matter is not valid YAML: {yaml_problem(error)}"
         ) from None
     if not isinstance(meta, dict):
         raise fail(*expanded.origin(1), "front matter must be a mapping such as title: ...")
-    return meta, end + 1
+    return meta, taken
 
 
 def read_yaml(text: str) -> Any:

@@ -17,6 +17,7 @@ from press.papers.graph import CLAIMS, Graph
 from press.papers.mentions import Page
 from press.papers.shelf import Shelf
 from press.posts.made import MADE
+from press.posts.post import new_cell
 
 CELL = "linked-from"  # the id of a notebook's last cell
 # Its class goes to the section, so that the feed can leave it out; `unlisted` keeps it out of the table of contents.
@@ -109,6 +110,5 @@ def with_backlinks(notebook: dict[str, Any], lines: list[str]) -> dict[str, Any]
     """A post's notebook with this end, made by `block`, in place of the one that it had, if it had any."""
     cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL]
     if lines:
-        source = "\n".join(lines).rstrip("\n").splitlines(keepends=True)
-        cells.append({"cell_type": "markdown", "id": CELL, "metadata": {"press": {MADE: True}}, "source": source})
+        cells.append(new_cell("markdown", CELL, "\n".join(lines).rstrip("\n"), {"press": {MADE: True}}))
     return notebook | {"cells": cells}

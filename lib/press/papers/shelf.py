@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from press.core.config import is_rendered
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.core.source import Expanded, check_fences, front_matter, read_expanded
 from press.papers import library, mentions
 from press.papers.functions import check_functions
-from press.papers.inputs import is_rendered, read_pages
+from press.papers.inputs import read_pages
 from press.papers.ledger import Entry, ledger
 from press.papers.library import plain_title
 from press.papers.schema import Paper, claims_by_id

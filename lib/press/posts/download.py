@@ -17,7 +17,7 @@ from urllib.parse import quote
 import yaml
 
 from press.posts.made import is_made, raw_cell
-from press.posts.post import to_bytes
+from press.posts.post import new_cell, to_bytes
 
 BRANCH = "notebooks"  # where publish.yml pushes them, unless `press: notebook-branch:` says otherwise
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
@@ -139,7 +139,7 @@ def _head(slug: str, title: str, about: str, site: dict[str, Any], extra: str) -
     fetch = [f"git clone {repository}.git", f"cd {folder}"] if repository else [f"cd {folder}"]
     lines += ["```", *fetch, f"pip install --editable '.{extra}'", f"cd posts/{slug} && jupyter lab", "```"]
     if not repository:
-        return [_cell("markdown", "about", lines)]
+        return [new_cell("markdown", "about", "\n".join(lines))]
     lines += ["", "Outside the project, as in Colab, the next cell fetches and installs all that."]
     branch = site.get("repo-branch")
     clone = ["git", "clone", "--depth", "1", *(["--branch", str(branch)] if branch else []), repository, folder]
@@ -155,15 +155,4 @@ def _head(slug: str, title: str, about: str, site: dict[str, Any], extra: str) -
         f"    sys.path.insert(0, os.path.abspath({json.dumps(folder + '/lib')}))",
         f"    os.chdir({json.dumps(f'{folder}/posts/{slug}')})",
     ]
-    return [_cell("markdown", "about", lines), _cell("code", "setup", setup)]
-
-
-def _cell(kind: str, name: str, lines: list[str]) -> dict[str, Any]:
-    extra = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    return {
-        "cell_type": kind,
-        "id": name,
-        "metadata": {},
-        "source": "\n".join(lines).splitlines(keepends=True),
-        **extra,
-    }
+    return [new_cell("markdown", "about", "\n".join(lines)), new_cell("code", "setup", "\n".join(setup))]

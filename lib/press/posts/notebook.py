@@ -28,7 +28,7 @@ from press.core.source import (
     yaml_problem,
 )
 from press.posts.parameters import read_parameters
-from press.posts.post import KERNEL, OPTION, CodeCell, Post, parse_code
+from press.posts.post import KERNEL, CodeCell, Post, new_cell, option_rows, parse_code
 from press.posts.prose import SHORTCODE, resolve
 
 SLUG = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
@@ -93,18 +93,13 @@ def _read_cells(expanded: Expanded) -> tuple[tuple[CodeCell, ...], dict[str, Any
             code = CodeCell(f"code-{len(cells) + 1}", cell.source, _options(cell.source, file, line), file, line)
             cells.append(code)
             metadata = {"press": {"file": file, "line": line}} | ({"tags": code.tags} if code.tags else {})
-            out.append(_cell("code", code.name, metadata, cell.source) | {"execution_count": None, "outputs": []})
+            out.append(new_cell("code", code.name, cell.source, metadata))
         else:
             texts += 1
-            out.append(_cell(cell.cell_type, f"text-{texts}", place, cell.source))
+            out.append(new_cell(cell.cell_type, f"text-{texts}", cell.source, place))
     kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return tuple(cells), {"cells": out, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _cell(kind: str, name: str, metadata: dict[str, Any], source: str) -> dict[str, Any]:
-    # The source is a list of lines: Quarto drops the line ends of a plain string.
-    return {"cell_type": kind, "id": name, "metadata": metadata, "source": source.splitlines(keepends=True)}
 
 
 def _python_fences(expanded: Expanded):
@@ -127,14 +122,8 @@ def _python_fences(expanded: Expanded):
 
 
 def _options(source: str, file: str, line: int) -> dict[str, Any]:
-    rows = []
-    for row in source.split("\n"):
-        match = OPTION.match(row)
-        if not match:
-            break
-        rows.append(match[1])
     try:
-        options = read_yaml("\n".join(rows)) or {}
+        options = read_yaml("\n".join(option_rows(source))) or {}
     except yaml.YAMLError as error:
         raise fail(file, line + yaml_line(error) - 1, f"cell option is not valid YAML: {yaml_problem(error)}") from None
     if not isinstance(options, dict):

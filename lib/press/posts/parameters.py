@@ -35,13 +35,9 @@ def read_parameters(
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
-    for name in parameters:
-        if name not in read:
-            problems.append(
-                Problem(
-                    tagged[0].file, lines[name], f"parameter {name!r} is declared and never read. Use it or remove it"
-                )
-            )
+    for name in (name for name in parameters if name not in read):
+        message = f"parameter {name!r} is declared and never read. Use it or remove it"
+        problems.append(Problem(tagged[0].file, lines[name], message))
     return parameters
 
 

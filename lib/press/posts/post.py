@@ -7,11 +7,11 @@ import functools
 import json
 import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from press.core.errors import fail
 
-OPTION = re.compile(r"^#\|(.*)$")
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")
 KERNEL = "python3"
 
@@ -35,12 +35,7 @@ class CodeCell:
     @property
     def option_lines(self) -> int:
         """How many lines at the top are `#|` options."""
-        count = 0
-        for line in self.source.split("\n"):
-            if not OPTION.match(line):
-                break
-            count += 1
-        return count
+        return len(option_rows(self.source))
 
     @property
     def tags(self) -> list[str]:
@@ -79,6 +74,11 @@ class Post:
         return self.meta.get("timeout")
 
 
+def option_rows(source: str) -> list[str]:
+    """The `#|` lines at the top of a cell, without their mark: YAML."""
+    return [line[2:] for line in takewhile(lambda line: line.startswith("#|"), source.split("\n"))]
+
+
 def parse_code(cell: CodeCell) -> ast.Module:
     """The cell's syntax tree; `%matplotlib` and `%config` lines count as blank.
 
@@ -102,6 +102,14 @@ def parse_code(cell: CodeCell) -> ast.Module:
 def _tree(code: str) -> ast.Module:
     # A build asks for each cell's tree twice; nobody changes it.
     return ast.parse(code)
+
+
+def new_cell(kind: str, name: str, source: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A cell that has not run."""
+    # The source is a list of lines: Quarto drops the line ends of a plain string.
+    lines = source.splitlines(keepends=True)
+    code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {"cell_type": kind, "id": name, "metadata": metadata or {}, "source": lines, **code}
 
 
 def to_bytes(notebook: dict[str, Any]) -> bytes:

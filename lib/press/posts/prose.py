@@ -12,7 +12,7 @@ import yaml
 
 from postkit.verdicts import Claim
 from press.core.errors import PressError, Problem
-from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, fenced_lines
+from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, fenced_lines, front_matter_length
 
 SHORTCODE = re.compile(r"(?<!\{)\{\{<\s*claim\b\s*(.*?)\s*>\}\}(?!\})")
 # Any other punctuation is plain text to Pandoc wherever it stands within a line.
@@ -39,7 +39,7 @@ def resolve(expanded: Expanded, claims: Mapping[str, Claim]) -> Expanded:
     problems: list[Problem] = []
     done = list(lines)
     header: list[int] = []  # lines of the YAML block that is being read
-    matter = _front_matter(lines)
+    matter = front_matter_length(lines)
     options = False
     for index, kind, info in fenced_lines(lines):
         line = lines[index]
@@ -60,13 +60,6 @@ def resolve(expanded: Expanded, claims: Mapping[str, Claim]) -> Expanded:
     if problems:
         raise PressError(problems)
     return replace(expanded, text="\n".join(done))
-
-
-def _front_matter(lines: list[str]) -> int:
-    """How many lines the front matter takes."""
-    if not lines or lines[0].rstrip() != "---":
-        return 0
-    return next((i + 1 for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), 0)
 
 
 def _resolve_line(line: str, claims: Mapping[str, Claim], place: tuple[str, int], problems: list[Problem]) -> str:

@@ -38,17 +38,6 @@ class SiteReport:
     changed: bool
 
 
-def site_inputs(root: Path, profile: str = "") -> list[Path]:
-    """The files that `project.render` selects, sorted; Quarto's default patterns where it is absent.
-
-    Raises:
-        PressError: `_quarto.yml` is missing, broken, or holds what this renderer does not know.
-    """
-    from press.core import config
-
-    return config.site_inputs(root, config.load(root, profile))
-
-
 def render_site(
     root: Path,
     *,

@@ -19,18 +19,8 @@ from press.renderer import chrome, convert, page, store
 from press.renderer.record import record_of
 
 HERE = Path(__file__).parent
-META = (
-    "title",
-    "pagetitle",
-    "subtitle",
-    "author",
-    "description",
-    "abstract",
-    "lang",
-    "keywords",
-    "nocite",
-    "link-citations",
-)
+META = ("title", "pagetitle", "subtitle", "author", "description", "abstract")
+META += ("lang", "keywords", "nocite", "link-citations")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 from press.core import supported, yamlfile
 from press.core.config import Config
 from press.core.errors import Problem, fail
-from press.core.source import read_expanded
+from press.core.source import front_matter_length, read_expanded
 from press.posts.download import file_name, published
 from press.posts.made import is_made
 from press.renderer import cells, dateformat, shortcodes
@@ -123,11 +123,8 @@ def front_matter(text: str, document: Document, origin: Origin) -> None:
 def _split(text: str) -> tuple[str, str, int]:
     """Front matter, the rest, and the number of lines that the front matter took with its fences."""
     lines = text.split("\n")
-    if lines and lines[0].rstrip() == "---":
-        for index in range(1, len(lines)):
-            if lines[index].rstrip() in ("---", "..."):
-                return "\n".join(lines[1:index]), "\n".join(lines[index + 1 :]), index + 1
-    return "", text, 0
+    taken = front_matter_length(lines)
+    return "\n".join(lines[1 : max(1, taken - 1)]), "\n".join(lines[taken:]), taken
 
 
 def _plain(root: Path, path: Path, document: Document) -> None:

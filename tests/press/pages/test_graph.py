@@ -14,11 +14,11 @@ from urllib.parse import unquote
 import pytest
 from lxml import etree, html
 
+from press.core.config import is_rendered
 from press.core.project import open_project
 from press.pages import picture
 from press.pages.localgraph import local_picture
 from press.papers.graph import KINDS, Edge, Graph, Node
-from press.papers.inputs import is_rendered
 from press.papers.mentions import raw_links, site_address
 from press.papers.uses import Names
 from tests.press.conftest import Site, cell

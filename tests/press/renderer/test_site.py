@@ -15,8 +15,9 @@ import lxml.etree
 import pytest
 
 import press
+from press.core.config import load, site_inputs
 from press.core.errors import PressError
-from press.renderer import render_site, site_inputs
+from press.renderer import render_site
 
 from .builder import INDEX, QUARTO_YML, code, md, picture, png
 from .conftest import words
@@ -32,7 +33,7 @@ def three(project, **options):
 
 def test_inputs_and_addresses(project):
     report = three(project)
-    assert [p.relative_to(project.root).as_posix() for p in site_inputs(project.root)] == [
+    assert [p.relative_to(project.root).as_posix() for p in site_inputs(project.root, load(project.root))] == [
         "about.qmd",
         "index.qmd",
         *(f"posts/{s}/index.ipynb" for s in "abc"),
