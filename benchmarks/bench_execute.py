@@ -23,7 +23,8 @@ CELL = "```{python}\nimport time\n\nimport torch\n\ntime.sleep(1)\nprint(torch.z
 
 def make_project(root: Path) -> list[Path]:
     """A project with COUNT posts, and the same posts as plain notebooks for papermill."""
-    from press.notebook import read_post, to_bytes
+    from press.posts.notebook import read_post
+    from press.posts.post import to_bytes
 
     (root / "_quarto.yml").write_text("project:\n  type: website\n  render: [posts/*/index.ipynb]\n")
     books = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
@@ -9,30 +10,15 @@ import sys
 import threading
 from pathlib import Path
 
-from press.build import build
-from press.errors import PressError, fail
-from press.papers.markup import is_generated
-from press.progress import Progress
-from press.project import Project, open_project
-from press.source import relative
+from press.core.bars import Progress
+from press.core.errors import PressError, fail
+from press.core.project import Project, open_project
+from press.core.source import is_generated, relative
+from press.pipeline import build
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
-WATCHED = (
-    ".qmd",
-    ".md",
-    ".py",
-    ".yml",
-    ".yaml",
-    ".bib",
-    ".toml",
-    ".png",
-    ".jpg",
-    ".svg",
-    ".css",
-    ".js",
-    ".lua",
-    ".html",
-)
+WATCHED = (".qmd", ".md", ".py", ".yml", ".yaml", ".bib", ".toml")
+WATCHED += (".png", ".jpg", ".svg", ".css", ".js", ".lua", ".html")
 IGNORED = (".press", "_site", ".git", ".venv", ".quarto", "index_files", "__pycache__")
 
 
@@ -125,14 +111,12 @@ def _wanted(_change, path: str) -> bool:
 
 def _build(project: Project, jobs: int, renderer: str) -> bool:
     """Build, or say what is wrong and keep serving what there was."""
-    progress = Progress()
     try:
-        report = build(project, {}, jobs=jobs, renderer=renderer, progress=progress)
+        with contextlib.closing(Progress()) as progress:
+            report = build(project, {}, jobs=jobs, renderer=renderer, progress=progress)
     except PressError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr, flush=True)
         return False
-    finally:
-        progress.close()
     print(
         f"built: {len(report.executed)} posts ran, {len(report.rendered)} pages rendered", file=sys.stderr, flush=True
     )

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import yaml
 
-from press.pandoc import binary
-from press.project import open_project
-from press.site import site_inputs
+from press.core.pandoc import binary
+from press.core.project import open_project
+from press.pipeline import site_pages
 
 STYLE = """\
 @import url("https://fonts.googleapis.com/css2?family=Source+Sans+Pro:wght@300;400;700&display=swap");
@@ -180,7 +180,7 @@ def render(root: Path, out: Path) -> None:
         path = out / "site_libs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    for path in site_inputs(root, project.profile):
+    for path in site_pages(project):
         url = path.relative_to(root).with_suffix(".html").as_posix()
         (out / url).parent.mkdir(parents=True, exist_ok=True)
         meta, body, loaded = read(path, (out / url).parent)

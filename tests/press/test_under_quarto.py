@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from lxml import etree, html
 
-from press.links import check_site
-from press.project import open_project
-from press.site.quarto import finish
+from press.checks.links import check_site
+from press.core.project import open_project
+from press.renderer.quarto import finish
 from tests.press.conftest import CONFIG, LIB, Site, cell
 from tests.press.quarto_stub import LOADERS, render
 from tests.site.browser import look, needs_chrome
@@ -259,7 +259,7 @@ def test_a_second_build_renders_nothing_and_force_render_everything(project, qua
 
 
 def test_loaders_stay_where_a_page_needs_them(tmp_path):
-    from press.site.quarto_page import mended
+    from press.renderer.quarto_page import mended
 
     page = f"<html><head>{LOADERS}</head><body><main>%s</main></body></html>"
     for need in ("<script>require(['plotly'], f)</script>", "<script>jQuery('#x')</script>", "<script>$('x')</script>"):
@@ -270,7 +270,7 @@ def test_loaders_stay_where_a_page_needs_them(tmp_path):
 
 @needs_chrome
 def test_every_page_of_the_embedded_renderer_too(project, tmp_path_factory):
-    from press.site import render_site
+    from press.renderer import render_site
 
     out = tmp_path_factory.mktemp("embedded")
     render_site(project.root, out=out / "site", cache=out / "cache")

@@ -6,7 +6,6 @@ site, cells. A post's code says which functions it uses.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 import re
@@ -17,13 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import yaml
-
-from press.files import write_atomic
-from press.pandoc import run_pandoc
+from press.core.memory import remembered
+from press.core.pandoc import run_pandoc
+from press.core.source import front_matter_length, read_yaml
 from press.papers.uses import Names
-from press.provenance import is_made
-from press.source import FRONT_MATTER_ENDS
+from press.posts.made import is_made
 
 VERSION = "mentions 2"
 ELSEWHERE = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#|$)")
@@ -113,20 +110,13 @@ def _shown_links(cell: dict[str, Any]) -> Iterator[str]:
 
 def _remembered(name: str, url: str, title: str, text: str, cells: list[list[Any]], folder: Path) -> Page:
     content = json.dumps([VERSION, name, url, title, text, cells])
-    path = folder / (hashlib.sha256(content.encode()).hexdigest() + ".json")
-    try:
-        return Page(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        pass
-    page = _read(Page(name, url, title, {}, [], [], [], {}), text, cells)
-    write_atomic(path, json.dumps(asdict(page)).encode())
-    return page
+    page = Page(name, url, title, {}, [], [], [], {})
+    return Page(**remembered(folder, content, lambda: asdict(_read(page, text, cells))))
 
 
 def _title(source: str) -> str:
     lines = source.split("\n")
-    end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), len(lines))
-    meta = yaml.safe_load("\n".join(lines[1:end]))
+    meta = read_yaml("\n".join(lines[1 : front_matter_length(lines) - 1]))
     return str(meta.get("title") or "") if isinstance(meta, dict) else ""
 
 

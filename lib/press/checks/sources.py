@@ -1,0 +1,136 @@
+"""`press check`: what is wrong with the pages, before they are published.
+
+Here the sources are looked at: labels, references, citations, alt text. `links.py` looks at the HTML of the finished
+site. Both work the same whichever renderer made the site.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from press.checks.facts import Facts, Piece, page_facts
+from press.core.errors import PressError, Problem, fail
+from press.core.project import Project
+from press.core.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, read_yaml, relative
+from press.papers.ledger import check_claims
+from press.papers.library import read_library
+from press.papers.schema import Paper
+from press.posts.made import is_made
+from press.posts.post import option_rows
+from press.posts.prose import claim_line
+
+
+def check_sources(
+    project: Project,
+    papers: Sequence[Paper],
+    pages: list[Path],
+    notebooks: dict[Path, dict[str, Any]] | None = None,
+) -> list[Problem]:
+    """Problems in the pages' sources, and between what posts measured and what papers' files record.
+
+    Args:
+        pages: what `render:` selects: executed notebooks and .qmd pages.
+        notebooks: page -> what to look at in the place of the notebook that lies there.
+    """
+    known = bibliography_keys(project)
+    given = notebooks or {}
+    problems: list[Problem] = []
+    for page in pages:
+        try:
+            if page.suffix == ".ipynb":
+                facts = notebook_facts(page, project, given.get(page))
+            else:
+                facts = qmd_facts(page, project)
+        except PressError as error:
+            problems += error.problems
+            continue
+        problems += _judge(facts, known)
+    return problems + check_claims(project, papers, known)
+
+
+def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:
+    problems = []
+    labels: dict[str, tuple[str, int]] = {}
+    for name, file, line in facts.labels:
+        if name in labels:
+            there = ":".join(map(str, labels[name]))
+            problems.append(Problem(file, line, f"duplicate label {name!r}, already at {there}"))
+        labels.setdefault(name, (file, line))
+    for name, file, line in facts.references:
+        if name not in labels:
+            kind = name.partition("-")[0]
+            legal = ", ".join(sorted(label for label in labels if label.startswith(kind + "-"))) or "none on this page"
+            problems.append(Problem(file, line, f"unknown label @{name}. Legal: {legal}"))
+    for name, file, line in facts.citations:
+        if known is not None and name not in known:
+            close = _closest(name, list(known))
+            problems.append(Problem(file, line, f"unknown citation @{name}{close}. Add it to the bibliography"))
+    for name, file, line in facts.without_alt:
+        problems.append(Problem(file, line, f"{name} has no alt text. Add #| fig-alt: ... or ![alt text](...)"))
+    problems += [Problem(file, line, message) for message, file, line in facts.notes]
+    return problems
+
+
+def _closest(name: str, names: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean @{close[0]}?)" if close else ""
+
+
+def bibliography_keys(project: Project) -> dict[str, str] | None:
+    """Citation keys and titles of the project's bibliography, as Pandoc reads it; None when it has none.
+
+    Raises:
+        PressError: the file is missing or Pandoc cannot read it.
+    """
+    entries = read_library(project)
+    if entries is None:
+        return None
+    return {key: entry.get("title", "") for key, entry in entries.items()}
+
+
+def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None = None) -> Facts:
+    """Facts of an executed notebook, read from its path if not given; places are those of its post.qmd."""
+    notebook = json.loads(read_text(path, project.root)) if notebook is None else notebook
+    file = relative(path, project.root)
+    markdown, cells = [], []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        place = cell["metadata"].get("press", {"file": file, "line": 0})
+        if cell["cell_type"] == "markdown" and not is_made(cell):
+            markdown.append(Piece(source, place["file"], place["line"]))
+        elif cell["cell_type"] == "code":
+            types = sorted({kind for output in cell["outputs"] for kind in _main_type(output)})
+            cells.append({"options": read_yaml("\n".join(option_rows(source))) or {}, **place, "types": types})
+    return page_facts(markdown, cells, project.work / "facts")
+
+
+def _main_type(output: dict[str, Any]) -> list[str]:
+    """The types that count as a figure: an image beside HTML is only its still, and carries its own alt text."""
+    data = output.get("data", {})
+    return [] if "text/html" in data else list(data)
+
+
+def qmd_facts(path: Path, project: Project) -> Facts:
+    """Facts of a plain page; it must have a title."""
+    expanded = read_expanded(path, project.root)
+    meta, taken = front_matter(expanded)
+    if not meta.get("title"):
+        raise fail(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ...")
+    if at := claim_line(expanded.text):
+        message = "{{< claim >}} is resolved in posts/*/post.qmd only; Quarto reads this page as it is. Link to a post"
+        raise fail(*expanded.origin(at), message)
+    return page_facts(_pieces(expanded, taken), [], project.work / "facts")
+
+
+def _pieces(expanded: Expanded, taken: int) -> list[Piece]:
+    """The text below the front matter, parted where a generated page says that other lines of a file follow."""
+    lines = expanded.text.split("\n")
+    starts = [taken, *(i + 1 for i in range(taken, len(lines)) if CAME_FROM.match(lines[i]))]
+    ends = [*(start - 1 for start in starts[1:]), len(lines)]
+    pairs = zip(starts, ends, strict=True)
+    return [Piece("\n".join(lines[a:b]), *expanded.origin(a + 1)) for a, b in pairs]

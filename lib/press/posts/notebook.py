@@ -1,0 +1,183 @@
+"""`posts/<slug>/post.qmd` -> a notebook, through Jupytext's Rmd reader; and the outputs of a run put into it.
+
+Cells are named by their place ("code-3", "text-5"), so that the same source gives the same bytes, and outputs can be
+carried from an executed notebook to a fresh one whose prose has changed since. Each cell says where it comes from:
+`metadata.press = {"file": "posts/x/post.qmd", "line": 37}`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from postkit.verdicts import Claim
+from press.core.errors import PressError, Problem, fail
+from press.core.source import (
+    Expanded,
+    check_fences,
+    fenced_lines,
+    front_matter,
+    read_expanded,
+    read_yaml,
+    relative,
+    yaml_line,
+    yaml_problem,
+)
+from press.posts.parameters import read_parameters
+from press.posts.post import KERNEL, CodeCell, Post, new_cell, option_rows, parse_code
+from press.posts.prose import SHORTCODE, resolve
+
+SLUG = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
+CELL = re.compile(r"^\{([A-Za-z]+)([^}]*)\}$")
+REQUIRED = ("title", "description", "date", "categories")
+
+
+def read_post(path: Path, root: Path, claims: Mapping[str, Claim] | None = None) -> Post:
+    """Read and check `posts/<slug>/post.qmd`; what its prose quotes of a claim is put in.
+
+    Args:
+        claims: what the prose may quote, by id.
+
+    Raises:
+        PressError: with every problem found: broken front matter, an unclosed or unparsable cell, a language other than
+            python, a missing include or data file, a parameter that no cell reads, a missing front-matter field, a
+            claim that no paper has.
+    """
+    file = relative(path, root)
+    slug = path.parent.name
+    if not SLUG.match(slug):
+        raise fail(file, 0, f"folder name {slug!r} is no slug: use lower-case letters, digits and single hyphens")
+    expanded = read_expanded(path, root)
+    check_fences(expanded)
+    if SHORTCODE.search(expanded.text):
+        expanded = resolve(expanded, claims or {})
+    meta, _ = front_matter(expanded)
+    problems = _check_meta(meta, expanded)
+    cells, notebook = _read_cells(expanded)
+    trees = {}
+    for cell in cells:
+        try:
+            trees[cell.name] = parse_code(cell)
+        except PressError as error:
+            problems += error.problems
+    parameters = read_parameters(cells, trees, problems)
+    data = _declared_data(meta, path.parent, root, expanded, problems)
+    if problems:
+        raise PressError(problems)
+    return Post(slug, file, meta, cells, parameters, expanded.includes, data, notebook)
+
+
+def _read_cells(expanded: Expanded) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:
+    """Jupytext's cells, each found again in the text; they must agree with the fences that CommonMark sees."""
+    import jupytext
+
+    book = jupytext.reads(expanded.text, fmt="Rmd")
+    fences = list(_python_fences(expanded))
+    cells: list[CodeCell] = []
+    out: list[dict[str, Any]] = []
+    position, texts = 0, 0
+    for cell in book.cells:
+        start = expanded.text.find(cell.source, position)
+        position = start + len(cell.source) if start >= 0 else position
+        file, line = expanded.origin(expanded.text.count("\n", 0, max(start, 0)) + 1)
+        place = {"press": {"file": file, "line": line}}
+        if cell.cell_type == "code":
+            if len(cells) >= len(fences) or fences[len(cells)][1] != cell.source:
+                at = expanded.origin(fences[min(len(cells), len(fences) - 1)][0]) if fences else (file, line)
+                raise fail(*at, "a line of ``` inside this cell would end it. Build that text another way")
+            file, line = expanded.origin(fences[len(cells)][0] + 1)
+            code = CodeCell(f"code-{len(cells) + 1}", cell.source, _options(cell.source, file, line), file, line)
+            cells.append(code)
+            metadata = {"press": {"file": file, "line": line}} | ({"tags": code.tags} if code.tags else {})
+            out.append(new_cell("code", code.name, cell.source, metadata))
+        else:
+            texts += 1
+            out.append(new_cell(cell.cell_type, f"text-{texts}", cell.source, place))
+    kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return tuple(cells), {"cells": out, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _python_fences(expanded: Expanded):
+    """(1-based line of the opening fence, source) of each python cell; refuses other languages."""
+    lines = expanded.text.split("\n")
+    opened, language = 0, None
+    for index, kind, info in fenced_lines(lines):
+        if kind == "open":
+            match = CELL.match(info)
+            opened, language = index + 1, match[1] if match else None
+            if language and language != "python":
+                raise fail(*expanded.origin(opened), f"cell language {language!r} is not supported. Legal: python")
+            if language and match[2].strip():
+                raise fail(
+                    *expanded.origin(opened), f"chunk options {match[2].strip()!r}: write them as #| key: value lines"
+                )
+        elif kind == "close" and language:
+            yield opened, "\n".join(lines[opened:index])
+            language = None
+
+
+def _options(source: str, file: str, line: int) -> dict[str, Any]:
+    try:
+        options = read_yaml("\n".join(option_rows(source))) or {}
+    except yaml.YAMLError as error:
+        raise fail(file, line + yaml_line(error) - 1, f"cell option is not valid YAML: {yaml_problem(error)}") from None
+    if not isinstance(options, dict):
+        raise fail(file, line, "cell options must look like #| key: value")
+    return options
+
+
+def _check_meta(meta: dict[str, Any], expanded: Expanded) -> list[Problem]:
+    place = expanded.origin(1)
+    missing = [name for name in REQUIRED if not meta.get(name)]
+    problems = [Problem(*place, f"front matter lacks {name!r}. Add a line {name}: ...") for name in missing]
+    kernel = meta.get("jupyter", KERNEL)
+    if kernel != KERNEL:
+        problems.append(Problem(*place, f"jupyter: {kernel!r} is not supported. Legal: {KERNEL}"))
+    timeout = meta.get("timeout")
+    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
+        problems.append(Problem(*place, f"timeout: {timeout!r} must be a number of seconds above 0"))
+    return problems
+
+
+def _declared_data(
+    meta: dict[str, Any], folder: Path, root: Path, expanded: Expanded, problems: list[Problem]
+) -> tuple[str, ...]:
+    declared = meta.get("data") or []
+    found = []
+    for entry in [declared] if isinstance(declared, str) else declared:
+        path = root / str(entry).lstrip("/") if str(entry).startswith("/") else folder / str(entry)
+        if not path.resolve().is_relative_to(root.resolve()):
+            problems.append(Problem(*expanded.origin(1), f"data: {entry!r} lies outside the project"))
+        elif not os.path.exists(path):
+            problems.append(
+                Problem(*expanded.origin(1), f"data: {entry!r} not found (looked for {relative(path, root)})")
+            )
+        else:
+            found.append(relative(path, root))
+    return tuple(found)
+
+
+def with_outputs(post: Post, executed: dict[str, Any]) -> dict[str, Any]:
+    """The post's present notebook with the outputs of `executed`, a notebook made from the same code.
+
+    Prose, captions and other options come from the post as it is now; outputs and the cell of injected parameters from
+    the run.
+    """
+    outputs = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
+    injected = next((c for c in executed["cells"] if "injected-parameters" in c["metadata"].get("tags", [])), None)
+    cells = []
+    for cell in post.notebook["cells"]:
+        if cell["cell_type"] == "code":
+            done = outputs[cell["id"]]
+            cell = cell | {"outputs": done["outputs"], "execution_count": done["execution_count"]}
+        cells.append(cell)
+        if injected and "parameters" in cell["metadata"].get("tags", []):
+            cells.append(injected | {"metadata": injected["metadata"] | {"press": cell["metadata"]["press"]}})
+    metadata = post.notebook["metadata"] | {"press": executed["metadata"]["press"]}
+    return post.notebook | {"cells": cells, "metadata": metadata}

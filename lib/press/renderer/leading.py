@@ -1,0 +1,54 @@
+"""The picture that stands for a post in listings and previews: marked in its notebook, so that both renderers agree.
+
+Quarto takes the first picture of the page, and a slider's stands in the page itself, where no listing can show it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from press.renderer.outputs import picture_in
+
+CLASS = "preview-image"
+OPTION = re.compile(r"#\|\s*([\w-]+)\s*:\s*(.*)")
+MARKDOWN_IMAGE = re.compile(r"!\[[^\]]*\]\(")
+
+
+def with_leading_picture(notebook: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
+    """The notebook with the first cell that shows a picture file marked, unless the author has chosen one.
+
+    Args:
+        notebook: executed.
+        meta: the post's front matter.
+    """
+    cells = notebook["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    if meta.get("image") or any(CLASS in text for text in texts):
+        return notebook
+    for index, (cell, text) in enumerate(zip(cells, texts, strict=True)):
+        if cell["cell_type"] == "markdown" and MARKDOWN_IMAGE.search(text):
+            return notebook  # the first picture is the author's own
+        if cell["cell_type"] == "code" and _shows_picture(cell, text):
+            marked = cell | {"source": _marked(text).splitlines(keepends=True)}
+            return notebook | {"cells": [*cells[:index], marked, *cells[index + 1 :]]}
+    return notebook
+
+
+def _options(text: str) -> dict[str, str]:
+    lines = text.split("\n")
+    matches = [OPTION.match(line) for line in lines]
+    return {match[1]: match[2].strip().casefold() for match in matches if match}
+
+
+def _shows_picture(cell: dict[str, Any], text: str) -> bool:
+    options = _options(text)
+    if options.get("output") == "false" or options.get("include") == "false" or "classes" in options:
+        return False
+    return any(picture_in(output) for output in cell["outputs"])
+
+
+def _marked(text: str) -> str:
+    lines = text.split("\n")
+    at = next((number for number, line in enumerate(lines) if not line.startswith("#|")), len(lines))
+    return "\n".join([*lines[:at], f"#| classes: {CLASS}", *lines[at:]])
