@@ -29,7 +29,13 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     build = add(
-        "build", "Execute what is stale, render and check the site.", "press build", "press build --jobs 4 -p seed 7"
+        "build",
+        "Execute what is stale, render and check the site.",
+        "press build --jobs 4 -p seed 7",
+        "press build --force-render",
+    )
+    build.add_argument(
+        "--force-render", action="store_true", help="render every page again; execute only what is stale"
     )
     _renderer(build)
     _execution(build)
