@@ -11,8 +11,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from lxml import etree, html
 
 from press.checks.links import check_site
 from press.core.project import open_project
+from press.renderer import render_site
 from press.renderer.quarto import finish
 from tests.press.conftest import CONFIG, LIB, Site, cell
 from tests.press.quarto_stub import LOADERS, render
@@ -161,7 +165,7 @@ def test_every_page_of_quartos_fits_loads_and_stays_at_home(quarto_site):
 
 
 @needs_chrome
-def test_what_quarto_writes_would_not(project, tmp_path):
+def test_what_quarto_writes_would_not(project, quarto_site, tmp_path):
     # The same pages without our step, so that the look above is known to see what it is there for.
     copy = without_marks(project, tmp_path)
     problems, _ = look(copy / "out", ["index.html", "posts/a/index.html", "graph.html"], widths=(390,))
@@ -180,7 +184,7 @@ def test_a_listing_shows_the_first_figure_and_never_data(quarto_site):
             assert (quarto_site / image.removeprefix("https://example.org/")).is_file(), image
 
 
-def test_a_page_whose_pictures_stand_in_it_is_mended_too(project, tmp_path):
+def test_a_page_whose_pictures_stand_in_it_is_mended_too(project, quarto_site, tmp_path):
     # As of somebody else's post, where nothing marks a figure.
     copy = without_marks(project, tmp_path)
     assert 'src="posts/a/data:image' in (copy / "out/index.html").read_text()
@@ -270,10 +274,49 @@ def test_loaders_stay_where_a_page_needs_them(tmp_path):
 
 @needs_chrome
 def test_every_page_of_the_embedded_renderer_too(project, tmp_path_factory):
-    from press.renderer import render_site
-
     out = tmp_path_factory.mktemp("embedded")
     render_site(project.root, out=out / "site", cache=out / "cache")
     problems, _ = look(out / "site", pages(out / "site"))
     assert problems == []
     assert check_site(out / "site", open_project(project.root)) == []
+
+
+@pytest.mark.parametrize(("address", "base"), [("https://example.org", "/"), ("https://example.org/blog/", "/blog/")])
+def test_the_page_for_addresses_without_one_leads_home_from_anywhere(tmp_path, address, base):
+    site = Site(tmp_path)
+    site.write(
+        "_quarto.yml", CONFIG.replace("[index.qmd, ", "[index.qmd, 404.qmd, ").replace("https://example.org", address)
+    )
+    site.write("404.qmd", "---\ntitle: Gone\n---\n\nTo [the posts](index.qmd), or [out](https://example.com/).\n")
+    render_site(tmp_path, out=tmp_path / "out", cache=tmp_path / "cache")
+    page = tree(tmp_path / "out", "404.html")
+    links = [e.get(name) for name in ("href", "src", "data-prefix") for e in page.iter() if e.get(name)]
+    assert all(link.startswith((base, "#", "http", "data:")) for link in links), links
+    assert f"{base}index.html" in links
+    assert "404" not in (tmp_path / "out/sitemap.xml").read_text()
+    assert check_site(tmp_path / "out", open_project(tmp_path)) == []
+
+
+def test_preview_under_quarto_follows_an_edit_of_a_post(tmp_path):
+    site = Site(tmp_path / "site")
+    site.write("404.qmd", "---\ntitle: Gone\n---\n\nNothing here.\n")
+    site.write("_quarto.yml", CONFIG.replace("[index.qmd, ", "[index.qmd, 404.qmd, "))
+    site.post("a", "Old words.\n")
+    env = site.environment() | {"PATH": quarto_on_path(tmp_path / "bin"), "PYTHONPATH": f"{LIB}{os.pathsep}{ROOT}"}
+    command = site.command("preview", "--port", "0", "--renderer", "quarto")
+    server = subprocess.Popen(
+        command, cwd=site.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        base = server.stdout.readline().split()[0]
+        stream = urllib.request.urlopen(base + "-/changes", timeout=300)
+        with pytest.raises(urllib.error.HTTPError, match="404") as missing:
+            urllib.request.urlopen(base + "nowhere/" + "x" * 5000)
+        assert b"Nothing here" in missing.value.read()
+        site.post("a", "New words.\n")
+        while stream.readline() != b"data: changed\n":
+            site.post("a", "New words.\n\n")  # the first edit may have come before the watch began
+        assert b"New words" in urllib.request.urlopen(base + "posts/a/").read()
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 0
