@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,13 @@ class Site:
                 code = error.code
         assert code == status, f"exit {code}\n{out.getvalue()}\n{err.getvalue()}"
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def copy(self, folder: Path) -> Site:
+        """The project as it is now, with all that was run and built, in another place, to change."""
+        shutil.copytree(self.root, folder, symlinks=True)
+        other = Site.__new__(Site)
+        other.root = folder
+        return other
 
     def snapshot(self) -> dict[str, bytes]:
         """Every file of the published site."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -82,10 +81,7 @@ def built(tmp_path_factory) -> Site:
 @pytest.fixture
 def copy(built, tmp_path) -> Site:
     """A copy of the built project, to change."""
-    shutil.copytree(built.root, tmp_path / "copy", symlinks=True)
-    site = Site.__new__(Site)
-    site.root = tmp_path / "copy"
-    return site
+    return built.copy(tmp_path / "copy")
 
 
 # What the HTML says: read here without any of the code that is tested

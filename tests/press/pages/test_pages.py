@@ -170,10 +170,7 @@ def built(tmp_path_factory) -> Site:
 @pytest.fixture
 def copy(built, tmp_path) -> Site:
     """A copy of the built project, to change."""
-    shutil.copytree(built.root, tmp_path / "copy", symlinks=True)
-    site = Site.__new__(Site)
-    site.root = tmp_path / "copy"
-    return site
+    return built.copy(tmp_path / "copy")
 
 
 def tree(site: Site, url: str) -> html.HtmlElement:

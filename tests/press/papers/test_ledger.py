@@ -17,7 +17,7 @@ from press.posts.collection import read_notebooks
 from press.posts.notebook import read_post
 from press.posts.post import to_bytes
 from press.posts.prose import escape_markdown, resolve
-from tests.press.conftest import CONFIG, LIB, cell
+from tests.press.conftest import CONFIG, LIB, Site, cell
 
 PAPER = """\
 citekey = "known2020"
@@ -42,14 +42,20 @@ def add_paper(site, text=PAPER, key="known2020"):
     return site.write(f"papers/{key}/paper.toml", text)
 
 
-@pytest.fixture
-def measured(site):
-    """A project with postkit in its own lib, one paper, and one post that measured its claim."""
+@pytest.fixture(scope="module")
+def measured_once(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("measured"))
     shutil.copytree(LIB / "postkit", site.root / "lib/postkit", ignore=shutil.ignore_patterns("__pycache__"))
     add_paper(site)
     site.post("a", "Words.\n\n" + cell(IMPORT + MEASURE))
     site.press("run")
     return site
+
+
+@pytest.fixture
+def measured(measured_once, tmp_path):
+    """A project with postkit in its own lib, one paper, and one post that measured its claim."""
+    return measured_once.copy(tmp_path / "measured")
 
 
 def output(site, slug="a", index=-1):
