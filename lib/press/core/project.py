@@ -1,4 +1,4 @@
-"""The project as it lies on disk: its root, `_quarto.yml` with a profile merged in, and its posts."""
+"""The project as it lies on disk: its root, and `_quarto.yml` with a profile merged in."""
 
 from __future__ import annotations
 
