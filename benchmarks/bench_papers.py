@@ -116,11 +116,12 @@ def build(root: Path, what: str) -> None:
 
 def render_indexes(root: Path) -> None:
     """Pandoc's part of each index page, by the embedded renderer, into an empty cache."""
-    from press.core import config
+    from press.core.config import read_config
+    from press.core.selection import site_inputs
     from press.renderer import onepage
 
-    settings = config.load(root, "")
-    site = onepage.open_site(settings, config.site_inputs(root, settings))
+    settings = read_config(root)
+    site = onepage.open_site(settings, site_inputs(settings))
     for name in INDEXES:
         path = root / name
         cache = root / ".press" / "bench"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from press.core.config import read_config
 from press.papers.schema import claims_by_id, read_papers
 from press.posts.notebook import read_post
 
@@ -23,7 +24,7 @@ FIGURES = 5
 
 @pytest.fixture(scope="module", params=SOURCES, ids=lambda path: path.parent.name)
 def post(request):
-    return read_post(request.param, ROOT, claims_by_id(read_papers(ROOT)))
+    return read_post(request.param, read_config(ROOT), claims_by_id(read_papers(ROOT)))
 
 
 def numbered_code(cell):

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from press.core.errors import PressError, fail
+from press.core.errors import PressError, Problem
 from press.options import parser
 
 
@@ -45,12 +45,16 @@ def _project(options: argparse.Namespace):
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     import yaml
 
-    values = {}
+    from press.core.yamlfile import load
+
+    values, problems = {}, []
     for name, text in options.parameters:
         try:
-            values[name] = yaml.safe_load(text)
+            values[name] = load(text)
         except yaml.YAMLError:
-            raise fail("", 0, f"-p {name} {text!r}: not a YAML value") from None
+            problems.append(Problem("", 0, f"-p {name} {text!r}: not a YAML value"))
+    if problems:
+        raise PressError(problems)
     return values
 
 
@@ -82,14 +86,18 @@ def act_run(options: argparse.Namespace) -> int:
     how = {"jobs": options.jobs, "dask": options.dask, "force": options.force}
     with contextlib.closing(Progress()) as progress:
         report = run_posts(project, options.slugs, given, progress=progress, **how)
+    _tell_broken(report.elsewhere)
     print(f"{len(report.executed)} posts ran" + (": " + ", ".join(report.executed) if report.executed else ""))
     return 0
 
 
 def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:
-    from press.pipeline import planned
+    from press.preflight import planned
 
     plan, _ = planned(project, slugs, given, force)
+    if plan.problems:
+        raise PressError(plan.problems)
+    _tell_broken(plan.elsewhere)
     for step in plan.stale:
         print(f"would run {step.post.slug}: {'; '.join(step.reasons)}")
     print(f"{len(plan.stale)} of {len(plan.steps)} posts would run")
@@ -98,14 +106,24 @@ def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> i
 
 def act_why(options: argparse.Namespace) -> int:
     """`press why`."""
-    from press.pipeline import planned
+    from press.preflight import planned
 
     plan, _ = planned(_project(options), options.slugs, {})
+    _tell_broken(plan.elsewhere)
     for step in plan.steps:
         print(f"{step.post.slug}: {'up to date' if not step.reasons else 'stale'}")
         for reason in step.reasons:
             print(f"  {reason}")
+    if plan.problems:
+        raise PressError(plan.problems)
     return 0
+
+
+def _tell_broken(elsewhere: dict[str, list[Problem]]) -> None:
+    """One line on posts that were not asked for and cannot be read."""
+    if elsewhere:
+        names = ", ".join(sorted(elsewhere))
+        _say(f"note: left out, as their sources are broken: {names}. `press check` says what is wrong")
 
 
 def act_preview(options: argparse.Namespace) -> int:

@@ -15,17 +15,18 @@ from typing import Any
 
 from press.checks.links import check_site
 from press.checks.sources import check_sources
-from press.core.config import load, site_inputs
 from press.core.disk import locked, recover, swap_folders
 from press.core.errors import PressError, Problem, fail
 from press.core.project import Project
 from press.core.secrets import secrets_in
+from press.core.selection import site_inputs
 from press.core.source import relative
 from press.pages.publish import generated, stale_pages, write_pages
-from press.papers.schema import Paper, claims_by_id, read_papers
+from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.closure import file_hash
-from press.posts.run import Plan, execute, make_plan, place, remove_orphans
+from press.posts.run import Plan, execute, place, remove_orphans
+from press.preflight import check_first, planned
 
 MARK = ".press-mark"  # in a site that Quarto made: the fingerprint of what it was made from
 NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
@@ -33,13 +34,14 @@ NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build",
 
 @dataclass
 class Report:
-    """What a build did: slugs executed, pages rendered, whether the site changed."""
+    """What a build did: slugs executed, pages rendered, whether the site changed; broken posts that were left out."""
 
     executed: list[str] = field(default_factory=list)
     rendered: list[str] = field(default_factory=list)
     pages: int = 0
     changed: bool = False
     renderer: str = ""
+    elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
 
 
 def choose_renderer(wanted: str) -> str:
@@ -70,23 +72,13 @@ def run_posts(
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
     """
     with locked(project.work / "lock"):
-        return _run(project, slugs, given, jobs=jobs, dask=dask, force=force, progress=progress)[0]
+        plan, papers = planned(project, slugs, given, force)
+        if plan.problems:
+            raise PressError(plan.problems)
+        return _run(project, plan, papers, jobs=jobs, dask=dask, progress=progress)
 
 
-def planned(
-    project: Project, slugs: list[str], given: dict[str, Any], force: bool = False
-) -> tuple[Plan, tuple[Paper, ...]]:
-    """Read papers and posts, and find which posts have to run and why.
-
-    Raises:
-        PressError: a problem in any paper.toml or post's source, an unknown slug or parameter.
-    """
-    papers = read_papers(project.root)
-    return make_plan(project, slugs, given, force, claims=claims_by_id(papers)), papers
-
-
-def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> tuple[Report, tuple[Paper, ...]]:
-    plan, papers = planned(project, slugs, given, force)
+def _run(project: Project, plan: Plan, papers: tuple[Paper, ...], *, jobs, dask, progress) -> Report:
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
     done = publish(project, papers, plan)
@@ -95,7 +87,7 @@ def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> tupl
         raise PressError(done.problems)
     write_pages(project, done.pages)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    return Report(executed=executed), papers
+    return Report(executed=executed, elsewhere=plan.elsewhere)
 
 
 def build(
@@ -123,7 +115,9 @@ def build(
         staging = project.work / "site-next"
         recover(staging, project.site)
         remove_orphans(project)
-        report, papers = _run(project, [], given, jobs=jobs, dask=dask, force=force, progress=progress)
+        plan, papers = planned(project, [], given, force)
+        check_first(project, plan, chosen, jobs)
+        report = _run(project, plan, papers, jobs=jobs, dask=dask, progress=progress)
         report.renderer = chosen
         pages = site_pages(project)
         report.pages = len(pages)
@@ -146,6 +140,8 @@ def build(
 def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
     plan, papers = planned(project, [], {})
+    if plan.problems:
+        return sorted(set(plan.problems))
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
@@ -161,7 +157,7 @@ def check(project: Project) -> list[Problem]:
 
 def site_pages(project: Project) -> list[Path]:
     """The inputs that `render:` selects."""
-    return site_inputs(project.root, load(project.root, project.profile))
+    return site_inputs(project.config)
 
 
 def _with_pandoc(
@@ -171,10 +167,9 @@ def _with_pandoc(
     from press.renderer import render_site
 
     report = render_site(
-        project.root,
+        project.config,
         out=out,
         cache=project.work / "pages",
-        profile=project.profile,
         jobs=jobs,
         on_page=progress.rendered,
         force=force,

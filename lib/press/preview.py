@@ -94,7 +94,7 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
         for batch in watch(project.root, watch_filter=_wanted, step=200):
             names = sorted({relative(Path(path), project.root) for _, path in batch})
             print(f"changed: {', '.join(names[:4])}", file=sys.stderr, flush=True)
-            if _build(open_project(project.root, project.profile), jobs, renderer):
+            if _build(open_project(project.root, project.config.asked), jobs, renderer):
                 with changes:
                     changes.notify_all()
     except KeyboardInterrupt:

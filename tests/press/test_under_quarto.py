@@ -22,6 +22,7 @@ import pytest
 from lxml import etree, html
 
 from press.checks.links import check_site
+from press.core.config import read_config
 from press.core.project import open_project
 from press.renderer import render_site
 from press.renderer.quarto import finish
@@ -275,7 +276,7 @@ def test_loaders_stay_where_a_page_needs_them(tmp_path):
 @needs_chrome
 def test_every_page_of_the_embedded_renderer_too(project, tmp_path_factory):
     out = tmp_path_factory.mktemp("embedded")
-    render_site(project.root, out=out / "site", cache=out / "cache")
+    render_site(read_config(project.root), out=out / "site", cache=out / "cache")
     problems, _ = look(out / "site", pages(out / "site"))
     assert problems == []
     assert check_site(out / "site", open_project(project.root)) == []
@@ -288,7 +289,7 @@ def test_the_page_for_addresses_without_one_leads_home_from_anywhere(tmp_path, a
         "_quarto.yml", CONFIG.replace("[index.qmd, ", "[index.qmd, 404.qmd, ").replace("https://example.org", address)
     )
     site.write("404.qmd", "---\ntitle: Gone\n---\n\nTo [the posts](index.qmd), or [out](https://example.com/).\n")
-    render_site(tmp_path, out=tmp_path / "out", cache=tmp_path / "cache")
+    render_site(read_config(tmp_path), out=tmp_path / "out", cache=tmp_path / "cache")
     page = tree(tmp_path / "out", "404.html")
     links = [e.get(name) for name in ("href", "src", "data-prefix") for e in page.iter() if e.get(name)]
     assert all(link.startswith((base, "#", "http", "data:")) for link in links), links

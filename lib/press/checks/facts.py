@@ -1,6 +1,7 @@
 """What a page's source says that can be checked without rendering: labels, references, citations, images.
 
-Found in Pandoc's syntax tree, once per content: the result is remembered by the hash of what it was read from.
+Found in Pandoc's syntax tree, once per content: the result is remembered by the hash of what it was read from. What
+cells add is read each time, so that the text of a post is read once, before it runs and after.
 """
 
 from __future__ import annotations
@@ -53,16 +54,17 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
         cells: its code cells: {"options", "file", "line", "types"}; types are the MIME types of its outputs.
         cache: folder of remembered results.
     """
-    text = "\n\n".join(piece.text for piece in markdown)
-    content = json.dumps([[asdict(piece) for piece in markdown], cells, 3], sort_keys=True)
-    return Facts(**remembered(cache, content, lambda: asdict(_read(text, markdown, cells))))
-
-
-def _read(text: str, markdown: list[Piece], cells: list[dict[str, Any]]) -> Facts:
-    facts = Facts([], [], [], [], [])
-    _read_tree(json.loads(run_pandoc(["-f", "markdown", "-t", "json"], text))["blocks"], markdown, facts)
+    content = json.dumps([[asdict(piece) for piece in markdown], 4], sort_keys=True)
+    facts = Facts(**remembered(cache, content, lambda: asdict(_read(markdown))))
     for cell in cells:
         _read_cell(cell, facts)
+    return facts
+
+
+def _read(markdown: list[Piece]) -> Facts:
+    facts = Facts([], [], [], [], [])
+    text = "\n\n".join(piece.text for piece in markdown)
+    _read_tree(json.loads(run_pandoc(["-f", "markdown", "-t", "json"], text))["blocks"], markdown, facts)
     return facts
 
 

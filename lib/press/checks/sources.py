@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from press.checks.facts import Facts, Piece, page_facts
-from press.core.errors import PressError, Problem, fail
+from press.core import bib
+from press.core.celloptions import read_options
+from press.core.errors import Problem, collected, fail
+from press.core.merging import as_list
 from press.core.project import Project
-from press.core.source import CAME_FROM, Expanded, front_matter, read_expanded, read_text, read_yaml, relative
+from press.core.source import CAME_FROM, Expanded, front_matter, page_start, read_expanded, read_text, relative
+from press.core.yamlfile import Map
 from press.papers.ledger import check_claims
 from press.papers.library import read_library
 from press.papers.schema import Paper
 from press.posts.made import is_made
-from press.posts.post import option_rows
 from press.posts.prose import claim_line
 
 
@@ -36,19 +39,38 @@ def check_sources(
         notebooks: page -> what to look at in the place of the notebook that lies there.
     """
     known = bibliography_keys(project)
-    given = notebooks or {}
+    return check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
+
+
+def check_pages(
+    project: Project, pages: list[Path], notebooks: dict[Path, dict[str, Any]], known: dict[str, str] | None
+) -> list[Problem]:
+    """Problems in the pages' sources alone; a notebook need not have run.
+
+    Args:
+        notebooks: page -> what to look at in the place of the notebook that lies there.
+        known: the bibliography's keys; None where the project has no bibliography.
+    """
     problems: list[Problem] = []
     for page in pages:
-        try:
+        with collected(problems):
             if page.suffix == ".ipynb":
-                facts = notebook_facts(page, project, given.get(page))
+                meta, facts = notebook_facts(page, project, notebooks.get(page))
             else:
-                facts = qmd_facts(page, project)
-        except PressError as error:
-            problems += error.problems
-            continue
-        problems += _judge(facts, known)
-    return problems + check_claims(project, papers, known)
+                meta, facts = qmd_facts(page, project)
+            problems += _judge(facts, _with_own(known, meta, page, project))
+    return problems
+
+
+def _with_own(known: dict[str, str] | None, meta: Map, page: Path, project: Project) -> dict[str, str] | None:
+    """The site's keys and those of the page's own bibliographies; None where there are none at all."""
+    site = {"/" + name.lstrip("/") for name in map(str, as_list(project.config.get("bibliography")))}
+    own = [str(name) for name in as_list(meta.get("bibliography")) if name not in site]
+    paths = [project.root / name.lstrip("/") if name.startswith("/") else page.parent / name for name in own]
+    if not paths:
+        return known
+    found = bib.entries(bib.read([path for path in paths if path.is_file()]))[0]
+    return (known or {}) | dict.fromkeys(found, "")
 
 
 def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:
@@ -93,20 +115,24 @@ def bibliography_keys(project: Project) -> dict[str, str] | None:
     return {key: entry.get("title", "") for key, entry in entries.items()}
 
 
-def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None = None) -> Facts:
-    """Facts of an executed notebook, read from its path if not given; places are those of its post.qmd."""
+def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None = None) -> tuple[Map, Facts]:
+    """Metadata and facts of a notebook, read from its path if not given; places are those of its post.qmd."""
     notebook = json.loads(read_text(path, project.root)) if notebook is None else notebook
     file = relative(path, project.root)
-    markdown, cells = [], []
-    for cell in notebook["cells"]:
+    markdown, cells, own = [], [], Map()
+    for index, cell in enumerate(notebook["cells"]):
         source = "".join(cell["source"])
+        if index == 0:
+            own = page_start(source.split("\n"), lambda line: (file, line))[0].data
         place = cell["metadata"].get("press", {"file": file, "line": 0})
         if cell["cell_type"] == "markdown" and not is_made(cell):
             markdown.append(Piece(source, place["file"], place["line"]))
         elif cell["cell_type"] == "code":
             types = sorted({kind for output in cell["outputs"] for kind in _main_type(output)})
-            cells.append({"options": read_yaml("\n".join(option_rows(source))) or {}, **place, "types": types})
-    return page_facts(markdown, cells, project.work / "facts")
+            options = read_options(source, place["file"], place["line"]).data
+            cells.append({"options": options, **place, "types": types})
+    meta = project.config.meta(own, relative(path.parent, project.root))
+    return meta, page_facts(markdown, cells, project.work / "facts")
 
 
 def _main_type(output: dict[str, Any]) -> list[str]:
@@ -115,16 +141,17 @@ def _main_type(output: dict[str, Any]) -> list[str]:
     return [] if "text/html" in data else list(data)
 
 
-def qmd_facts(path: Path, project: Project) -> Facts:
-    """Facts of a plain page; it must have a title."""
+def qmd_facts(path: Path, project: Project) -> tuple[Map, Facts]:
+    """Metadata and facts of a plain page; it must have a title."""
     expanded = read_expanded(path, project.root)
-    meta, taken = front_matter(expanded)
+    parsed, taken = front_matter(expanded)
+    meta = project.config.meta(parsed.data, relative(path.parent, project.root))
     if not meta.get("title"):
         raise fail(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ...")
     if at := claim_line(expanded.text):
         message = "{{< claim >}} is resolved in posts/*/post.qmd only; Quarto reads this page as it is. Link to a post"
         raise fail(*expanded.origin(at), message)
-    return page_facts(_pieces(expanded, taken), [], project.work / "facts")
+    return meta, page_facts(_pieces(expanded, taken), [], project.work / "facts")
 
 
 def _pieces(expanded: Expanded, taken: int) -> list[Piece]:

@@ -1,33 +1,41 @@
-"""Read `_quarto.yml` and a profile's overlay: which pages there are and how the site looks."""
+"""The one configuration: `_quarto.yml`, profiles, `_metadata.yml` of folders; read once, with each value's place."""
 
 from __future__ import annotations
 
-import fnmatch
-import os
-import re
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.core import supported, yamlfile
+from press.core import supported
 from press.core.errors import PressError, Problem, fail
-from press.core.project import Project, merge
+from press.core.merging import NOT_OF_PAGES, level, merge
+from press.core.profiles import LOCAL, active_profiles
+from press.core.source import read_text, relative
+from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
-DEFAULT_RENDER = ("**/*.qmd", "**/*.ipynb", "**/*.md")
+FILE = "_quarto.yml"
 
 
 @dataclass(frozen=True)
 class Config:
-    """The merged configuration.
+    """The project's configuration, and what the pages of a folder share.
 
     Args:
-        data: `_quarto.yml`, overlaid by the profiles' files.
-        lines: dotted key -> (file, line) of its last definition.
+        data: `_quarto.yml`, overlaid by the active profiles' files and by `_quarto.yml.local`.
+        asked: the profiles that were asked for, as they were written.
+        profiles: those that are active, the one with the last word first.
+        problems: what is wrong with these files for everybody.
+        unknown: the keys in them that the embedded renderer does not know.
     """
 
     root: Path
-    data: dict[str, Any]
-    lines: dict[str, tuple[str, int]]
+    data: Map
+    asked: str = ""
+    profiles: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unknown: tuple[Problem, ...] = ()
+    folders: dict[str, Parsed] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, dotted: str, default: Any = None) -> Any:
         """The value at a dotted key, or the default."""
@@ -38,136 +46,134 @@ class Config:
             value = value[key]
         return value
 
-    def where(self, dotted: str) -> tuple[str, int]:
-        """File and line of a key, or of the nearest one above it that is known."""
-        while dotted:
-            if dotted in self.lines:
-                return self.lines[dotted]
-            dotted = dotted.rpartition(".")[0]
-        return ("_quarto.yml", 0)
+    def where(self, dotted: str) -> Place:
+        """File and line of a key, or of the nearest one above it that is known; numbers count the items of lists."""
+        return place_of(self.data, dotted) or (FILE, 0)
+
+    def folder(self, name: str) -> Parsed:
+        """What `_metadata.yml` of a folder and of those above it say, the root's left out; each is read once.
+
+        As in Quarto, the one in the root counts for pages that lie there themselves, and for no others.
+
+        Args:
+            name: relative to the root; "" or "." for the root itself.
+        """
+        name = "" if name == "." else name.strip("/")
+        if name not in self.folders:
+            parent = name.rpartition("/")[0]
+            above = self.folder(parent) if parent else Parsed(Map())
+            own = _folder_metadata(self.root, name)
+            problems, unknown = above.problems + own.problems, above.unknown + own.unknown
+            self.folders[name] = Parsed(merge(above.data, own.data), problems, unknown)
+        return self.folders[name]
+
+    def meta(self, own: Map, folder: str) -> Map:
+        """A page's metadata: the project's, then each folder's from the root down, then the page's own.
+
+        Paths of the project and of folders begin with a slash; those of the page itself count from its folder.
+        """
+        shared = Map({k: v for k, v in self.data.items() if k not in NOT_OF_PAGES}, self.data.places)
+        return merge(merge(level(shared, ""), self.folder(folder).data), level(own))
+
+    def settings(self, meta: Map | None = None) -> dict[str, Any]:
+        """The `press:` part of the configuration, with what a page's metadata says over it."""
+        own = (meta or {}).get("press")
+        return merge(self.data.get("press") or Map(), own if isinstance(own, dict) else Map())
 
 
-def load(root: Path, profile: str = "") -> Config:
-    """Read and check the configuration.
+def _folder_metadata(root: Path, name: str) -> Parsed:
+    for suffix in ("yml", "yaml"):
+        path = root / name / f"_metadata.{suffix}"
+        if path.is_file():
+            try:
+                parsed = read_yaml_file(path, root, supported.FOLDER)
+            except PressError as error:
+                return Parsed(Map(), list(error.problems))
+            parsed.problems += check_shapes(parsed.data, ("press",))
+            parsed.data = level(parsed.data, name)
+            return parsed
+    return Parsed(Map())
+
+
+def read_yaml_file(path: Path, root: Path, kind: Kind) -> Parsed:
+    """A YAML file that holds a mapping.
 
     Raises:
-        PressError: a file is missing or broken, or holds keys that this renderer does not know (all of them at once).
+        PressError: missing, not UTF-8, broken YAML (with the line), or not a mapping.
     """
-    names = ["_quarto.yml"]
-    # Quarto gives the first of several profiles the last word.
-    names += [f"_quarto-{name}.yml" for name in reversed(re.split(r"[,\s]+", profile.strip())) if name]
-    data: dict[str, Any] = {}
-    lines: dict[str, tuple[str, int]] = {}
-    problems: list[Problem] = []
-    for name in names:
+    name = relative(path, root)
+    return parse(read_text(path, root), kind, lambda line: (name, line))
+
+
+def read_config(root: Path, asked: str = "") -> Config:
+    """Read `_quarto.yml`, the active profiles' files and `_quarto.yml.local`.
+
+    Args:
+        asked: names of profiles, separated by commas or spaces; "" for what the files say.
+
+    Raises:
+        PressError: there is no `_quarto.yml`, one of the files is not valid YAML, or a profile is unknown.
+    """
+    root = root.resolve()
+    if not (root / FILE).is_file():
+        raise fail(FILE, 0, f"not found in {root}. Run press in the project's folder, or name it with --root")
+    broken: list[Problem] = []
+    files: dict[str, Parsed] = {}
+
+    def read(name: str) -> Map:
+        if not (root / name).is_file():
+            return Map()
         try:
-            text = (root / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            hint = "no such profile" if name != "_quarto.yml" else "not the root of a Quarto project"
-            raise fail(name, 0, f"file not found: {hint}") from None
-        parsed = yamlfile.parse(text, file=name, first_line=1, schema=supported.QUARTO_YML, what="project key")
-        data = merge(data, parsed.data)
-        lines.update({key: (name, line) for key, line in parsed.lines.items()})
-        problems += parsed.problems
-    config = Config(root, data, lines)
-    problems += _check(config)
-    if problems:
-        raise PressError(problems)
-    return config
+            files[name] = read_yaml_file(root / name, root, supported.PROJECT)
+        except PressError as error:
+            broken.extend(error.problems)
+            return Map()
+        files[name].problems += check_shapes(files[name].data, NOT_OF_PAGES)
+        return files[name].data
+
+    base, local = read(FILE), read(LOCAL)
+    profiles = [] if broken else active_profiles(root, asked, base, local)
+    data = base
+    for name in reversed(profiles):  # the one named first has the last word
+        data = merge(data, read(f"_quarto-{name}.yml"))
+    if broken:
+        raise PressError(broken)
+    problems = tuple(problem for parsed in files.values() for problem in parsed.problems)
+    unknown = tuple(problem for parsed in files.values() for problem in parsed.unknown)
+    return Config(root, merge(data, local), asked, tuple(profiles), problems, unknown)
 
 
-def _check(config: Config) -> list[Problem]:
+def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
+    """Keys that hold something else than what everything below relies on; they are taken out.
+
+    Args:
+        mappings: the keys of which each must be a mapping.
+    """
     problems = []
-
-    def refuse(key: str, message: str) -> None:
-        problems.append(Problem(*config.where(key), message))
-
-    if config.get("project.type", "website") != "website":
-        refuse(
-            "project.type", f"project type {config.get('project.type')!r}: the embedded renderer makes `website` only"
+    if isinstance(data.get("format"), str):
+        data["format"] = Map({data["format"]: Map()}, {data["format"]: data.places["format"]})
+    for key in (*mappings, "execute", "format"):
+        value = data.get(key)
+        if value is None or isinstance(value, dict) or (key == "execute" and isinstance(value, bool)):
+            continue
+        message = (
+            f"{key}: {json.dumps(value)} must be a mapping. Write the keys that belong to it below {key}:, indented"
         )
-    for key in config.get("format", {}) or {}:
-        if key != "html":
-            refuse("format", f"format {key!r}: the embedded renderer writes html only")
-    if not str(config.get("lang", "en")).startswith("en"):
-        refuse("lang", "the embedded renderer speaks English only: lang: en")
-    method = config.get("format.html.html-math-method", "mathml")
-    if method != "mathml":
-        refuse(
-            "format.html.html-math-method", f"html-math-method {method!r}: the embedded renderer writes `mathml` only"
-        )
-    for side in ("left", "right"):
-        for item in config.get(f"website.navbar.{side}", []) or []:
-            icon = item.get("icon") if isinstance(item, dict) else None
-            if not isinstance(item, dict) or not (item.get("text") or icon) or not item.get("href"):
-                refuse(f"website.navbar.{side}", f"navbar item {item!r}: give it an href, and a text or an icon")
-            if icon and icon not in supported.ICONS:
-                refuse(
-                    f"website.navbar.{side}",
-                    f"icon {icon!r} is not embedded. Choose from: {', '.join(supported.ICONS)}",
-                )
+        problems.append(Problem(*data.places[key], message))
+        del data[key]
+    press = data.get("press") or {}
+    parameters, timeout = press.get("parameters"), press.get("timeout")
+    if parameters is not None and not isinstance(parameters, dict):
+        message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"
+        problems.append(Problem(*place_of(data, "press.parameters"), message))
+        del press["parameters"]
+    if timeout is not None and not is_seconds(timeout):
+        message = f"press: timeout: {timeout!r} must be a number of seconds above 0"
+        problems.append(Problem(*place_of(data, "press.timeout"), message))
+        del press["timeout"]
     return problems
 
 
-def site_inputs(root: Path, config: Config) -> list[Path]:
-    """Files that `project.render` selects, sorted; Quarto's default patterns where it is absent."""
-    patterns = config.get("project.render") or list(DEFAULT_RENDER)
-    chosen: set[Path] = set()
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        if pattern.startswith("!"):
-            chosen = {path for path in chosen if not _matches(path.relative_to(root).as_posix(), pattern[1:])}
-        else:
-            found = root.glob(pattern.lstrip("/")) if "*" in pattern or "?" in pattern else [root / pattern]
-            chosen |= {path for path in found if os.path.isfile(path) and not _hidden(path.relative_to(root))}
-    unknown = [path for path in chosen if path.suffix not in (".qmd", ".md", ".ipynb")]
-    if unknown:
-        name = sorted(unknown)[0].relative_to(root).as_posix()
-        raise fail(*config.where("project.render"), f"cannot render {name}: only .qmd, .md and .ipynb are pages")
-    return sorted(chosen)
-
-
-def is_rendered(project: Project, name: str) -> bool:
-    """Whether `render:` of the configuration selects this input, be it there yet or not."""
-    patterns = (project.config.get("project") or {}).get("render")
-    if not patterns:
-        return True
-    chosen = False
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        if pattern.startswith("!"):
-            chosen = chosen and not _matches(name, pattern[1:].lstrip("/"))
-        else:
-            chosen = chosen or _selected(name, pattern.lstrip("/"))
-    return chosen
-
-
-def _selected(name: str, pattern: str) -> bool:
-    if "**" in pattern:
-        return fnmatch.fnmatch(name, pattern.replace("**/", "*"))
-    return name.count("/") == pattern.count("/") and fnmatch.fnmatch(name, pattern)
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatch.fnmatch(name, pattern) or name.startswith(pattern.rstrip("/") + "/")
-
-
-def _hidden(path: Path) -> bool:
-    # Quarto never renders what begins with _ or . , nor a README.
-    return any(part[0] in "_." for part in path.parts) or path.name in ("README.md", "README.qmd")
-
-
-def resources(root: Path, config: Config) -> list[Path]:
-    """Files that `project.resources` asks to be copied as they are."""
-    patterns = config.get("project.resources") or []
-    files: set[Path] = set()
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        for path in root.glob(pattern.lstrip("/")):
-            files |= {path} if path.is_file() else {below for below in path.rglob("*") if below.is_file()}
-    for key in ("website.favicon", "website.image", "format.html.css"):
-        value = config.get(key)
-        for name in value if isinstance(value, list) else [value] if value else []:
-            if "://" in name:
-                raise fail(*config.where(key), f"{key.rpartition('.')[2]} {name!r}: a file of the project is needed")
-            if not os.path.isfile(root / name.lstrip("/")):
-                raise fail(*config.where(key), f"{key.rpartition('.')[2]} {name!r}: file not found")
-            files.add(root / name.lstrip("/"))
-    return sorted(files)
+def is_seconds(value: Any) -> bool:
+    """Whether this is a number of seconds that something may take."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -31,6 +32,15 @@ class PressError(Exception):
     def __init__(self, problems: Problem | Sequence[Problem]):
         self.problems = [problems] if isinstance(problems, Problem) else sorted(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+@contextlib.contextmanager
+def collected(problems: list[Problem]) -> Iterator[None]:
+    """Add the problems of a PressError that is raised within to a list, and go on behind it."""
+    try:
+        yield
+    except PressError as error:
+        problems += error.problems
 
 
 def fail(file: str, line: int, message: str) -> PressError:

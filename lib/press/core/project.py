@@ -1,4 +1,4 @@
-"""The project as it lies on disk: its root, and `_quarto.yml` with a profile merged in."""
+"""The project as it lies on disk: its root, its configuration, and the places that the press writes to."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from press.core.errors import fail
-from press.core.source import load_yaml
+from press.core.config import Config, read_config
 
 
 @dataclass(frozen=True)
 class Project:
-    """Root folder, merged configuration, and the places that the press writes to."""
+    """Root folder, configuration, and the places that the press writes to."""
 
     root: Path
-    profile: str
-    config: dict[str, Any] = field(repr=False)
+    config: Config = field(repr=False)
+
+    @property
+    def profile(self) -> str:
+        """The active profiles, the one with the last word first, joined by commas."""
+        return ",".join(self.config.profiles)
 
     @property
     def work(self) -> Path:
@@ -27,43 +30,28 @@ class Project:
     @property
     def site(self) -> Path:
         """The published folder, `_site` unless `_quarto.yml` says otherwise."""
-        return self.root / self.config.get("project", {}).get("output-dir", "_site")
+        return self.root / self.config.get("project.output-dir", "_site")
 
     @property
     def settings(self) -> dict[str, Any]:
         """The `press:` part of the configuration."""
-        return self.config.get("press") or {}
+        return self.config.settings()
 
 
 def open_project(root: Path, profile: str = "") -> Project:
-    """Read `_quarto.yml`, and `_quarto-<profile>.yml` over it.
+    """The project in this folder.
+
+    Args:
+        profile: names of profiles, separated by commas or spaces; "" for what the configuration says.
 
     Raises:
-        PressError: there is no `_quarto.yml` here, YAML is broken, or the profile has no file.
+        PressError: there is no `_quarto.yml` here, YAML is broken, or a profile is unknown.
     """
-    root = root.resolve()
-    if not (root / "_quarto.yml").is_file():
-        raise fail("_quarto.yml", 0, f"not found in {root}. Run press in the project's folder, or name it with --root")
-    config = load_yaml(root / "_quarto.yml", root)
-    for name in filter(None, profile.split(",")):
-        path = root / f"_quarto-{name}.yml"
-        if not path.is_file():
-            legal = sorted(p.stem.removeprefix("_quarto-") for p in root.glob("_quarto-*.yml"))
-            raise fail("", 0, f"no profile {name!r}. Legal: {', '.join(legal) or 'none here'}")
-        config = merge(config, load_yaml(path, root))
-    return Project(root, profile, config)
+    config = read_config(root, profile)
+    return Project(config.root, config)
 
 
-def site_path(config: dict[str, Any]) -> str:
+def site_path(config: Config) -> str:
     """Where the site lies on its host, with a slash at both ends: "/" or "/blog/"."""
-    path = urlsplit(str((config.get("website") or {}).get("site-url") or "")).path.strip("/")
+    path = urlsplit(str(config.get("website.site-url") or "")).path.strip("/")
     return f"/{path}/" if path else "/"
-
-
-def merge(base: Any, over: Any) -> Any:
-    """Quarto's merge: mappings key by key, lists joined, everything else replaced."""
-    if isinstance(base, dict) and isinstance(over, dict):
-        return base | {key: merge(base[key], value) if key in base else value for key, value in over.items()}
-    if isinstance(base, list) and isinstance(over, list):
-        return base + [item for item in over if item not in base]
-    return over

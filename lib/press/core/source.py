@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from press.core.errors import fail
+from press.core.errors import PressError, Problem, fail
+from press.core.supported import PAGE
+from press.core.yamlfile import Map, Parsed, Place, parse
 
 INCLUDE = re.compile(r"^\s*\{\{<\s*include\s+(\S+)\s*>\}\}\s*$")
 INCLUDE_ANYWHERE = re.compile(r"(?<!\{)\{\{<\s*include\b")
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 FRONT_MATTER_ENDS = ("---", "...")
-FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CAME_FROM = re.compile(r"^<!-- press: line (\d+) of (\S+) -->$")
 CODE_SPAN = re.compile(r"(`+)(?:.(?!\1))*.?\1", re.DOTALL)
 CROSSREF = re.compile(r"^(fig|tbl|eq|sec|lst|thm|lem|cor|prp|cnj|def|exm|exr)-")
@@ -133,15 +131,20 @@ def read_expanded(path: Path, root: Path) -> Expanded:
 
     Raises:
         PressError: a file is missing, not UTF-8, outside the root or included by itself; an include is not alone on
-            its line.
+            its line; all of them at once.
     """
     lines: list[str] = []
-    origins: list[tuple[str, int]] = []
+    origins: list[Place] = []
     includes: list[str] = []
+    problems: list[Problem] = []
 
     def expand(file: Path, stack: tuple[str, ...]) -> None:
         name = relative(file, root)
-        own = read_text(file, root).split("\n")
+        try:
+            own = read_text(file, root).split("\n")
+        except PressError as error:
+            problems.extend(error.problems)
+            return
         if own and own[-1] == "":
             own.pop()
         shown, offset = name, 1
@@ -149,7 +152,8 @@ def read_expanded(path: Path, root: Path) -> Expanded:
             match = INCLUDE.match(own[index]) if kind == "text" else None
             if match is None:
                 if kind == "text" and INCLUDE_ANYWHERE.search(own[index].replace("`{{<", "")):
-                    raise fail(name, index + 1, "an include must be alone on its line: {{< include FILE >}}")
+                    message = "an include must be alone on its line: {{< include FILE >}}"
+                    problems.append(Problem(name, index + 1, message))
                 lines.append(own[index])
                 origins.append((shown, index + offset))
                 if kind == "text" and (said := CAME_FROM.match(own[index])):
@@ -157,19 +161,25 @@ def read_expanded(path: Path, root: Path) -> Expanded:
                 continue
             target = root / match[1].lstrip("/") if match[1].startswith("/") else file.parent / match[1]
             included = relative(target, root)
-            if not target.resolve().is_relative_to(root.resolve()):
-                raise fail(name, index + 1, f"include {match[1]!r} lies outside the project")
-            if included in stack:
-                raise fail(
-                    name, index + 1, "include cycle: " + " -> ".join([*stack[stack.index(included) :], included])
-                )
-            if not os.path.isfile(target):
-                raise fail(name, index + 1, f"included file {match[1]!r} not found (looked for {included})")
+            if wrong := _not_includable(target, root, match[1], included, stack):
+                problems.append(Problem(name, index + 1, wrong))
+                continue
             includes.append(included)
             expand(target, (*stack, included))
 
     expand(path, (relative(path, root),))
+    if problems:
+        raise PressError(problems)
     return Expanded("\n".join(lines) + "\n", tuple(origins), tuple(dict.fromkeys(includes)))
+
+
+def _not_includable(target: Path, root: Path, asked: str, included: str, stack: tuple[str, ...]) -> str:
+    """Why this file cannot be included, in words; "" if it can."""
+    if not target.resolve().is_relative_to(root.resolve()):
+        return f"include {asked!r} lies outside the project"
+    if included in stack:
+        return "include cycle: " + " -> ".join([*stack[stack.index(included) :], included])
+    return "" if os.path.isfile(target) else f"included file {asked!r} not found (looked for {included})"
 
 
 def front_matter_length(lines: list[str]) -> int:
@@ -179,7 +189,7 @@ def front_matter_length(lines: list[str]) -> int:
     return next((i + 1 for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), 0)
 
 
-def front_matter(expanded: Expanded) -> tuple[dict[str, Any], int]:
+def front_matter(expanded: Expanded) -> tuple[Parsed, int]:
     """The YAML front matter and the number of lines that it takes, its two fences included.
 
     Raises:
@@ -190,57 +200,21 @@ def front_matter(expanded: Expanded) -> tuple[dict[str, Any], int]:
         raise fail(
             *expanded.origin(1), "no front matter. Begin the file with a line ---, then title: and so on, then ---"
         )
+    if not front_matter_length(lines):
+        raise fail(*expanded.origin(1), "the front matter is never closed. End it with a line ---")
+    return page_start(lines, expanded.origin)
+
+
+def page_start(lines: list[str], where: Callable[[int], Place]) -> tuple[Parsed, int]:
+    """The front matter that these lines begin with, and how many of them it takes; an empty one and 0 for none.
+
+    Args:
+        where: 1-based line -> file and line that messages name.
+
+    Raises:
+        PressError: broken YAML, or not a mapping.
+    """
     taken = front_matter_length(lines)
     if not taken:
-        raise fail(*expanded.origin(1), "the front matter is never closed. End it with a line ---")
-    try:
-        meta = read_yaml("\n".join(lines[1 : taken - 1]))
-    except yaml.YAMLError as error:
-        raise fail(
-            *expanded.origin(yaml_line(error) + 1), f"front matter is not valid YAML: {yaml_problem(error)}"
-        ) from None
-    if not isinstance(meta, dict):
-        raise fail(*expanded.origin(1), "front matter must be a mapping such as title: ...")
-    return meta, taken
-
-
-def read_yaml(text: str) -> Any:
-    """`yaml.safe_load`, by libyaml where PyYAML has it: a build reads hundreds of small texts.
-
-    Raises:
-        yaml.YAMLError: as PyYAML's own reader words it, whichever reads.
-    """
-    if not text:
-        return None
-    try:
-        return yaml.load(text, Loader=FAST_LOADER)
-    except yaml.YAMLError:
-        return yaml.safe_load(text)
-
-
-def yaml_line(error: yaml.YAMLError) -> int:
-    """1-based line within the parsed text at which PyYAML saw the problem; 1 when it does not say."""
-    mark = getattr(error, "problem_mark", None)
-    return mark.line + 1 if mark else 1
-
-
-def yaml_problem(error: yaml.YAMLError) -> str:
-    """PyYAML's message without its excerpt."""
-    return str(getattr(error, "problem", None) or error).splitlines()[0]
-
-
-def load_yaml(path: Path, root: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping.
-
-    Raises:
-        PressError: missing, not UTF-8, broken YAML (with the line), or not a mapping.
-    """
-    try:
-        data = read_yaml(read_text(path, root))
-    except yaml.YAMLError as error:
-        raise fail(relative(path, root), yaml_line(error), f"not valid YAML: {yaml_problem(error)}") from None
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise fail(relative(path, root), 1, "must be a mapping such as key: value")
-    return data
+        return Parsed(Map()), 0
+    return parse("\n".join(lines[1 : taken - 1]), PAGE, lambda line: where(line + 1)), taken

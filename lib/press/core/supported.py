@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from press.core.yamlfile import ANY
+from press.core.yamlfile import ANY, Kind
 
 
 def keys(names: str) -> dict[str, Any]:
@@ -70,6 +70,11 @@ CELL = keys(
     "fig-width fig-height fig-align fig-dpi fig-format fig-cap-location tbl-cap tbl-subcap tbl-cap-location "
     "layout layout-ncol layout-nrow column classes lst-label lst-cap cache"
 )
+
+PROJECT = Kind("project configuration", "project key", QUARTO_YML)
+FOLDER = Kind("folder metadata", "metadata key", FRONT_MATTER)
+PAGE = Kind("front matter", "front matter key", FRONT_MATTER)
+CELL_OPTIONS = Kind("cell option", "cell option", CELL)
 
 ICONS = ("rss", "github", "envelope", "search", "mastodon", "house", "journal", "info-circle")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from press.core.config import Config, site_inputs
 from press.core.errors import PressError
 from press.core.project import Project
+from press.core.selection import site_inputs
 from press.core.source import front_matter, is_generated, read_expanded, relative
 from press.papers.mentions import Page, read_plain_page
 
@@ -12,16 +12,16 @@ from press.papers.mentions import Page, read_plain_page
 def read_pages(project: Project) -> tuple[Page, ...]:
     """What the pages refer to that authors wrote and that are neither posts nor notes on papers."""
     pages = []
-    for path in site_inputs(project.root, Config(project.root, project.config, {})):
+    for path in site_inputs(project.config):
         if path.suffix != ".qmd" or is_generated(path):
             continue
         name = relative(path, project.root)
         try:
             expanded = read_expanded(path, project.root)
-            meta, taken = front_matter(expanded)
+            parsed, taken = front_matter(expanded)
         except PressError:
             continue  # the check of the sources says what is wrong
         body = "\n".join(expanded.text.split("\n")[taken:])
         url = name.removesuffix(".qmd") + ".html"
-        pages.append(read_plain_page(url, str(meta.get("title") or url), body, project.work / "facts"))
+        pages.append(read_plain_page(url, str(parsed.data.get("title") or url), body, project.work / "facts"))
     return tuple(pages)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from press.core.celloptions import option_rows
 from press.core.memory import remembered
 from press.core.pandoc import run_pandoc
-from press.core.source import front_matter_length, read_yaml
+from press.core.source import page_start
 from press.papers.uses import Names
 from press.posts.made import is_made
 
@@ -95,8 +96,7 @@ def read_plain_page(url: str, title: str, body: str, folder: Path) -> Page:
 
 def _cell_text(number: int, source: str) -> str:
     """A cell as the reader of sections sees it. A caption may cite and link; everything else in a cell is code."""
-    options = (line for line in source.split("\n") if line.startswith("#|"))
-    captions = [line[2:].strip() for line in options if "@" in line or "](" in line]
+    captions = [row.strip() for row in option_rows(source) if "@" in row or "](" in row]
     return "\n\n".join([f'::::::::: {{press-cell="{number}"}}', *captions, ":::::::::"])
 
 
@@ -115,9 +115,7 @@ def _remembered(name: str, url: str, title: str, text: str, cells: list[list[Any
 
 
 def _title(source: str) -> str:
-    lines = source.split("\n")
-    meta = read_yaml("\n".join(lines[1 : front_matter_length(lines) - 1]))
-    return str(meta.get("title") or "") if isinstance(meta, dict) else ""
+    return str(page_start(source.split("\n"), lambda line: ("", line))[0].data.get("title") or "")
 
 
 def _read(page: Page, text: str, cells: list[list[Any]]) -> Page:

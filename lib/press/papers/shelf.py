@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.core.config import is_rendered
 from press.core.errors import PressError, Problem
 from press.core.project import Project
+from press.core.selection import is_rendered
 from press.core.source import Expanded, check_fences, front_matter, read_expanded
 from press.papers import library, mentions
 from press.papers.functions import check_functions
@@ -136,8 +136,8 @@ def read_shelf(project: Project, papers: tuple[Paper, ...], notebooks: dict[str,
         library.read_library(project) or {},
         library.zotero_links(project),
         library.zotero_statuses(project),
-        str((project.config.get("website") or {}).get("repo-url") or "").rstrip("/"),
-        lambda name: is_rendered(project, name),
+        str(project.config.get("website.repo-url") or "").rstrip("/"),
+        lambda name: is_rendered(project.config, name),
         {paper.citekey: paper for paper in papers},
     )
 
@@ -146,10 +146,10 @@ def _read_notes(path: Path, citekey: str, root: Path, claims: dict, folder: Path
     expanded = read_expanded(path, root)
     check_fences(expanded)
     expanded = resolve(expanded, claims)
-    meta, taken = front_matter(expanded)
-    if not meta.get("title"):
+    parsed, taken = front_matter(expanded)
+    if not parsed.data.get("title"):
         raise PressError(Problem(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ..."))
-    title = str(meta["title"])
+    title = str(parsed.data["title"])
     body = "\n".join(expanded.text.split("\n")[taken:])
     return Notes(title, expanded, taken + 1, mentions.read_notes(citekey, title, body, folder))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
-from press.core.errors import PressError, Problem, fail
+from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
 from press.core.source import read_text, relative
 from press.posts.notebook import read_post
@@ -22,60 +22,54 @@ def post_files(project: Project) -> list[Path]:
     return sorted(path for path in found if path.parent.name[0] not in "._")
 
 
-def read_posts(project: Project, claims: Mapping[str, Claim]) -> list[Post]:
-    """All posts, read and checked.
+def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> tuple[list[Post], dict[str, list[Problem]]]:
+    """All posts that can be read, and by slug the problems of the others, two posts with the same slug among them.
 
     Args:
-        claims: what their prose may quote, by id.
-
-    Raises:
-        PressError: every problem of every post, two posts with the same slug among them.
+        claims: what their prose may quote, by id; None where that is not known.
     """
     posts: list[Post] = []
-    problems: list[Problem] = []
+    broken: dict[str, list[Problem]] = {}
     first: dict[str, str] = {}
     for path in post_files(project):
         name = relative(path, project.root)
-        same = unicodedata.normalize("NFC", path.parent.name).casefold()
+        slug, problems = path.parent.name, _same_address(path, project)
+        same = unicodedata.normalize("NFC", slug).casefold()
         if same in first:
             problems.append(
                 Problem(name, 0, f"duplicate slug {same!r}: {first[same]} has it already. Rename one folder")
             )
         first.setdefault(same, name)
-        try:
-            posts.append(read_post(path, project.root, claims))
-        except PressError as error:
-            problems += error.problems
-    problems += _same_address(project)
-    if problems:
-        raise PressError(problems)
-    return posts
+        with collected(problems):
+            post = read_post(path, project.config, claims)
+        if problems:
+            broken[slug] = problems
+        else:
+            posts.append(post)
+    return posts, broken
 
 
-def _same_address(project: Project) -> list[Problem]:
-    """A page such as posts/x/index.qmd or posts/x.qmd that would be published at a post's address."""
-    problems = []
-    for path in post_files(project):
-        for other in (path.with_name("index.qmd"), path.with_name("index.md")):
-            if other.exists():
-                name = relative(other, project.root)
-                problems.append(
-                    Problem(name, 0, f"duplicate slug {path.parent.name!r}: post.qmd is published as index.html")
-                )
-    return problems
+def _same_address(path: Path, project: Project) -> list[Problem]:
+    """A page such as posts/x/index.qmd that would be published at a post's address."""
+    others = [other for other in (path.with_name("index.qmd"), path.with_name("index.md")) if other.exists()]
+    message = f"duplicate slug {path.parent.name!r}: post.qmd is published as index.html"
+    return [Problem(relative(other, project.root), 0, message) for other in others]
 
 
-def select(posts: list[Post], slugs: list[str]) -> list[Post]:
-    """The posts with these slugs; all of them when none is named.
+def select(posts: list[Post], broken: dict[str, list[Problem]], slugs: list[str]) -> tuple[list[Post], list[Problem]]:
+    """The posts with these slugs, all of them when none is named; and the problems of those that are chosen and broken.
 
     Raises:
         PressError: a slug that no post has; the message lists those there are.
     """
     known = {post.slug: post for post in posts}
-    unknown = [slug for slug in slugs if slug not in known]
+    unknown = [slug for slug in slugs if slug not in known and slug not in broken]
     if unknown:
-        raise fail("", 0, f"no post {unknown[0]!r}. Posts: {', '.join(known) or 'none'}")
-    return [known[slug] for slug in slugs] if slugs else posts
+        names = ", ".join(sorted([*known, *broken])) or "none"
+        raise PressError([Problem("", 0, f"no post {slug!r}. Posts: {names}") for slug in unknown])
+    chosen = slugs or [*known, *broken]
+    problems = [problem for slug in chosen for problem in broken.get(slug, [])]
+    return [known[slug] for slug in dict.fromkeys(chosen) if slug in known], problems
 
 
 def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:

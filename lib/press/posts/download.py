@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
+from press.core.config import Config
+from press.core.errors import PressError
+from press.core.source import page_start
 from press.posts.made import is_made, raw_cell
 from press.posts.post import new_cell, to_bytes
 
@@ -32,7 +33,7 @@ def file_name(page: str) -> str:
     return f"{match[1]}.ipynb" if match else ""
 
 
-def colab_url(slug: str, config: dict[str, Any]) -> str:
+def colab_url(slug: str, config: Config) -> str:
     """The address that opens a post's notebook in Colab; "" where the project names no repository on GitHub."""
     match = GITHUB.fullmatch(str((config.get("website") or {}).get("repo-url") or ""))
     if not match:
@@ -42,7 +43,7 @@ def colab_url(slug: str, config: dict[str, Any]) -> str:
     return f"https://colab.research.google.com/github/{path}"
 
 
-def with_links(notebook: dict[str, Any], slug: str, config: dict[str, Any]) -> dict[str, Any]:
+def with_links(notebook: dict[str, Any], slug: str, config: Config) -> dict[str, Any]:
     """The notebook with the links to itself, as a cell below the front matter."""
     links = [f'<a {LATER}"{slug}.ipynb" download>Download this notebook</a>']
     if colab := colab_url(slug, config):
@@ -58,7 +59,7 @@ def with_addresses(text: str) -> str:
     return text.replace(f"<a {LATER}", "<a href=")
 
 
-def published(page: str, notebook: dict[str, Any], root: Path, config: dict[str, Any]) -> bytes | None:
+def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -> bytes | None:
     """The notebook for the reader; None where the page is no executed post.
 
     It begins with what it needs to run, has no cell that the press made for the page, and names no folder of the
@@ -84,12 +85,10 @@ def published(page: str, notebook: dict[str, Any], root: Path, config: dict[str,
 
 
 def _front_matter(source: str) -> dict[str, Any]:
-    lines = source.strip().split("\n")
     try:
-        meta = yaml.safe_load("\n".join(line for line in lines if line.rstrip() not in ("---", "...")))
-    except yaml.YAMLError:
+        return page_start(source.strip().split("\n"), lambda line: ("", line))[0].data
+    except PressError:
         return {}
-    return meta if isinstance(meta, dict) else {}
 
 
 def _bare(cell: dict[str, Any], root: Path) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from press.core.errors import Problem, fail
-from press.core.project import Project
+from press.core.config import Config
+from press.core.errors import PressError, Problem
 from press.posts.post import CodeCell, Post
 
 
@@ -48,12 +48,13 @@ def _literal(node: ast.expr) -> Any:
         return None
 
 
-def parameters_for(post: Post, project: Project, given: dict[str, Any]) -> dict[str, Any]:
-    """What to inject into this post: the profile's parameters and those given, as far as the post declares them.
+def parameters_for(post: Post, config: Config, given: dict[str, Any]) -> dict[str, Any]:
+    """What to inject into this post: parameters of the project, its profile and its folder, and those given.
 
+    What the post does not declare is left out.
     A value equal to the post's own default is left out, so that it gives the same key.
     """
-    wanted = (project.settings.get("parameters") or {}) | given
+    wanted = (config.settings(post.meta).get("parameters") or {}) | given
     return {name: value for name, value in wanted.items() if name in post.parameters and post.parameters[name] != value}
 
 
@@ -61,21 +62,25 @@ def check_parameters(posts: list[Post], given: dict[str, Any]) -> None:
     """Refuse a parameter that none of these posts declares, or whose value has another type than the default.
 
     Raises:
-        PressError: names the parameter and the legal choices.
+        PressError: each such parameter, with the legal choices.
     """
+    problems = []
     for name, value in given.items():
         having = [post for post in posts if name in post.parameters]
         if not having:
             where = posts[0].file if len(posts) == 1 else ""
             legal = sorted({parameter for post in posts for parameter in post.parameters})
             line = parameter_line(posts[0]) if len(posts) == 1 else 0
-            raise fail(where, line, f"unknown parameter {name!r}. Legal: {', '.join(legal) or 'none'}")
+            problems.append(Problem(where, line, f"unknown parameter {name!r}. Legal: {', '.join(legal) or 'none'}"))
         for post in having:
             default = post.parameters[name]
             numbers = isinstance(value, int) and not isinstance(value, bool) and isinstance(default, float)
             if default is not None and value is not None and type(value) is not type(default) and not numbers:
                 kinds = f"{type(default).__name__} such as {default!r}, not {type(value).__name__} {value!r}"
-                raise fail(post.file, parameter_line(post), f"parameter {name!r} takes a {kinds}")
+                message = f"parameter {name!r} takes a {kinds}"
+                problems.append(Problem(post.file, parameter_line(post), message))
+    if problems:
+        raise PressError(problems)
 
 
 def parameter_line(post: Post) -> int:

@@ -7,9 +7,9 @@ import functools
 import json
 import re
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
+from press.core.celloptions import option_rows
 from press.core.errors import fail
 
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")
@@ -51,7 +51,7 @@ class Post:
     Args:
         slug: the folder's name, and the last part of the URL.
         file: the source, relative to the project root.
-        meta: front matter.
+        meta: front matter, over what `_quarto.yml` and the folders' `_metadata.yml` say.
         cells: the python cells in order.
         parameters: names assigned in the cell tagged `parameters`, with their default (None if it is no literal).
         includes: files put in by `{{< include >}}`, relative to the root.
@@ -72,11 +72,6 @@ class Post:
     def timeout(self) -> float | None:
         """Seconds that the whole post may run, if its front matter says so."""
         return self.meta.get("timeout")
-
-
-def option_rows(source: str) -> list[str]:
-    """The `#|` lines at the top of a cell, without their mark: YAML."""
-    return [line[2:] for line in takewhile(lambda line: line.startswith("#|"), source.split("\n"))]
 
 
 def parse_code(cell: CodeCell) -> ast.Module:

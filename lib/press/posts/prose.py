@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from postkit.verdicts import Claim
+from press.core import yamlfile
+from press.core.celloptions import ROW, is_option
 from press.core.errors import PressError, Problem
 from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, fenced_lines, front_matter_length
 
@@ -46,7 +48,7 @@ def resolve(expanded: Expanded, claims: Mapping[str, Claim]) -> Expanded:
         if index < matter:
             header.append(index)
             continue
-        option = options and kind == "code" and line.startswith("#|")
+        option = options and kind == "code" and is_option(line)
         if header and not option:
             _resolve_yaml(header, lines, done, claims, expanded, problems)
             header = []
@@ -150,16 +152,16 @@ def _resolve_yaml(
 
 def _scalar_quote(line: str) -> str:
     """The quote that the value on this line begins with, if any."""
-    match = re.match(r"""^(?:#\|)?\s*(?:-\s+)?(?:[\w-]+\s*:\s+)?(["'])""", line)
+    match = re.match(r"""^(?:#\s*\|)?\s*(?:-\s+)?(?:[\w-]+\s*:\s+)?(["'])""", line)
     return match[1] if match else ""
 
 
 def _yaml(header: list[int], lines: list[str]) -> Any:
     """The block's content; None where it is broken (the reader of options and front matter says how)."""
-    rows = [lines[index].removeprefix("#|") for index in header]
+    rows = [ROW.sub("", lines[index], count=1) if is_option(lines[index]) else lines[index] for index in header]
     try:
-        return yaml.safe_load("\n".join(row for row in rows if row.rstrip() not in FRONT_MATTER_ENDS))
-    except (yaml.YAMLError, TypeError):
+        return yamlfile.load("\n".join(row for row in rows if row.rstrip() not in FRONT_MATTER_ENDS))
+    except yaml.YAMLError:
         return None
 
 

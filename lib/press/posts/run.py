@@ -15,7 +15,7 @@ from typing import Any
 
 from postkit.verdicts import Claim
 from press.core.disk import write_atomic, write_if_changed
-from press.core.errors import PressError, Problem
+from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
 from press.core.secrets import find_secrets
 from press.posts.cache import Cache, Key, differences, make_key
@@ -47,12 +47,19 @@ class Step:
 
 @dataclass
 class Plan:
-    """All steps of a run, and what they were found with."""
+    """All steps of a run, and what they were found with.
+
+    Args:
+        problems: what is wrong with the configuration, the chosen posts or the parameters: nothing may run.
+        elsewhere: slug -> what is wrong with a post that is not to run.
+    """
 
     steps: list[Step]
     library: Library
     cache: Cache
     executed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
 
     @property
     def stale(self) -> list[Step]:
@@ -61,24 +68,36 @@ class Plan:
 
 
 def make_plan(
-    project: Project, slugs: list[str], given: dict[str, Any], force: bool = False, *, claims: Mapping[str, Claim]
+    project: Project,
+    slugs: list[str],
+    given: dict[str, Any],
+    force: bool = False,
+    *,
+    claims: Mapping[str, Claim] | None,
 ) -> Plan:
     """Read all posts, compute their keys, and find which have to run and why.
 
     Args:
-        claims: what prose may quote, by id.
+        claims: what prose may quote, by id; None where that is not known.
+
+    Returns:
+        The plan, whose steps are those of the posts that can be read, with the problems of the others.
 
     Raises:
-        PressError: a problem in any post's source, an unknown slug or parameter.
+        PressError: an unknown slug.
     """
-    posts = select(read_posts(project, claims), slugs)
-    check_parameters(posts, given)
+    found, broken = read_posts(project, claims)
+    posts, problems = select(found, broken, slugs)
     library = read_library(project.root)
     cache = Cache(project.work / "cache")
     hashes: dict[Path, str] = {}
-    plan = Plan([], library, cache)
+    elsewhere = {slug: wrong for slug, wrong in broken.items() if slugs and slug not in slugs}
+    plan = Plan([], library, cache, problems=[*project.config.problems, *problems], elsewhere=elsewhere)
+    if not problems:  # a post that cannot be read may be the one that declares the parameter
+        with collected(plan.problems):
+            check_parameters(posts, given)
     for post in posts:
-        parameters = parameters_for(post, project, given)
+        parameters = parameters_for(post, project.config, given)
         key = make_key(post, parameters, library, project.root, hashes)
         notebook = None if force else cache.get(key.digest)
         if notebook is not None:
@@ -160,7 +179,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
 
 def _task(step: Step, project: Project, threads: int, task_type):
     post = step.post
-    timeout = float(post.timeout or project.settings.get("timeout") or TIMEOUT)
+    timeout = float(post.timeout or project.config.settings(post.meta).get("timeout") or TIMEOUT)
     notebook = to_bytes(post.notebook).decode()
     return task_type(
         post.slug,

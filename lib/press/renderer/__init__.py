@@ -2,7 +2,7 @@
 
 The flow, one module a step:
 
-    core.config _quarto.yml and a profile -> Config; which inputs `render:` selects
+    core.config _quarto.yml, profiles, _metadata.yml -> Config; core.selection: which inputs `render:` selects
     page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line
                 (cells and outputs write code cells, shortcodes resolves {{< meta >}})
     convert     the document -> HTML, through filters/*.lua and template.html; warnings become problems
@@ -20,7 +20,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from press.core.config import Config
 
 
 @dataclass(frozen=True)
@@ -39,22 +42,20 @@ class SiteReport:
 
 
 def render_site(
-    root: Path,
+    settings: Config,
     *,
     out: Path,
     cache: Path,
-    profile: str = "",
     jobs: int = 2,
     on_page: Callable[[str], None] = lambda page: None,
     force: bool = False,
     current: Path | None = None,
 ) -> SiteReport:
-    """Render the project at `root` into the directory `out`.
+    """Render the project into the directory `out`.
 
     Args:
         out: is made complete. May hold an earlier site of ours: then only what is stale in it is replaced.
         cache: rendered pages by content; safe to delete, safe against kill -9, shared by concurrent builds.
-        profile: names of `_quarto-<name>.yml` overlays, separated by commas.
         jobs: how many pages to render at a time.
         on_page: called with the URL of each page that is rendered now.
         force: render all pages, whatever the cache holds.
@@ -63,16 +64,18 @@ def render_site(
     Raises:
         PressError: every problem of every page.
     """
-    from press.core import config
+    from press.core.errors import PressError
+    from press.core.refused import refused
+    from press.core.selection import resources, site_inputs
     from press.renderer import assemble, onepage, search, store, symbols
 
-    settings = config.load(root, profile)
-    site = onepage.open_site(settings, config.site_inputs(root, settings))
+    if problems := [*settings.problems, *refused(settings)]:
+        raise PressError(problems)
+    root = settings.root
+    site = onepage.open_site(settings, site_inputs(settings))
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
-    static = [
-        str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in config.resources(root, settings)
-    ]
+    static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
     key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
     if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
         return SiteReport(pages, [], changed=False)

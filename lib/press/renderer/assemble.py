@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from press.core import config
 from press.core.errors import PressError, Problem
 from press.core.project import site_path
+from press.core.selection import resources
 from press.renderer import chrome, feed, font, listing, markup_tools, previews, search, store, symbols
 from press.renderer.onepage import Site
 
@@ -61,7 +61,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         plan[f"site_libs/press/{path.name}"] = path
     plan[f"site_libs/press/{font.NAME}"] = font.math_font(cache)
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
-    for path in config.resources(site.root, site.config):
+    for path in resources(site.config):
         plan.setdefault(path.relative_to(site.root).as_posix(), path)
         linked[path.relative_to(site.root).as_posix()] = store.digest(path.read_bytes())
     if site.config.get("website.site-url"):
@@ -115,7 +115,7 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
         plan[previews.name_of(record["url"])] = folder / previews.FILE
         markup = markup.replace(chrome.HEAD_MARKER, extra, 1)
         if record["url"] == NOT_FOUND:
-            markup = markup_tools.from_anywhere(markup, site_path(site.config.data))
+            markup = markup_tools.from_anywhere(markup, site_path(site.config))
         plan[record["url"]] = markup.encode()
         base = posixpath.dirname(record["url"])
         for name in record["files"]:
@@ -180,10 +180,10 @@ def _broken(site: Site, link: str, name: str) -> str:
 def _navigation(site: Site, plan: Plan) -> list[Problem]:
     problems = []
     for side in ("left", "right"):
-        for item in chrome.as_list(site.config.get(f"website.navbar.{side}")):
+        for index, item in enumerate(chrome.as_list(site.config.get(f"website.navbar.{side}"))):
             target = item if isinstance(item, str) else str(item.get("href", "#"))
             path = chrome.href(site, target, "index.html").partition("#")[0].removeprefix("./")
             if path and "://" not in path and not path.startswith("mailto:") and path not in plan:
-                place = site.config.where(f"website.navbar.{side}")
+                place = site.config.where(f"website.navbar.{side}.{index}.href")
                 problems.append(Problem(*place, f"navbar: {target!r} is no page of the site"))
     return problems

@@ -6,14 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from press.core import supported, yamlfile
-from press.core.errors import Problem
+from press.core import supported
+from press.core.celloptions import option_rows, read_options
+from press.core.errors import Problem, collected
+from press.core.yamlfile import Map
 from press.renderer import outputs
 
 if TYPE_CHECKING:
     from press.renderer.page import Document, Origin
 
-OPTION = re.compile(r"^#\|\s?(.*)$")
 ANNOTATION = re.compile(r"#\s*<\d+>\s*$")
 # Tags that Quarto reads as options.
 TAGS = {
@@ -31,7 +32,9 @@ COLONS = ":" * 12
 
 def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *, number: int, language: str) -> None:
     """Append the cell to the document. Figures are named as Quarto names them (its first code cell is cell-2)."""
-    options, lines, code = _options(document, source, origin)
+    given, code = _options(document, source, origin)
+    lines = {key: place[1] for key, place in given.places.items()}
+    options: dict[str, Any] = given
     tags = list(cell.get("metadata", {}).get("tags") or [])
     for tag in tags:
         options = TAGS.get(tag, {}) | options
@@ -58,24 +61,17 @@ def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *
     write(document, options, lines, code if shown else "", results, (origin[0], start), language)
 
 
-def _options(document: Document, source: str, origin: Origin) -> tuple[dict[str, Any], dict[str, int], str]:
-    head = []
-    rows = source.split("\n")
-    for row in rows:
-        match = OPTION.match(row)
-        if not match:
-            break
-        head.append(match[1])
-    first = origin[1] if origin[1] else 1
-    parsed = yamlfile.parse(
-        "\n".join(head), file=origin[0], first_line=first, schema=supported.CELL, what="cell option"
-    )
-    document.problems += parsed.problems
-    return parsed.data, parsed.lines, "\n".join(rows[len(head) :]).strip("\n")
+def _options(document: Document, source: str, origin: Origin) -> tuple[Map, str]:
+    options = Map()
+    with collected(document.problems):
+        parsed = read_options(source, *origin)
+        options = parsed.data
+        document.problems += parsed.problems + parsed.unknown
+    return options, "\n".join(source.split("\n")[len(option_rows(source)) :]).strip("\n")
 
 
 def _defaults(document: Document, options: dict[str, Any]) -> dict[str, Any]:
-    execute = document.defaults | (document.meta.get("execute") or {})
+    execute = document.meta.get("execute") or {}
     inherited = {key: execute[key] for key in ("echo", "output", "warning", "include") if key in execute}
     return inherited | options
 

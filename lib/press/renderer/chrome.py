@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from press.core.merging import as_list
 from press.renderer import dateformat, icons
 from press.renderer.page import Document
 
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 LISTING_MARKER = "<!--press-listing-->"
 HEAD_MARKER = "<!--press-head-->"
-
-
-def as_list(value: Any) -> list[Any]:
-    """A list as it is, nothing as [], anything else as its only element."""
-    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def escape(value: Any) -> str:
@@ -107,10 +103,6 @@ def _footer_side(site: Site, value: Any, url: str) -> str:
     )
 
 
-def _flag(site: Site, document: Document, key: str, default: bool) -> bool:
-    return bool(document.meta.get(key, site.config.get(f"format.html.{key}", default)))
-
-
 def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
     """Everything that the template needs beside the body; escaped."""
     url = site.urls[document.input]
@@ -131,7 +123,7 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
     """Title block and head."""
     meta, config = document.meta, site.config
     name = str(config.get("website.title") or "")
-    style = str(meta.get("date-format") or config.get("date-format") or "medium")
+    style = str(meta.get("date-format") or "medium")
     home = prefix(url) + "index.html#category=" if "index.html" in site.urls.values() else ""
     return {
         "sitetitle": escape(name),
@@ -144,7 +136,7 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
         ],
         "canonical": escape(public_url(site, url)),
         "open-graph": bool(config.get("website.open-graph")),
-        "toc-title": escape(meta.get("toc-title", config.get("format.html.toc-title", "On this page"))),
+        "toc-title": escape(meta.get("toc-title", "On this page")),
     }
 
 
@@ -168,14 +160,13 @@ def _around(site: Site, url: str) -> dict[str, Any]:
 def _switches(site: Site, document: Document) -> dict[str, Any]:
     """What the page has or does."""
     meta, config = document.meta, site.config
-    layout = meta.get("page-layout", config.get("format.html.page-layout"))
-    hovers = [name for name in ("citations", "footnotes", "crossrefs") if _flag(site, document, f"{name}-hover", True)]
+    hovers = [name for name in ("citations", "footnotes", "crossrefs") if meta.get(f"{name}-hover", True)]
     return {
         "search": config.get("website.search", True) is not False,
         "back-to-top": bool(config.get("website.back-to-top-navigation")),
-        "wide": layout in ("full", "custom") or bool(meta.get("listing")),
+        "wide": meta.get("page-layout") in ("full", "custom") or bool(meta.get("listing")),
         "hover": " ".join(hovers),
-        "copy": _flag(site, document, "code-copy", True),
+        "copy": bool(meta.get("code-copy", True)),
     }
 
 

@@ -15,6 +15,7 @@ from press.renderer.page import Document
 
 HERE = Path(__file__).parent
 FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
+EARLY = ("unsupported", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
 
@@ -43,10 +44,29 @@ def render(
         bibliography: BibTeX of the entries that the page cites.
     """
     cites = any("@" in line for line in document.lines) or bool(meta.get("nocite"))
-    (work / "page.md").write_text("\n".join(document.lines) + "\n", encoding="utf-8")
     (work / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
+    if not _pandoc(document, work, defaults, options):
+        return ""
+    return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', (work / "page.html").read_text(encoding="utf-8"))
+
+
+def look(document: Document, work: Path) -> None:
+    """Add to the document's problems what can be told of its text alone: what we refuse, math, what Pandoc repairs.
+
+    Cross references, captions and citations are left out: they hang on what its cells will show.
+
+    Args:
+        work: an empty directory.
+    """
+    defaults = _basis(work, EARLY)
+    _pandoc(document, work, defaults, {})
+
+
+def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: dict[str, Any]) -> bool:
+    """Run Pandoc in this directory; False, and a problem, where it fails."""
+    (work / "page.md").write_text("\n".join(document.lines) + "\n", encoding="utf-8")
     (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
     environment = os.environ | {"PRESS_OPTIONS": json.dumps({k: v for k, v in options.items() if v is not None})}
     # A page that needs more than this is broken; without the limits it could take the machine with it.
@@ -55,33 +75,39 @@ def render(
         run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     except subprocess.TimeoutExpired:
         document.problems.append(Problem(document.input, 0, "Pandoc took longer than 300 seconds"))
-        return ""
+        return False
     if run.returncode != 0:
         document.problems.append(Problem(document.input, 0, f"Pandoc failed: {run.stderr.strip()[-2000:]}"))
-        return ""
+        return False
     document.problems += _problems(document, work / "log.json")
-    return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', (work / "page.html").read_text(encoding="utf-8"))
+    return True
 
 
 def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:
     """Pandoc's defaults file: all options of the run."""
-    names = [str(HERE / "filters" / f"{name}.lua") for name in FILTERS]
-    return {
-        "reader": READER,
-        "writer": "html5",
-        "input-files": [str(work / "page.md")],
+    found = _basis(work, FILTERS)
+    return found | {
         "metadata-files": [str(work / "meta.json")],
         "template": str(HERE / "template.html"),
-        "filters": [*names, *(["citeproc"] if cites else []), str(HERE / "filters" / "finish.lua")],
+        "filters": [*found["filters"], *(["citeproc"] if cites else []), str(HERE / "filters" / "finish.lua")],
         "bibliography": [str(work / "refs.bib")] if cites else [],
-        "log-file": str(work / "log.json"),
-        "output-file": str(work / "page.html"),
-        "html-math-method": {"method": "mathml"},
         "section-divs": True,
         "table-of-contents": toc_depth > 0,
         "toc-depth": toc_depth or 1,
         "wrap": "preserve",
         "standalone": True,
+    }
+
+
+def _basis(work: Path, filters: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "reader": READER,
+        "writer": "html5",
+        "input-files": [str(work / "page.md")],
+        "filters": [str(HERE / "filters" / f"{name}.lua") for name in filters],
+        "log-file": str(work / "log.json"),
+        "output-file": str(work / "page.html"),
+        "html-math-method": {"method": "mathml"},
     }
 
 

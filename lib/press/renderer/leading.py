@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from press.core.celloptions import option_rows, read_options
+from press.core.errors import PressError
 from press.renderer.outputs import picture_in
 
 CLASS = "preview-image"
-OPTION = re.compile(r"#\|\s*([\w-]+)\s*:\s*(.*)")
 MARKDOWN_IMAGE = re.compile(r"!\[[^\]]*\]\(")
 
 
@@ -35,20 +36,16 @@ def with_leading_picture(notebook: dict[str, Any], meta: dict[str, Any]) -> dict
     return notebook
 
 
-def _options(text: str) -> dict[str, str]:
-    lines = text.split("\n")
-    matches = [OPTION.match(line) for line in lines]
-    return {match[1]: match[2].strip().casefold() for match in matches if match}
-
-
 def _shows_picture(cell: dict[str, Any], text: str) -> bool:
-    options = _options(text)
-    if options.get("output") == "false" or options.get("include") == "false" or "classes" in options:
+    try:
+        options = read_options(text, "", 0).data
+    except PressError:
+        return False  # whoever renders the page says what is wrong
+    if options.get("output") is False or options.get("include") is False or "classes" in options:
         return False
     return any(picture_in(output) for output in cell["outputs"])
 
 
 def _marked(text: str) -> str:
-    lines = text.split("\n")
-    at = next((number for number, line in enumerate(lines) if not line.startswith("#|")), len(lines))
+    lines, at = text.split("\n"), len(option_rows(text))
     return "\n".join([*lines[:at], f"#| classes: {CLASS}", *lines[at:]])

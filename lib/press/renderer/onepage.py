@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import posixpath
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from press.core.config import Config
 from press.core.errors import PressError, Problem, fail
 from press.core.pandoc import version as pandoc_version
 from press.core.source import read_expanded
+from press.core.yamlfile import place_of
 from press.renderer import chrome, convert, page, store
 from press.renderer.record import record_of
 
@@ -70,33 +72,43 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
     return Site(config, inputs, urls, settings)
 
 
-def bibliography_paths(site: Site, meta: dict[str, Any], folder: Path, where: tuple[str, int]) -> list[Path]:
-    """The page's bibliography files: its own where it names any, else the site's."""
-    own = meta.get("bibliography")
-    value = own if own is not None else site.config.get("bibliography")
-    base = folder if own is not None else site.root
-    paths = []
-    for name in [value] if isinstance(value, str) else value or []:
-        path = site.root / name.lstrip("/") if name.startswith("/") else base / name
-        if not os.path.isfile(path):
-            place = where if own is not None else site.config.where("bibliography")
-            raise fail(*place, f"bibliography {name!r}: file not found")
-        if path.suffix != ".bib":
-            raise fail(*where, f"bibliography {name!r}: the embedded renderer reads .bib only")
+def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
+    """The page's bibliography files: the site's, its folders', its own.
+
+    Raises:
+        PressError: each that is not there, or not BibTeX.
+    """
+    paths, problems = [], []
+    place = place_of(document.meta, "bibliography") or (document.input, 0)
+    for name in map(str, document.meta.get("bibliography") or []):
+        path = file_of(config, document, name)
         paths.append(path)
+        if not os.path.isfile(path):
+            problems.append(Problem(*place, f"bibliography {name!r}: file not found"))
+        elif path.suffix != ".bib":
+            problems.append(Problem(*place, f"bibliography {name!r}: the embedded renderer reads .bib only"))
+    if problems:
+        raise PressError(problems)
     return paths
 
 
-def csl_path(site: Site, meta: dict[str, Any], folder: Path) -> Path | None:
-    """The citation style: the page's own, else the site's, else Pandoc's default (Chicago author-date)."""
-    own = meta.get("csl")
-    value = own or site.config.get("csl")
-    if not value:
-        return None
-    path = site.root / value.lstrip("/") if value.startswith("/") or not own else folder / value
-    if not os.path.isfile(path):
-        raise fail(*site.config.where("csl"), f"csl {value!r}: file not found")
+def csl_path(config: Config, document: page.Document) -> Path | None:
+    """The page's citation style; None for Pandoc's default (Chicago author-date).
+
+    Raises:
+        PressError: it is not there.
+    """
+    name = document.meta.get("csl")
+    path = file_of(config, document, str(name)) if name else None
+    if path and not os.path.isfile(path):
+        place = place_of(document.meta, "csl") or (document.input, 0)
+        raise fail(*place, f"csl {name!r}: file not found")
     return path
+
+
+def file_of(config: Config, document: page.Document, name: str) -> Path:
+    """A file that a page's metadata name: with a leading slash from the root, else from the page's folder."""
+    return config.root / name.lstrip("/") if name.startswith("/") else (config.root / document.input).parent / name
 
 
 def page_key(site: Site, path: Path) -> str:
@@ -112,7 +124,9 @@ def page_key(site: Site, path: Path) -> str:
         cited |= set(bib.entries(text)[0])
     csl = site.config.get("csl")
     style = (site.root / csl.lstrip("/")).read_bytes() if csl and os.path.isfile(site.root / csl.lstrip("/")) else b""
-    return store.digest(site.settings, path.relative_to(site.root).as_posix(), data, bib.subset(text, cited), style)
+    name = path.relative_to(site.root).as_posix()
+    shared = json.dumps(site.config.folder(posixpath.dirname(name)).data, sort_keys=True)
+    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared)
 
 
 @functools.lru_cache(maxsize=64)
@@ -137,77 +151,65 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         PressError: all that the page uses and we do not support, and all that Pandoc warned of.
     """
     document = page.read(site.config, path)
-    name = path.relative_to(site.root).as_posix()
-    where = document.meta_lines.get("bibliography", (name, 0))
-    paths = bibliography_paths(site, document.meta, path.parent, where)
-    csl = csl_path(site, document.meta, path.parent)
-    options = _options(site, document) | {"appendix": chrome.marker(key, "appendix")}
+    paths = bibliography_paths(site.config, document)
+    csl = csl_path(site.config, document)
+    options = _options(document) | {"appendix": chrome.marker(key, "appendix")}
     with store.scratch(cache) as work:
         (work / "run").mkdir()
         cited = bib.cited_in("\n".join(document.lines).encode())
-        nocite = str(document.meta.get("nocite") or site.config.get("nocite") or "")
+        nocite = str(document.meta.get("nocite") or "")
         cited |= bib.cited_in(nocite.encode())
         text = bib.read(paths)
         text = text if "@*" in nocite else bib.subset(text, cited)
         markup = convert.render(
             document,
             work / "run",
-            meta=_meta(site, document),
+            meta=_meta(document),
             variables=chrome.variables(site, document, key),
             options=options,
             bibliography=text,
             csl=csl,
-            toc_depth=_toc_depth(site, document),
+            toc_depth=_toc_depth(document),
         )
         if document.problems:
             raise PressError(sorted(set(document.problems)))
         folder = work / "entry"
         folder.mkdir()
         record = record_of(document, markup, key, folder)
-        own = [
-            p
-            for p, mine in ((csl, document.meta.get("csl")), *((p, document.meta.get("bibliography")) for p in paths))
-            if p and mine
-        ]
-        record["depends"] = {os.path.relpath(p, site.root): store.digest(p.read_bytes()) for p in own}
+        used = {os.path.relpath(p, site.root): p for p in (csl, *paths) if p}  # the site's are in the key already
+        shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
+        record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}
         return store.save(cache, key, folder, record)
 
 
-def setting(site: Site, document: page.Document, key: str, default: Any = None) -> Any:
-    """A format option: the page's own, else the project's."""
-    return document.meta.get(key, site.config.get(f"format.html.{key}", site.config.get(key, default)))
+def _toc_depth(document: page.Document) -> int:
+    return document.meta.get("toc-depth", 3) if document.meta.get("toc") else 0
 
 
-def _toc_depth(site: Site, document: page.Document) -> int:
-    return int(setting(site, document, "toc-depth", 3)) if setting(site, document, "toc", False) else 0
-
-
-def _options(site: Site, document: page.Document) -> dict[str, Any]:
-    fold = setting(site, document, "code-fold", False)
+def _options(document: page.Document) -> dict[str, Any]:
+    meta = document.meta
+    fold = meta.get("code-fold", False)
     listing = chrome.listing_of(document)
     return {
         "prefix": chrome.prefix(page.url_of(document.input)),
         "code_fold": str(fold).lower() if fold else "false",
-        "code_summary": setting(site, document, "code-summary", "Code"),
-        "code_overflow": setting(site, document, "code-overflow", "scroll"),
-        "number_sections": bool(setting(site, document, "number-sections", False)),
-        "number_depth": int(setting(site, document, "number-depth", 6)),
-        "references_title": setting(site, document, "reference-section-title", "References"),
+        "code_summary": meta.get("code-summary", "Code"),
+        "code_overflow": meta.get("code-overflow", "scroll"),
+        "number_sections": bool(meta.get("number-sections", False)),
+        "number_depth": meta.get("number-depth", 6),
+        "references_title": meta.get("reference-section-title", "References"),
         "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
         "listing_id": listing["id"] if listing else "",
         "listing_marker": chrome.LISTING_MARKER if listing else None,
     }
 
 
-def _meta(site: Site, document: page.Document) -> dict[str, Any]:
+def _meta(document: page.Document) -> dict[str, Any]:
     meta = {key: document.meta[key] for key in META if key in document.meta}
-    meta.setdefault("lang", site.config.get("lang", "en"))
-    meta.setdefault("link-citations", bool(setting(site, document, "link-citations", True)))
+    meta.setdefault("lang", "en")
+    meta["link-citations"] = bool(meta.get("link-citations", True))
     if document.meta.get("suppress-bibliography"):
         meta["suppress-bibliography"] = True
-    for key in ("nocite", "author"):
-        if site.config.get(key) is not None:
-            meta.setdefault(key, site.config.get(key))
     if not meta.get("title"):
         # Quarto takes the name of the file; a page without any title would be unfindable.
         meta["pagetitle"] = Path(document.input).stem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import posixpath
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,15 +12,16 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from press.core import supported, yamlfile
-from press.core.config import Config
-from press.core.errors import Problem, fail
-from press.core.source import front_matter_length, read_expanded
+from press.core.config import Config, check_shapes
+from press.core.errors import Problem, collected, fail
+from press.core.refused import refused_values
+from press.core.source import page_start, read_expanded
+from press.core.yamlfile import Map, Parsed, Place, place_of
 from press.posts.download import file_name, published
 from press.posts.made import is_made
 from press.renderer import cells, dateformat, shortcodes
 
-Origin = tuple[str, int]
+Origin = Place
 
 
 @dataclass
@@ -28,24 +30,21 @@ class Document:
 
     Args:
         input: path of the input, relative to the root.
-        meta: the front matter.
+        meta: the front matter, over what the configuration and the folders' `_metadata.yml` say.
         lines: the Markdown.
         origins: for each line its file and line; None for lines that no author wrote (outputs).
         files: page-relative path -> bytes of each image taken out of the outputs.
         words: the author's Markdown only, for the reading time.
-        defaults: the project's `execute:` options.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
     input: str
-    meta: dict[str, Any] = field(default_factory=dict)
-    meta_lines: dict[str, Origin] = field(default_factory=dict)
+    meta: Map = field(default_factory=Map)
     lines: list[str] = field(default_factory=list)
     origins: list[Origin | None] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     words: int = 0
-    defaults: dict[str, Any] = field(default_factory=dict)
     site_meta: dict[str, Any] = field(default_factory=dict)
 
     def add(self, text: str, origin: Origin | None = None) -> None:
@@ -84,60 +83,47 @@ class Document:
         return [Problem(*place, message) for place in places] or [Problem(self.input, 0, message)]
 
 
-def read(config: Config, path: Path) -> Document:
-    """Read an input of the site. Problems are collected in the document; only an unreadable file raises."""
+def read(config: Config, path: Path, notebook: dict[str, Any] | None = None) -> Document:
+    """Read an input of the site. Problems are collected in the document; only an unreadable file raises.
+
+    Args:
+        notebook: what to read in the place of the notebook that lies there, perhaps before it has run.
+    """
     document = Document(path.relative_to(config.root).as_posix())
-    document.defaults = config.get("execute") or {}
     document.site_meta = config.data
+    folder = config.folder(posixpath.dirname(document.input))
+    document.problems += folder.problems + folder.unknown
     if path.suffix == ".ipynb":
-        _notebook(path, document, config)
+        _notebook(path, document, config, notebook)
     else:
-        _plain(config.root, path, document)
+        _plain(path, document, config)
     return document
 
 
-def front_matter(text: str, document: Document, origin: Origin) -> None:
-    """Parse the YAML between the fences into the document's metadata."""
-    parsed = yamlfile.parse(
-        text, file=origin[0], first_line=origin[1], schema=supported.FRONT_MATTER, what="front matter key"
-    )
-    document.meta = parsed.data
-    document.meta_lines = {key: (origin[0], line) for key, line in parsed.lines.items()}
-    document.problems += parsed.problems
-    nested = (parsed.data.get("format") or {}).get("html") if isinstance(parsed.data.get("format"), dict) else None
-    for key, value in (nested or {}).items() if isinstance(nested, dict) else ():
-        document.meta.setdefault(key, value)
+def _start(lines: list[str], where: Callable[[int], Origin], document: Document, config: Config) -> int:
+    """Read the front matter, if there is any, into the document; returns how many lines it takes."""
+    parsed, taken = Parsed(Map()), 0
+    with collected(document.problems):
+        parsed, taken = page_start(lines, where)
+    document.problems += parsed.problems + parsed.unknown + check_shapes(parsed.data, ("press",))
+    meta = document.meta = config.meta(parsed.data, posixpath.dirname(document.input))
     for key in ("date", "date-modified"):
-        if parsed.data.get(key) is not None and not dateformat.parse(parsed.data[key]):
-            message = f"{key} {parsed.data[key]!r} is no date. Write it as 2026-01-31"
-            document.problems.append(Problem(*document.meta_lines[key], message))
-    if document.meta.get("html-math-method", "mathml") != "mathml":
-        where = document.meta_lines.get("html-math-method", origin)
-        document.problems.append(Problem(*where, "the embedded renderer writes html-math-method: mathml only"))
-    if not str(parsed.data.get("lang", "en")).startswith("en"):
-        document.problems.append(
-            Problem(*document.meta_lines["lang"], "the embedded renderer speaks English only: lang: en")
-        )
+        if meta.get(key) is not None and not dateformat.parse(meta[key]):
+            message = f"{key} {meta[key]!r} is no date. Write it as 2026-01-31"
+            document.problems.append(Problem(*(place_of(meta, key) or (document.input, 0)), message))
+    document.problems += refused_values(meta, meta)
+    return taken
 
 
-def _split(text: str) -> tuple[str, str, int]:
-    """Front matter, the rest, and the number of lines that the front matter took with its fences."""
-    lines = text.split("\n")
-    taken = front_matter_length(lines)
-    return "\n".join(lines[1 : max(1, taken - 1)]), "\n".join(lines[taken:]), taken
-
-
-def _plain(root: Path, path: Path, document: Document) -> None:
-    expanded = read_expanded(path, root)
-    name = document.input
-    head, body, taken = _split(expanded.text)
-    if head:
-        front_matter(head, document, (name, 2))
-    for number, line in enumerate(body.split("\n"), taken + 1):
+def _plain(path: Path, document: Document, config: Config) -> None:
+    expanded = read_expanded(path, config.root)
+    lines = expanded.text.split("\n")
+    taken = _start(lines, expanded.origin, document, config)
+    for number, line in enumerate(lines[taken:], taken + 1):
         document.lines.append(line)
         document.origins.append(expanded.origin(number))
     _finish(document, 0, len(document.lines))
-    document.words = len(body.split(" "))
+    document.words = len("\n".join(lines[taken:]).split(" "))
 
 
 def _finish(document: Document, start: int, end: int) -> None:
@@ -149,14 +135,14 @@ def _finish(document: Document, start: int, end: int) -> None:
     document.problems += problems
 
 
-def _notebook(path: Path, document: Document, config: Config) -> None:
+def _notebook(path: Path, document: Document, config: Config, notebook: dict[str, Any] | None) -> None:
     name = document.input
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = notebook or json.loads(path.read_text(encoding="utf-8"))
         raw_cells = notebook["cells"]
     except (ValueError, KeyError, TypeError) as error:
         raise fail(name, 0, f"not a notebook: {error}. Remove the file and build again") from None
-    download = published(name, notebook, config.root, config.data)
+    download = published(name, notebook, config.root, config)
     if download is not None:
         document.files[file_name(name)] = download
     info = notebook.get("metadata", {})
@@ -169,15 +155,21 @@ def _notebook(path: Path, document: Document, config: Config) -> None:
         source = "".join(cell["source"]) if isinstance(cell["source"], list) else cell["source"]
         place = cell.get("metadata", {}).get("press") or {}
         origin = (place.get("file") or name, int(place.get("line") or 0))
-        if index == 0 and cell["cell_type"] in ("raw", "markdown") and source.startswith("---"):
-            head, source, taken = _split(source)
-            front_matter(head, document, (origin[0], origin[1] + 1 if origin[1] else 2))
+        if index == 0:
+            lines = source.split("\n") if cell["cell_type"] in ("raw", "markdown") else []
+            taken = _start(lines, _counted(origin), document, config)
+            source = "\n".join(lines[taken:]) if taken else source
             origin = (origin[0], origin[1] + taken if origin[1] else 0)
         if cell["cell_type"] == "code":
             count += 1
             cells.add(document, cell, source, origin, number=count, language=language)
         elif cell["cell_type"] == "markdown" or source.strip():
             _text_cell(document, cell, source, origin)
+
+
+def _counted(origin: Origin) -> Callable[[int], Origin]:
+    """1-based line of a cell -> its place; where its source is not known, lines count from the cell's own first."""
+    return lambda line: (origin[0], (origin[1] or 1) + line - 1)
 
 
 def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Origin) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import posixpath
 import re
 import shutil
@@ -30,8 +31,8 @@ def finish(project: Project, out: Path) -> list[str]:
     Returns:
         URLs of the pages.
     """
-    site = project.config.get("website") or {}
-    address = str(site.get("site-url") or "").rstrip("/") + "/" if site.get("site-url") else ""
+    address = str(project.config.get("website.site-url") or "").rstrip("/")
+    address += "/" if address else ""
     offline = bool(project.settings.get("offline"))
     _shared(project, out)
     pictures = functools.cache(lambda url: _picture(out, url))
@@ -98,4 +99,4 @@ def _notebook(url: str, project: Project, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    finish(open_project(Path.cwd()), Path(sys.argv[1]))
+    finish(open_project(Path.cwd(), os.environ.get("QUARTO_PROFILE", "")), Path(sys.argv[1]))

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import pytest
 from lxml import etree, html
 
-from press.core.config import is_rendered
 from press.core.project import open_project
+from press.core.selection import is_rendered
 from press.pages import picture
 from press.pages.localgraph import local_picture
 from press.papers.graph import KINDS, Edge, Graph, Node
@@ -479,4 +479,4 @@ def test_which_pages_are_rendered(tmp_path):
         Path(site.root, "_quarto.yml").write_text(re.sub(r"render: .*", f"render: {patterns}", text))
         names = ("papers/k/index.qmd", "papers/index.qmd", "graph.qmd", "functions.qmd")
         project = open_project(site.root)
-        assert {name for name in names if is_rendered(project, name)} == wanted
+        assert {name for name in names if is_rendered(project.config, name)} == wanted

@@ -7,6 +7,7 @@ import pytest
 from lxml import html
 
 from postkit.verdicts import Claim
+from press.core.config import read_config
 from press.core.errors import PressError
 from press.core.project import open_project
 from press.core.source import Expanded
@@ -198,7 +199,9 @@ def test_a_bad_paper_toml_stops_everything_before_a_post_runs(measured):
 
 
 def text_of(site, slug="a") -> str:
-    book = read_post(site.root / f"posts/{slug}/post.qmd", site.root, claims_by_id(read_papers(site.root))).notebook
+    book = read_post(
+        site.root / f"posts/{slug}/post.qmd", read_config(site.root), claims_by_id(read_papers(site.root))
+    ).notebook
     return "\n".join("".join(c["source"]) for c in book["cells"])
 
 
@@ -370,10 +373,10 @@ def test_a_plain_page_says_where_claims_are_resolved(site):
 
 def test_posts_without_claims_are_the_same_bytes_as_ever(site):
     site.post("a", "Words {{< meta title >}}.\n\n" + cell("#| label: x\n1"))
-    before = to_bytes(read_post(site.root / "posts/a/post.qmd", site.root).notebook)
+    before = to_bytes(read_post(site.root / "posts/a/post.qmd", read_config(site.root), {}).notebook)
     add_paper(site)
     claims = claims_by_id(read_papers(site.root))
-    assert to_bytes(read_post(site.root / "posts/a/post.qmd", site.root, claims).notebook) == before
+    assert to_bytes(read_post(site.root / "posts/a/post.qmd", read_config(site.root), claims).notebook) == before
 
 
 # Ledger

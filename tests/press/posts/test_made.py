@@ -10,6 +10,7 @@ import subprocess
 import lxml.html
 import pytest
 
+from press.core.config import read_config
 from press.posts.made import commit_of, details, is_made, raw_cell, with_provenance
 from press.posts.notebook import read_post
 from tests.press.conftest import Site, cell
@@ -39,7 +40,7 @@ PNG = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "AA=
 
 def run(site: Site, *, line: str = LINE, extra: dict | None = None, parts: dict | None = None, claim: dict = CLAIM):
     """A post as it is placed after a run that gave these outputs."""
-    post = read_post(site.post("a", BODY), site.root)
+    post = read_post(site.post("a", BODY), read_config(site.root), {})
     box = {"text/html": ["<div>\n", "box\n", "</div>"], "application/vnd.claim+json": claim}
     shown = {
         "code-2": [PNG],

@@ -3,6 +3,7 @@
 import nbformat
 import pytest
 
+from press.core.config import read_config
 from press.core.errors import PressError
 from press.posts.notebook import read_post, with_outputs
 from press.posts.post import to_bytes
@@ -10,7 +11,7 @@ from tests.press.conftest import cell, post
 
 
 def read(site, body: str, **options):
-    return read_post(site.write("posts/a/post.qmd", post(body, **options)), site.root)
+    return read_post(site.write("posts/a/post.qmd", post(body, **options)), read_config(site.root), {})
 
 
 def refusals(site, body: str, **options) -> list[str]:
@@ -65,7 +66,7 @@ def test_refusals_name_file_and_line(site, body, expected):
 def test_all_problems_of_a_post_are_told_at_once(site):
     site.write("posts/a/post.qmd", "---\ntitle: x\ndata: [gone.bin]\ntimeout: -1\n---\n\n" + cell("x = = 1"))
     with pytest.raises(PressError) as caught:
-        read_post(site.root / "posts/a/post.qmd", site.root)
+        read_post(site.root / "posts/a/post.qmd", read_config(site.root), {})
     text = str(caught.value)
     for wanted in (
         "lacks 'description'",

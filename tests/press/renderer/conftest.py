@@ -9,6 +9,7 @@ from typing import Any
 import lxml.html
 import pytest
 
+from press.core.config import read_config
 from press.core.errors import PressError, Problem
 from press.renderer import SiteReport, render_site
 
@@ -36,7 +37,7 @@ class Project:
         builder.write_post(self.root, slug, front, *cells)
 
     def build(self, **options: Any) -> SiteReport:
-        return render_site(self.root, out=self.out, cache=self.cache, **options)
+        return render_site(read_config(self.root), out=self.out, cache=self.cache, **options)
 
     def page(self, url: str = "posts/x/index.html") -> Any:
         return lxml.html.fromstring((self.out / url).read_bytes())
@@ -65,7 +66,7 @@ def project(tmp_path: Path) -> Project:
 def tour_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built fixture site; read it, never write it."""
     root = tour.write_tour(tmp_path_factory.mktemp("tour"))
-    render_site(root, out=root / "_site", cache=root / ".cache")
+    render_site(read_config(root), out=root / "_site", cache=root / ".cache")
     return root / "_site"
 
 

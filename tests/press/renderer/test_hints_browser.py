@@ -13,6 +13,7 @@ from typing import Any
 import lxml.html
 import pytest
 
+from press.core.config import read_config
 from press.renderer import render_site
 
 from .builder import code, md, picture, write_post, write_site
@@ -98,7 +99,7 @@ Of the second section.
             picture(),
         ),
     )
-    render_site(root, out=root / "_site", cache=root / ".cache")
+    render_site(read_config(root), out=root / "_site", cache=root / ".cache")
     return root / "_site"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from press.core.config import read_config
 from press.core.errors import PressError
-from press.renderer import render_site
 
 from .builder import code, md, picture, stream
 
@@ -94,7 +94,7 @@ def test_project_file(project):
     assert problems[0].line == number
     assert "'nope'" in problems[1].message
     with pytest.raises(PressError, match=r"_quarto-none\.yml"):
-        render_site(project.root, out=project.out, cache=project.cache, profile="none")
+        read_config(project.root, "none")
 
 
 def test_plain_pages_name_their_own_lines(project):

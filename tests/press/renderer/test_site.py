@@ -15,8 +15,9 @@ import lxml.etree
 import pytest
 
 import press
-from press.core.config import load, site_inputs
+from press.core.config import read_config
 from press.core.errors import PressError
+from press.core.selection import site_inputs
 from press.renderer import render_site
 
 from .builder import INDEX, QUARTO_YML, code, md, picture, png
@@ -33,7 +34,7 @@ def three(project, **options):
 
 def test_inputs_and_addresses(project):
     report = three(project)
-    assert [p.relative_to(project.root).as_posix() for p in site_inputs(project.root, load(project.root))] == [
+    assert [p.relative_to(project.root).as_posix() for p in site_inputs(read_config(project.root))] == [
         "about.qmd",
         "index.qmd",
         *(f"posts/{s}/index.ipynb" for s in "abc"),
@@ -109,7 +110,7 @@ def test_an_incomplete_or_stale_directory_is_made_whole(project):
     live = project.root / "live"
     shutil.copytree(project.out, live)
     fresh = project.root / "_stage"
-    report = render_site(project.root, out=fresh, cache=project.cache, current=live)
+    report = render_site(read_config(project.root), out=fresh, cache=project.cache, current=live)
     assert not report.changed
     assert not fresh.exists()
 
@@ -295,8 +296,10 @@ def test_kill_minus_nine_leaves_nothing_half_written(project):
     shutil.rmtree(project.out)
     script = (
         "import sys; from pathlib import Path; from press.renderer import render_site\n"
+        "from press.core.config import read_config\n"
         "root = Path(sys.argv[1])\n"
-        "render_site(root, out=root / '_site', cache=root / '.cache', jobs=1, on_page=lambda p: print(p, flush=True))"
+        "render_site(read_config(root), out=root / '_site', cache=root / '.cache', jobs=1, "
+        "on_page=lambda p: print(p, flush=True))"
     )
     library = Path(press.__file__).parents[1]
     for pages in (1, 3):
