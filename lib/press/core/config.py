@@ -13,6 +13,7 @@ from press.core import supported, yamlfile
 from press.core.errors import PressError, Problem, fail
 from press.core.project import Project, merge
 
+HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
 DEFAULT_RENDER = ("**/*.qmd", "**/*.ipynb", "**/*.md")
 
 
@@ -119,11 +120,17 @@ def site_inputs(root: Path, config: Config) -> list[Path]:
         else:
             found = root.glob(pattern.lstrip("/")) if "*" in pattern or "?" in pattern else [root / pattern]
             chosen |= {path for path in found if os.path.isfile(path) and not _hidden(path.relative_to(root))}
+    chosen = {path for path in chosen if not path.is_relative_to(_output(root, config))}
     unknown = [path for path in chosen if path.suffix not in (".qmd", ".md", ".ipynb")]
     if unknown:
         name = sorted(unknown)[0].relative_to(root).as_posix()
         raise fail(*config.where("project.render"), f"cannot render {name}: only .qmd, .md and .ipynb are pages")
     return sorted(chosen)
+
+
+def _output(root: Path, config: Config) -> Path:
+    """The published folder: what lies in it is no source."""
+    return Path(os.path.normpath(root / str(config.get("project.output-dir") or "_site")))
 
 
 def is_rendered(project: Project, name: str) -> bool:
@@ -162,6 +169,8 @@ def resources(root: Path, config: Config) -> list[Path]:
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         for path in root.glob(pattern.lstrip("/")):
             files |= {path} if path.is_file() else {below for below in path.rglob("*") if below.is_file()}
+    files = {path for path in files if not path.is_relative_to(_output(root, config))}
+    files |= {root / name for name in HOST_FILES if (root / name).is_file()}
     for key in ("website.favicon", "website.image", "format.html.css"):
         value = config.get(key)
         for name in value if isinstance(value, list) else [value] if value else []:

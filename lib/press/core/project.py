@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from press.core.errors import fail
 from press.core.source import load_yaml
+from press.core.workfolder import check_work
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,14 @@ class Project:
         return self.root / ".press"
 
     @property
+    def output_dir(self) -> Any:
+        """What `_quarto.yml` says of the published folder, unchecked; "_site" if it says nothing."""
+        return (self.config.get("project") or {}).get("output-dir") or "_site"
+
+    @property
     def site(self) -> Path:
-        """The published folder, `_site` unless `_quarto.yml` says otherwise."""
-        return self.root / self.config.get("project", {}).get("output-dir", "_site")
+        """The published folder. Only `sitefolder.check_place` makes sure that it is one that may be replaced."""
+        return Path(os.path.normpath(self.root / str(self.output_dir)))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -39,7 +46,7 @@ def open_project(root: Path, profile: str = "") -> Project:
     """Read `_quarto.yml`, and `_quarto-<profile>.yml` over it.
 
     Raises:
-        PressError: there is no `_quarto.yml` here, YAML is broken, or the profile has no file.
+        PressError: there is no `_quarto.yml` here, YAML is broken, the profile has no file, or `.press` is not ours.
     """
     root = root.resolve()
     if not (root / "_quarto.yml").is_file():
@@ -51,6 +58,7 @@ def open_project(root: Path, profile: str = "") -> Project:
             legal = sorted(p.stem.removeprefix("_quarto-") for p in root.glob("_quarto-*.yml"))
             raise fail("", 0, f"no profile {name!r}. Legal: {', '.join(legal) or 'none here'}")
         config = merge(config, load_yaml(path, root))
+    check_work(root / ".press")
     return Project(root, profile, config)
 
 
