@@ -69,9 +69,10 @@ def act_build(options: argparse.Namespace) -> int:
     how = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
     with contextlib.closing(Progress()) as progress:
         report = build(project, given, renderer=options.renderer, progress=progress, **how)
+    _notes(report)
     ran, drawn = len(report.executed), len(report.rendered)
     state = f"{ran} posts ran, {drawn} pages rendered" if ran or report.changed else "nothing changed, 0 posts ran"
-    print(f"{project.site.name}/: {report.pages} pages with {report.renderer}; {state}")
+    print(f"{project.site.relative_to(project.root)}/: {report.pages} pages with {report.renderer}; {state}")
     return 0
 
 
@@ -87,6 +88,7 @@ def act_run(options: argparse.Namespace) -> int:
     with contextlib.closing(Progress()) as progress:
         report = run_posts(project, options.slugs, given, progress=progress, **how)
     _tell_broken(report.elsewhere)
+    _notes(report)
     print(f"{len(report.executed)} posts ran" + (": " + ", ".join(report.executed) if report.executed else ""))
     return 0
 
@@ -146,10 +148,14 @@ def act_fetch(options: argparse.Namespace) -> int:
     from press.intake.fetch import fetch, tell
 
     done = fetch(_project(options), options.paper, _say, citekey=options.citekey, main=options.main)
-    for note in done.notes:
-        _say(f"note: {note}")
+    _notes(done)
     print("\n".join(tell(done)))
     return 0
+
+
+def _notes(done) -> None:
+    for note in done.notes:
+        _say(f"note: {note}")
 
 
 def _say(line: str) -> None:
@@ -201,8 +207,11 @@ def act_clean(options: argparse.Namespace) -> int:
     """`press clean`."""
     from press.pipeline import clean
 
-    for name in clean(_project(options), options.all, dry_run=options.dry_run):
+    gone, left = clean(_project(options), options.all, dry_run=options.dry_run)
+    for name in gone:
         print(("would remove " if options.dry_run else "removed ") + name)
+    for name in left:
+        _say(f"left {name}: the press did not make it, or it was changed since. Delete it yourself if you wish")
     return 0
 
 

@@ -15,26 +15,27 @@ from typing import Any
 
 from press.checks.links import check_site
 from press.checks.sources import check_sources
-from press.core.disk import locked, recover, swap_folders
+from press.core import sitefolder, workfolder
+from press.core.config import HOST_FILES
 from press.core.errors import PressError, Problem, fail
+from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.secrets import secrets_in
 from press.core.selection import site_inputs
 from press.core.source import relative
-from press.pages.publish import generated, stale_pages, write_pages
+from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.closure import file_hash
-from press.posts.run import Plan, execute, place, remove_orphans
+from press.posts.run import Plan, execute, place, place_of, remove_orphans
 from press.preflight import check_first, planned
 
-MARK = ".press-mark"  # in a site that Quarto made: the fingerprint of what it was made from
 NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
 
 
 @dataclass
 class Report:
-    """What a build did: slugs executed, pages rendered, whether the site changed; broken posts that were left out."""
+    """What a build did: slugs executed, pages rendered, whether the site changed, what the author should know."""
 
     executed: list[str] = field(default_factory=list)
     rendered: list[str] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Report:
     changed: bool = False
     renderer: str = ""
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def choose_renderer(wanted: str) -> str:
@@ -71,23 +73,35 @@ def run_posts(
     Raises:
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
     """
-    with locked(project.work / "lock"):
+    sitefolder.check_place(project)
+    with at_work(project) as manifest:
         plan, papers = planned(project, slugs, given, force)
         if plan.problems:
             raise PressError(plan.problems)
-        return _run(project, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
 
 
-def _run(project: Project, plan: Plan, papers: tuple[Paper, ...], *, jobs, dask, progress) -> Report:
+def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress) -> Report:
+    if problems := not_ours(project, manifest, plan, papers):
+        raise PressError(problems)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
     done = publish(project, papers, plan)
-    place(done.notebooks, project)  # what ran can be read, whatever else is wrong
+    place(done.notebooks, manifest)  # what ran can be read, whatever else is wrong
     if done.problems:
         raise PressError(done.problems)
-    write_pages(project, done.pages)
+    _, left = write_pages(done.pages, manifest)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    return Report(executed=executed, elsewhere=plan.elsewhere)
+    return Report(executed=executed, elsewhere=plan.elsewhere, notes=list(map(_stays, left)))
+
+
+def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
+    """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
+    return manifest.problems([*(place_of(step.post.slug) for step in plan.steps), *page_names(project, papers)])
+
+
+def _stays(name: str) -> str:
+    return f"{name}: has no source any longer, but is not as the press wrote it. It stays, as a file of yours"
 
 
 def build(
@@ -111,13 +125,17 @@ def build(
         PressError: anything that is wrong; the previous site is then still in place, untouched.
     """
     chosen = choose_renderer(renderer)
-    with locked(project.work / "lock"):
-        staging = project.work / "site-next"
-        recover(staging, project.site)
-        remove_orphans(project)
+    sitefolder.check_place(project)
+    with at_work(project) as manifest:
+        staging, last = project.work / "site-next", project.work / "site-last"
+        sitefolder.recover(last, project.site)
+        if problems := sitefolder.site_problems(project):
+            raise PressError(problems)
+        left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
         check_first(project, plan, chosen, jobs)
-        report = _run(project, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        report = _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        report.notes += map(_stays, left)
         report.renderer = chosen
         pages = site_pages(project)
         report.pages = len(pages)
@@ -129,30 +147,33 @@ def build(
         rendered = draw(project, staging, pages, jobs=jobs, force=force or force_render, progress=progress)
         if rendered is None:
             return report
-        problems = check_site(staging, project) + scan_site(staging)
+        problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
         if problems:
             raise PressError(problems)
-        swap_folders(staging, project.site)
+        kept = sitefolder.replace_site(staging, project.site, last)
+        report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
         report.rendered, report.changed = rendered, True
     return report
 
 
 def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
+    sitefolder.check_place(project)
     plan, papers = planned(project, [], {})
+    wrong = not_ours(project, Manifest(project), plan, papers) + sitefolder.site_problems(project)
     if plan.problems:
-        return sorted(set(plan.problems))
+        return sorted({*wrong, *plan.problems})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
-    now = {project.root / "posts" / slug / "index.ipynb": book for slug, book in done.notebooks.items()}
+    now = {project.root / place_of(slug): book for slug, book in done.notebooks.items()}
     pages = [page for page in site_pages(project) if page.exists()]
     problems = stale + done.problems + check_sources(project, papers, pages, now)
     if not problems:  # the build that mends the sources writes the pages
         problems = stale_pages(project, done.pages, done.notebooks)
     if project.site.is_dir():
         problems += check_site(project.site, project) + scan_site(project.site)
-    return sorted(set(problems))
+    return sorted({*wrong, *problems})
 
 
 def site_pages(project: Project) -> list[Path]:
@@ -186,8 +207,8 @@ def _with_quarto(
 
     version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     mark = fingerprint(project, pages, version + onepage.own_source())
-    published = project.site / MARK
-    if not force and published.is_file() and published.read_text() == mark:
+    published = sitefolder.read_mark(project.site)
+    if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
         return None
     command = ["quarto", "render", "--output-dir", relative(out, project.root)]
     if project.profile:
@@ -198,7 +219,7 @@ def _with_quarto(
     if done.returncode:
         raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
     quarto.finish(project, out)
-    (out / MARK).write_text(mark)
+    sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
     return [relative(page, out) for page in sorted(out.rglob("*.html"))]
 
 
@@ -208,7 +229,9 @@ def fingerprint(project: Project, pages: list[Path], version: str) -> str:
     named = {path.resolve() for path in pages}
     for path in sorted(project.root.rglob("*")):
         first = path.relative_to(project.root).parts[0]
-        if first in NOT_PAGES or first.startswith(".") or first == project.site.name or "index_files" in path.parts:
+        if first in NOT_PAGES or (first.startswith(".") and first not in HOST_FILES) or "index_files" in path.parts:
+            continue
+        if path.is_relative_to(project.site):
             continue
         if path.is_file() and (path.suffix != ".ipynb" or path.resolve() in named):
             digest.update(f"{relative(path, project.root)}\0{file_hash(path)}\n".encode())
@@ -225,21 +248,25 @@ def scan_site(site: Path) -> list[Problem]:
     return problems
 
 
-def clean(project: Project, everything: bool, dry_run: bool = False) -> list[str]:
+def clean(project: Project, everything: bool, dry_run: bool = False) -> tuple[list[str], list[str]]:
     """Remove the site, generated notebooks and pages, and rendered pages; with `everything`, the executed results too.
 
     Returns:
-        What was removed, or would be.
+        What was removed, or would be; and what stays, since the press did not make it or it was changed since.
+
+    Raises:
+        PressError: `output-dir` is no place for a site; then nothing is removed.
     """
-    gone = []
-    with locked(project.work / "lock"):
-        paths = [project.site, project.root / ".quarto"]
-        paths += sorted(project.root.glob("posts/*/index.ipynb")) + sorted(project.root.glob("posts/*/index_files"))
-        paths += generated(project.root)
-        kept = {"cache", "lock"}
-        paths += [p for p in sorted(project.work.glob("*")) if everything or p.name not in kept]
-        for path in (path for path in paths if path.exists()):
-            gone.append(relative(path, project.root))
-            if not dry_run:
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    return gone
+    sitefolder.check_place(project)
+    with at_work(project) as manifest:
+        names = [name for name in manifest.names() if name.endswith((".ipynb", ".qmd"))]  # fetched equations stay
+        site, below = relative(project.site, project.root), project.work
+        own, strange = sitefolder.survey(project.site)
+        gone, left = manifest.remove(names, dry_run)
+        paths = workfolder.own(below, everything)
+        if not dry_run:
+            sitefolder.discard(project.site)
+            sitefolder.tidy(below / "site-last")
+            workfolder.remove(paths, below)
+    gone = [site] * bool(own) + gone + [relative(path, project.root) for path in paths]
+    return gone, [f"{site}/{name}" for name in strange] + left

@@ -13,13 +13,14 @@ from pathlib import Path
 from press.core.bars import Progress
 from press.core.errors import PressError, fail
 from press.core.project import Project, open_project
+from press.core.sitefolder import check_place, site_problems
 from press.core.source import is_generated, relative
 from press.pipeline import build
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
 WATCHED = (".qmd", ".md", ".py", ".yml", ".yaml", ".bib", ".toml")
 WATCHED += (".png", ".jpg", ".svg", ".css", ".js", ".lua", ".html")
-IGNORED = (".press", "_site", ".git", ".venv", ".quarto", "index_files", "__pycache__")
+IGNORED = (".press", ".git", ".venv", ".quarto", "index_files", "__pycache__")
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -80,6 +81,9 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     """Build, serve at 127.0.0.1, rebuild after each save until interrupted. Returns the exit status."""
     from watchfiles import watch
 
+    check_place(project)
+    if problems := site_problems(project):
+        raise PressError(problems)
     changes = threading.Condition()
     _build(project, jobs, renderer)
     handler = functools.partial(Handler, site=project.site, changes=changes)
@@ -91,7 +95,7 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
     try:
-        for batch in watch(project.root, watch_filter=_wanted, step=200):
+        for batch in watch(project.root, watch_filter=functools.partial(_wanted, project.site), step=200):
             names = sorted({relative(Path(path), project.root) for _, path in batch})
             print(f"changed: {', '.join(names[:4])}", file=sys.stderr, flush=True)
             if _build(open_project(project.root, project.config.asked), jobs, renderer):
@@ -104,8 +108,10 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     return 0
 
 
-def _wanted(_change, path: str) -> bool:
+def _wanted(site: Path, _change, path: str) -> bool:
     file = Path(path)
+    if file.is_relative_to(site):
+        return False
     return file.suffix in WATCHED and not any(part in IGNORED for part in file.parts) and not is_generated(file)
 
 
@@ -117,6 +123,8 @@ def _build(project: Project, jobs: int, renderer: str) -> bool:
     except PressError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr, flush=True)
         return False
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
     print(
         f"built: {len(report.executed)} posts ran, {len(report.rendered)} pages rendered", file=sys.stderr, flush=True
     )

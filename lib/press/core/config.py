@@ -15,6 +15,7 @@ from press.core.source import read_text, relative
 from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
 FILE = "_quarto.yml"
+HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
 
 
 @dataclass(frozen=True)

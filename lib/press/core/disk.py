@@ -7,7 +7,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -44,32 +43,41 @@ def write_if_changed(path: Path, data: bytes) -> bool:
     return True
 
 
-def swap_folders(new: Path, old: Path) -> None:
-    """Put the folder `new` in the place of `old` and remove what was there.
+def create(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, whole or not at all.
 
-    On Linux one system call exchanges the two, so that `old` is at every moment a whole folder. Elsewhere there are two
-    renames, between which `old` is absent but never half-written; `recover` mends that at the next start.
+    Raises:
+        FileExistsError: there is something under this name, be it a link that leads nowhere.
     """
-    if not old.exists():
-        os.replace(new, old)
-        return
-    if not _exchange(new, old):
-        aside = new.with_name(new.name + ".old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.replace(old, aside)
-        os.replace(new, old)
-        os.replace(aside, new)
-    shutil.rmtree(new, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_atomic(temporary, data)
+    try:
+        move_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def recover(new: Path, old: Path) -> None:
-    """After a kill between the two renames of `swap_folders`: put the previous folder back."""
-    aside = new.with_name(new.name + ".old")
-    if aside.exists() and not old.exists():
-        os.replace(aside, old)
+def move_new(source: Path, target: Path) -> None:
+    """Give a file a name that nothing has; unlike a rename it never replaces what is there.
+
+    Raises:
+        FileExistsError: there is something under this name.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.replace(source, target)
+    else:
+        os.unlink(source)
 
 
-def _exchange(a: Path, b: Path) -> bool:
+def exchange(a: Path, b: Path) -> bool:
+    """Let two files or folders change names in one step. Returns False, and does nothing, where that is impossible."""
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -83,22 +91,32 @@ def _exchange(a: Path, b: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock for one build; the system releases it when the process ends, however it ends.
+def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold an exclusive lock; the system releases it when the process ends, however it ends.
+
+    Args:
+        wait: until whoever holds it is done, instead of giving up.
 
     Raises:
-        PressError: another process holds it; the message gives its process id.
+        PressError: another process holds it (the message gives its process id), or the file is not a lock of ours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as stream:
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise fail(name, 0, f"cannot be the lock of the press: {error.strerror}. Move it away") from None
+    with os.fdopen(handle, "r+b") as stream:
+        if stream.read(32).strip(b"0123456789"):
+            raise fail(name, 0, "the press did not make this file, and needs one of this name. Move it away")
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             stream.seek(0)
-            raise fail(
-                "", 0, f"another press (process {stream.read().strip() or '?'}) is at work here. Wait for it"
-            ) from None
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
+            holder = stream.read().decode() or "?"
+            raise fail("", 0, f"another press (process {holder}) is at work here. Wait for it") from None
+        stream.seek(0)
+        stream.truncate()
+        stream.write(str(os.getpid()).encode())
         stream.flush()
         yield

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from press.core.config import Config, read_config
+from press.core.workfolder import check_work
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,14 @@ class Project:
         return self.root / ".press"
 
     @property
+    def output_dir(self) -> Any:
+        """What `_quarto.yml` says of the published folder, unchecked; "_site" if it says nothing."""
+        return self.config.get("project.output-dir") or "_site"
+
+    @property
     def site(self) -> Path:
-        """The published folder, `_site` unless `_quarto.yml` says otherwise."""
-        return self.root / self.config.get("project.output-dir", "_site")
+        """The published folder. Only `sitefolder.check_place` makes sure that it is one that may be replaced."""
+        return Path(os.path.normpath(self.root / str(self.output_dir)))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -45,9 +52,10 @@ def open_project(root: Path, profile: str = "") -> Project:
         profile: names of profiles, separated by commas or spaces; "" for what the configuration says.
 
     Raises:
-        PressError: there is no `_quarto.yml` here, YAML is broken, or a profile is unknown.
+        PressError: there is no `_quarto.yml` here, YAML is broken, a profile is unknown, or `.press` is not ours.
     """
     config = read_config(root, profile)
+    check_work(config.root / ".press")
     return Project(config.root, config)
 
 

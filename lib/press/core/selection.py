@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from press.core.config import Config
+from press.core.config import HOST_FILES, Config
 from press.core.errors import PressError, Problem
 from press.core.merging import as_list
 
@@ -89,7 +89,7 @@ def _is_page(config: Config, name: str) -> bool:
 
 def _files(config: Config) -> Iterator[str]:
     """Every file in which a page could be, relative to the root; not what the site's own folder holds."""
-    site = os.path.normpath(str(config.get("project.output-dir", "_site")))
+    site = os.path.normpath(str(config.get("project.output-dir") or "_site"))
     for folder, folders, files in os.walk(config.root):
         below = os.path.relpath(folder, config.root)
         prefix = "" if below == "." else below.replace(os.sep, "/") + "/"
@@ -107,6 +107,9 @@ def resources(config: Config) -> list[Path]:
     for pattern in as_list(config.get("project.resources")):
         for path in root.glob(str(pattern).lstrip("/")):
             files |= {path} if path.is_file() else {below for below in path.rglob("*") if below.is_file()}
+    site = os.path.normpath(root / str(config.get("project.output-dir") or "_site"))
+    files = {path for path in files if not path.is_relative_to(site)}
+    files |= {root / name for name in HOST_FILES if os.path.isfile(root / name)}
     for key in ("website.favicon", "website.image", "format.html.css"):
         for name in map(str, as_list(config.get(key))):
             said = f"{key.rpartition('.')[2]} {name!r}"

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.core.disk import locked, write_atomic, write_if_changed
-from press.core.errors import fail
+from press.core.disk import create
+from press.core.errors import PressError, fail
+from press.core.manifest import Manifest, at_work, no_folder
 from press.core.project import Project
 from press.core.source import relative
 from press.intake.arxiv import Arxiv
@@ -100,7 +101,7 @@ def fetch(
         raise fail(
             "", 0, f"--citekey {citekey!r} cannot be used. Take letters, digits, _ and inner . + -, as song2021ddim"
         )
-    with locked(project.work / "arxiv" / "lock"):
+    with at_work(project, "arxiv/lock") as manifest:
         asked = client or Arxiv(project.work / "arxiv", say)
         folders = known_papers(project.root)
         mine = [key for key, known in folders.items() if without_version(known) == without_version(identifier)]
@@ -118,7 +119,7 @@ def fetch(
             raise fail(f"papers/{key}/paper.toml", 0, message)
         say(f"reading {len(files)} files")
         paper = read_paper(files, main)
-        return _write(project.root, key, metadata, paper, folders)
+        return _write(project, manifest, key, metadata, paper, folders)
 
 
 def known_papers(root: Path) -> dict[str, str]:
@@ -170,24 +171,26 @@ def _few(names) -> list[str]:
     return [next(names) for _ in range(1000)]
 
 
-def _write(root: Path, key: str, metadata: Metadata, paper: Paper, folders: dict[str, str]) -> Fetched:
-    folder = root / "papers" / key
-    written, kept, notes = [], [], list(paper.warnings)
-    path = folder / "equations.toml"
-    (written if write_if_changed(path, equations_toml(key, metadata, paper).encode()) else kept).append(
-        relative(path, root)
-    )
+def _write(
+    project: Project, manifest: Manifest, key: str, metadata: Metadata, paper: Paper, folders: dict[str, str]
+) -> Fetched:
+    root, written, kept, notes = project.root, [], [], list(paper.warnings)
+    name = f"papers/{key}/equations.toml"
+    if problem := no_folder(root, name):
+        raise PressError(problem)
+    data = equations_toml(key, metadata, paper).encode()
+    (written if manifest.write({name: data}) else kept).append(name)
     texts = {
         "paper.toml": PAPER_TOML.format(citekey=toml_text(key), arxiv=toml_text(metadata.id)),
         "paper.qmd": PAPER_QMD.format(title=json.dumps(metadata.title, ensure_ascii=False)),
     }
     for name, text in texts.items():
-        path = folder / name
-        if path.exists():
-            kept.append(relative(path, root))
-        else:
-            write_atomic(path, text.encode())
+        path = root / "papers" / key / name
+        try:
+            create(path, text.encode())
             written.append(relative(path, root))
+        except FileExistsError:
+            kept.append(f"papers/{key}/{name}")
     if (folders.get(key) or metadata.id) != metadata.id:
         notes.append(f"papers/{key}/paper.toml says {folders[key]}; equations.toml is now of {metadata.id}")
     if key not in _bibliography(root)[1]:

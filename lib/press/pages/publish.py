@@ -1,19 +1,19 @@
 """Make what is generated: the pages of papers, the index pages, the ends of posts.
 
-Only what has changed is written, each file in one step; what has no source left is removed.
+Only what has changed is written, each file in one step; what has no source left is removed. `core/manifest.py` sees to
+it that neither touches a file of an author's.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from press.core.disk import write_if_changed
-from press.core.errors import Problem, fail
+from press.core.errors import Problem
+from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.source import is_generated, relative
 from press.pages.backlinks import backlinks, block
@@ -68,33 +68,39 @@ def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> M
     pages = {}
     for paper in shelf.papers:
         own = links.get(paper_url(paper.citekey), [])
-        pages[f"papers/{paper.citekey}/index.qmd"] = paper_page(paper, shelf, graph, own)
-    if shelf.papers:
-        left_out = () if (project.root / "NOTATION.md").is_file() else ("glossary.qmd",)
-        pages |= {name: write(shelf, graph) for name, write in INDEXES.items() if name not in left_out}
+        pages[page_of(paper)] = paper_page(paper, shelf, graph, own)
+    pages |= {name: write(shelf, graph) for name, write in INDEXES.items() if name in page_names(project, papers)}
     return Made(pages, ends)
 
 
-def write_pages(project: Project, pages: dict[str, str]) -> list[str]:
-    """Write what has changed and remove what is left over; returns the paths of both.
+def page_of(paper: Paper) -> str:
+    """Where a paper's page lies."""
+    return f"papers/{paper.citekey}/index.qmd"
+
+
+def page_names(project: Project, papers: tuple[Paper, ...]) -> list[str]:
+    """Every page that is generated, relative to the root."""
+    if not papers:
+        return []
+    left_out = () if (project.root / "NOTATION.md").is_file() else ("glossary.qmd",)
+    return [*map(page_of, papers), *(name for name in INDEXES if name not in left_out)]
+
+
+def write_pages(pages: dict[str, str], manifest: Manifest) -> tuple[list[str], list[str]]:
+    """Write what has changed and remove what is left over.
 
     Args:
         pages: as `make` gives them.
 
+    Returns:
+        The paths of both, and of pages that are left over but not as the press wrote them, and stay.
+
     Raises:
         PressError: a page of an author's stands where one is to be generated.
     """
-    for name in pages:
-        if (project.root / name).exists() and not is_generated(project.root / name):
-            raise fail(name, 0, "the press generates this page, and did not write this file. Rename or remove it")
-    changed = [name for name, text in pages.items() if write_if_changed(project.root / name, text.encode())]
-    for path in generated(project.root):
-        if relative(path, project.root) not in pages:
-            path.unlink()
-            changed.append(relative(path, project.root))
-            with contextlib.suppress(OSError):
-                path.parent.rmdir()
-    return changed
+    changed = manifest.write({name: text.encode() for name, text in pages.items()})
+    gone, left = manifest.remove([name for name in manifest.names() if name.endswith(".qmd") and name not in pages])
+    return changed + gone, left
 
 
 def generated(root: Path) -> list[Path]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from press.core.disk import write_atomic
+from press.core.workfolder import HEX
 from press.posts.closure import Library, closure, file_hash, versions
 from press.posts.post import KERNEL, Post, to_bytes
 
@@ -129,7 +130,7 @@ class Cache:
             return
         for left in self.folder.glob(".new-*"):
             shutil.rmtree(left, ignore_errors=True)
-        entries = sorted(self.folder.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
+        entries = sorted(self.folder.glob(HEX), key=lambda p: p.stat().st_mtime, reverse=True)
         for entry in entries[newest:]:
             if entry.name not in keep:
                 shutil.rmtree(entry, ignore_errors=True)

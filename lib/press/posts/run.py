@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import source_from_cache
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
-from press.core.disk import write_atomic, write_if_changed
+from press.core.disk import write_atomic
 from press.core.errors import PressError, Problem, collected
+from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.secrets import find_secrets
 from press.posts.cache import Cache, Key, differences, make_key
 from press.posts.closure import Library, read_library
-from press.posts.collection import read_posts, select
+from press.posts.collection import post_files, read_posts, select
 from press.posts.made import commit_of
 from press.posts.parameters import check_parameters, parameters_for
 from press.posts.post import Post, to_bytes
@@ -246,20 +246,21 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     return None
 
 
-def place(notebooks: dict[str, dict[str, Any]], project: Project) -> list[str]:
-    """Write `posts/<slug>/index.ipynb` of each. Returns the slugs of those that changed."""
-    places = {slug: project.root / "posts" / slug / "index.ipynb" for slug in notebooks}
-    return [slug for slug, book in notebooks.items() if write_if_changed(places[slug], to_bytes(book))]
+def place_of(slug: str) -> str:
+    """Where a post's executed notebook lies, relative to the root: its address and its links follow from that."""
+    return f"posts/{slug}/index.ipynb"
 
 
-def remove_orphans(project: Project) -> None:
-    """Remove generated notebooks whose `post.qmd` no longer exists, so that they are not published."""
-    for path in (project.root / "posts").glob("*/index.ipynb"):
-        if path.with_name("post.qmd").exists() and path.parent.name[0] not in "._":
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            if "press" in json.loads(path.read_bytes())["metadata"]:
-                path.unlink()
-                shutil.rmtree(path.with_name("index_files"), ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    path.parent.rmdir()
+def place(notebooks: dict[str, dict[str, Any]], manifest: Manifest) -> list[str]:
+    """Write the notebook of each post to its place. Returns those that changed, relative to the root."""
+    return manifest.write({place_of(slug): to_bytes(book) for slug, book in notebooks.items()})
+
+
+def remove_orphans(project: Project, manifest: Manifest) -> list[str]:
+    """Remove our notebooks whose `post.qmd` no longer exists, so that they are not published.
+
+    Returns:
+        Those that are not as the press wrote them, and stay.
+    """
+    kept = {place_of(path.parent.name) for path in post_files(project)}
+    return manifest.remove([name for name in manifest.names() if name.endswith(".ipynb") and name not in kept])[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 import posixpath
 import shutil
@@ -11,41 +10,31 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from press.core import sitefolder
 from press.core.errors import PressError, Problem
 from press.core.project import site_path
 from press.core.selection import resources
 from press.renderer import chrome, feed, font, listing, markup_tools, previews, search, store, symbols
 from press.renderer.onepage import Site
 
-MANIFEST = ".press-site.json"
 NOT_FOUND = "404.html"  # which a host shows at any address
 ASSETS = Path(__file__).parent / "assets"
 Plan = dict[str, "bytes | Path"]
 
 
-def read_manifest(out: Path) -> dict[str, Any]:
-    """What an earlier call wrote into this directory; {} where it is not ours or is damaged."""
-    try:
-        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        return manifest if isinstance(manifest, dict) and "files" in manifest else {}
-    except (OSError, ValueError):
-        return {}
-
-
 def is_current(out: Path, key: str, root: Path) -> bool:
     """Whether a directory holds the site of this key: each file in its size, and the linked files as they were."""
-    manifest = read_manifest(out)
-    if manifest.get("key") != key:
+    mark = sitefolder.read_mark(out)
+    if mark.get("key") != key or not sitefolder.is_whole(out, mark):
         return False
     try:
-        whole = all(os.stat(out / name).st_size == size for name, size in manifest["files"].items())
-        return whole and all(store.digest((root / n).read_bytes()) == sha for n, sha in manifest["linked"].items())
+        return all(store.digest((root / name).read_bytes()) == sha for name, sha in mark["linked"].items())
     except OSError:
         return False
 
 
 def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], key: str) -> None:
-    """Fill `out`. The manifest comes last: without it nothing in `out` is trusted.
+    """Fill `out`. Its mark comes last: without it nothing in `out` is trusted.
 
     Raises:
         PressError: broken links, listings that we do not support, a feed without site-url, all at once where possible.
@@ -69,8 +58,8 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     problems = _plan_linked(site, records, plan, linked) + _navigation(site, plan)
     if problems:
         raise PressError(sorted(set(problems)))
-    before = set(read_manifest(out).get("files", {}))
-    (out / MANIFEST).unlink(missing_ok=True)
+    before = set(sitefolder.read_mark(out).get("files", {}))
+    (out / sitefolder.MARK).unlink(missing_ok=True)
     _write(plan, out)
     if site.config.get("website.search", True) is not False:
         index: Plan = dict(search.index(cache, out, found))
@@ -78,10 +67,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         plan |= index
     for name in before - set(plan):
         (out / name).unlink(missing_ok=True)
-    files = {name: os.stat(out / name).st_size for name in plan}
-    temporary = out / (MANIFEST + ".tmp")
-    temporary.write_text(json.dumps({"key": key, "files": files, "linked": linked}), encoding="utf-8")
-    os.replace(temporary, out / MANIFEST)
+    sitefolder.seal(out, plan, {"key": key, "linked": linked})
 
 
 def _write(plan: Plan, out: Path) -> None:

@@ -15,6 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from press.core.config import HOST_FILES
 from press.core.disk import write_if_changed
 from press.core.project import Project, open_project
 from press.posts.download import file_name, published
@@ -35,6 +36,9 @@ def finish(project: Project, out: Path) -> list[str]:
     address += "/" if address else ""
     offline = bool(project.settings.get("offline"))
     _shared(project, out)
+    for name in HOST_FILES:  # a Quarto that is older copies some of them only
+        if (project.root / name).is_file():
+            shutil.copyfile(project.root / name, out / name)
     pictures = functools.cache(lambda url: _picture(out, url))
     pages = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*.html"))]
     pages = [url for url in pages if not url.startswith(NOT_PAGES)]

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from press.core.workfolder import HEX
+
 RECORD = "record.json"
 KEEP_SECONDS = 14 * 24 * 3600
 
@@ -78,7 +80,7 @@ def save(cache: Path, key: str, work: Path, record: dict[str, Any]) -> dict[str,
 def prune(cache: Path, used: set[str]) -> None:
     """Drop entries that no build has used for two weeks, and what killed builds left behind."""
     now = time.time()
-    for path in cache.iterdir() if cache.is_dir() else ():
+    for path in (*cache.glob(HEX), *cache.glob(".tmp-*")):
         age = now - path.stat().st_mtime
         if path.name not in used and age > (24 * 3600 if path.name.startswith(".tmp-") else KEEP_SECONDS):
             shutil.rmtree(path, ignore_errors=True)

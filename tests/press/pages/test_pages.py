@@ -435,7 +435,7 @@ def test_a_paper_that_is_gone_takes_its_page_with_it(copy):
         (copy.root / "papers/other2021/paper.toml").unlink()
 
     changed, _ = changed_pages(copy, edit)
-    assert not (copy.root / "papers/other2021").exists()
+    assert not (copy.root / "papers/other2021/index.qmd").exists()
     expected = {"papers/other2021/index.html", "papers/known2020/index.html", "papers/index.html"}
     expected |= {"claims.html", "equations.html", "graph.html"}
     assert changed == expected | {"posts/a/index.html"}  # its picture shows its neighbours

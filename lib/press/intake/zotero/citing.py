@@ -7,6 +7,7 @@ from pathlib import Path
 
 from press.core.disk import write_if_changed
 from press.core.errors import Problem
+from press.core.source import is_generated
 
 AFTER = r"(?![A-Za-z0-9_]|[:.#$%&+?<>~/-][A-Za-z0-9_])"
 CITED = re.compile(r"(?<![\w@.])@\{?([A-Za-z0-9_](?:[A-Za-z0-9_]|[:.#$%&+?<>~/-](?=[A-Za-z0-9_]))*)")
@@ -60,6 +61,8 @@ def rewrite(root: Path, renamed: dict[str, str]) -> list[str]:
     """
     changed = []
     for path in citing_files(root):
+        if path.is_symlink() or is_generated(path):  # not ours to replace; made again by the next build
+            continue
         text = path.read_bytes().decode("utf-8", errors="surrogateescape")
         new = _rewritten(text, path.suffix, renamed)
         if new != text and write_if_changed(path, new.encode("utf-8", errors="surrogateescape")):

@@ -115,7 +115,7 @@ def _state_notes(project: Project) -> list[str]:
     except PressError as error:
         return [str(problem) for problem in error.problems]
     if state and state.bib != digest(bib):
-        return [f"{bib_path(project).name} is not what the last sync wrote; the next one replaces it"]
+        return [f"{bib_path(project).name} is not what the last sync wrote; the next one refuses to lose any of it"]
     return []
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from press.core.disk import write_atomic
 from press.core.errors import fail
 from press.core.project import Project
+from press.core.source import relative
 from press.intake.zotero.tags import STATUSES
 
 
@@ -52,6 +53,21 @@ def bib_path(project: Project) -> Path:
     """The bibliography: the one that `_quarto.yml` names (the first, if several)."""
     names = project.config.get("bibliography") or "references.bib"
     return project.root / (names if isinstance(names, str) else names[0])
+
+
+def check_path(project: Project) -> None:
+    """Refuse a bibliography that a sync must not write.
+
+    Raises:
+        PressError: it is not BibTeX, a symbolic link, or lies outside the project.
+    """
+    path = bib_path(project)
+    why = "" if path.suffix == ".bib" else "is not a .bib file"
+    if path.parent.resolve() / path.name != path.resolve() or not path.resolve().is_relative_to(project.root):
+        why = "is a symbolic link or lies outside the project"
+    if why:
+        name = relative(path, project.root)
+        raise fail("_quarto.yml", 0, f"bibliography {name!r} {why}. Name a .bib file of the project for `press sync`")
 
 
 def state_path(project: Project) -> Path:
@@ -101,7 +117,7 @@ def decode(data: bytes, name: str) -> State:
     except (ValueError, TypeError) as error:
         line = getattr(error, "lineno", 0)
         raise fail(
-            name, line, "not a state of `press sync`. Take one side of the merge whole, or delete the file"
+            name, line, "not a state of `press sync`. Take one side of the merge whole, or move the file away"
         ) from None
     return state
 
@@ -135,7 +151,7 @@ def recover(project: Project) -> None:
         write_atomic(state_path(project), encode(state))
     aside_path(project).unlink(missing_ok=True)
     for path in (bib_path(project), state_path(project), aside_path(project)):
-        for stray in path.parent.glob(f".{path.name}.*.tmp"):
+        for stray in path.parent.glob(f".{path.name}.????????.tmp"):
             stray.unlink(missing_ok=True)
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from press.core.disk import locked
 from press.core.errors import PressError, Problem, fail
 from press.core.project import Project
+from press.core.source import relative
 from press.intake.zotero import bibtex, citing, client, keys
-from press.intake.zotero.state import State, bib_path, commit, digest, load, recover, state_path
+from press.intake.zotero.state import State, bib_path, check_path, commit, digest, load, recover, state_path
 from press.intake.zotero.tags import all_names, reading_status
 
 Say = Callable[[str], None]
@@ -51,9 +52,10 @@ def sync(project: Project, wishes: Wishes, say: Say, environment: Mapping[str, s
     """Read the library and update `references.bib` and its state; with `dry_run` only say what would change.
 
     Raises:
-        PressError: nothing can be read, a key was renamed and `rewrite` is not set, or an entry that is cited
-            would be lost. Nothing is changed then.
+        PressError: nothing can be read, a key was renamed and `rewrite` is not set, an entry that is cited would be
+            lost, or anything that no sync wrote. Nothing is changed then.
     """
+    check_path(project)
     with locked(project.work / "lock"):
         if not wishes.dry_run:
             recover(project)
@@ -65,6 +67,8 @@ def sync(project: Project, wishes: Wishes, say: Say, environment: Mapping[str, s
             return Outcome(version=state.version, old=bib.decode(), new=bib.decode())
         outcome, new_state = merge(project, state or State(), bib.decode("utf-8", "replace"), reading, source, say)
         _guard(project, outcome, wishes.rewrite)
+        if not wishes.dry_run and bib and (state is None or state.bib != digest(bib)):
+            _keep_what_is_not_ours(project, outcome)
         if not wishes.dry_run:
             if outcome.renamed:
                 outcome.rewritten = citing.rewrite(project.root, outcome.renamed)
@@ -190,3 +194,14 @@ def _guard(project: Project, outcome: Outcome, rewrite: bool) -> None:
             problems.append(Problem(*cited[key], message))
     if problems:
         raise PressError(problems)
+
+
+def _keep_what_is_not_ours(project: Project, outcome: Outcome) -> None:
+    """Refuse to lose an author's words: all that the file holds must be in the new one, as after a merge."""
+    lost = sorted({*outcome.changed, *outcome.removed, *outcome.renamed})
+    if not lost and bibtex.join(bibtex.split(outcome.old)) == outcome.old:
+        return
+    what = ", ".join(lost[:8]) + ", ..." * (len(lost) > 8) or "what stands between its entries"
+    message = f"no sync wrote this file as it is, and a sync would lose {what}. `press sync --dry-run` shows the "
+    message += "difference. Change the items in Zotero, then move the file away and sync again"
+    raise fail(relative(bib_path(project), project.root), 0, message)
