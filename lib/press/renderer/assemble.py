@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from press.core import config
 from press.core.errors import PressError, Problem
 from press.core.project import site_path
-from press.renderer import chrome, feed, font, listing, markup_tools, previews, search, store, symbols
+from press.renderer import chrome, feed, listing, markup_tools, previews, search, store, symbols
 from press.renderer.onepage import Site
 
 MANIFEST = ".press-site.json"
@@ -59,7 +59,6 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     _plan_pages(site, cache, records, plan)
     for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):
         plan[f"site_libs/press/{path.name}"] = path
-    plan[f"site_libs/press/{font.NAME}"] = font.math_font(cache)
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
     for path in config.resources(site.root, site.config):
         plan.setdefault(path.relative_to(site.root).as_posix(), path)
