@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import posixpath
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from press.core import config
+from press.core import config, templates
 from press.core.errors import PressError, Problem
 from press.core.project import site_path
 from press.renderer import chrome, feed, listing, markup_tools, previews, search, store, symbols
@@ -97,7 +96,7 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
     for record in records:
         folder = cache / record["key"]
         markup = (folder / "page.html").read_text(encoding="utf-8")
-        extra = _open_graph_image(site, record)
+        extra = {"image": _open_graph_image(site, record), "feed": "", "feed_title": ""}
         if record["listing"]:
             shown = listing.items(record, [other for other in records if other["url"] != NOT_FOUND])
             markup = markup.replace(chrome.LISTING_MARKER, listing.render(record, shown, site.config), 1)
@@ -108,11 +107,10 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
                     return (cache / item["key"] / "body.html").read_text(encoding="utf-8")
 
                 plan[name] = feed.rss(record, shown, site.config, body_of).encode()
-                title = html.escape(str(site.config.get("website.title") or record["title"]))
-                own = posixpath.basename(name)
-                extra += f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{own}">'
+                extra["feed"] = posixpath.basename(name)
+                extra["feed_title"] = site.config.get("website.title") or record["title"]
         plan[previews.name_of(record["url"])] = folder / previews.FILE
-        markup = markup.replace(chrome.HEAD_MARKER, extra, 1)
+        markup = markup.replace(chrome.HEAD_MARKER, templates.render("renderer/head.html", **extra), 1)
         if record["url"] == NOT_FOUND:
             markup = markup_tools.from_anywhere(markup, site_path(site.config.data))
         plan[record["url"]] = markup.encode()
@@ -128,8 +126,7 @@ def _open_graph_image(site: Site, record: dict[str, Any]) -> str:
     if not (image and base and site.config.get("website.open-graph")):
         return ""
     path = listing.local(image if record["image"] else "/" + image.lstrip("/"), record, "index.html")
-    address = path if "://" in path else f"{str(base).rstrip('/')}/{path}"
-    return f'<meta property="og:image" content="{html.escape(address)}">'
+    return path if "://" in path else f"{str(base).rstrip('/')}/{path}"
 
 
 def _target(record: dict[str, Any], link: str) -> str:
