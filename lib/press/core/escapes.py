@@ -27,8 +27,10 @@ def html(value: Any) -> Markup:
     """Text for HTML, also within attributes. On one line: a blank one would end raw HTML within Markdown."""
     if isinstance(value, Markup):
         return value
-    text = LINE_END.sub(" ", str(value).strip(LINE_ENDS))
-    return Markup(stdlib.escape(FORBIDDEN.sub("", text)))
+    text = str(value)
+    if not text.isprintable():  # seldom, and slow to look at closely
+        text = FORBIDDEN.sub("", LINE_END.sub(" ", text.strip(LINE_ENDS)))
+    return Markup(stdlib.escape(text))
 
 
 def xml(value: Any) -> Markup:
@@ -101,6 +103,11 @@ def displayed(latex: str) -> Markup:
     """A displayed formula in Markdown, without blank lines, which would end it."""
     lines = [line.replace(SHORTCODE, "{ {<") for line in latex.strip().split("\n") if line.strip()]
     return Markup("\n".join(["$$", *lines, "$$"]))
+
+
+def identifier(value: str) -> Markup:
+    """The identifier of a heading or block in Markdown, between {# and }."""
+    return Markup(re.sub(r"[^\w:.+-]", "-", value))
 
 
 def quoted(value: Any) -> Markup:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ def environment() -> Environment:
     from press.core import escapes
 
     languages: dict[str, Callable[[Any], Markup]] = {
-        ".html": escapes.html,
-        ".svg": escapes.html,
-        ".xml": escapes.xml,
-        ".qmd": escapes.markdown,
+        "html": escapes.html,
+        "svg": escapes.html,
+        "xml": escapes.xml,
+        "qmd": escapes.markdown,
     }
 
     @pass_context
     def finalize(context: Any, value: Any) -> Markup:
-        return languages[PurePosixPath(context.name).suffix](value)
+        return languages[context.name.rpartition(".")[2]](value)
 
     made = Environment(
         loader=FileSystemLoader(PRESS),
@@ -62,8 +62,9 @@ def environment() -> Environment:
         comment_end_string="##}",
         auto_reload=False,
     )
-    filters = ("cdata", "start", "address", "code", "fenced", "math", "displayed", "quoted", "raw")
+    filters = ("cdata", "start", "address", "code", "fenced", "math", "displayed", "identifier", "quoted", "raw")
     made.filters |= {name: getattr(escapes, name) for name in filters}
+    made.filters["g"] = "{:g}".format
     made.globals["verbatim"] = verbatim
     return made
 
