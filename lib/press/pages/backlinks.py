@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from press.core.templates import render
 from press.pages.localgraph import local_picture
-from press.pages.markup import anchor, asset, raw
 from press.papers.addresses import from_page, paper_url, post_url
 from press.papers.graph import CLAIMS, Graph
 from press.papers.mentions import Page
@@ -20,9 +22,6 @@ from press.posts.made import MADE
 from press.posts.post import new_cell
 
 CELL = "linked-from"  # the id of a notebook's last cell
-# Its class goes to the section, so that the feed can leave it out; `unlisted` keeps it out of the table of contents.
-HEADING = "## Linked from {#linked-from .unnumbered .unlisted .press-links}"
-NOTHING = "<p>No page links here yet.</p>"
 
 
 @dataclass(frozen=True)
@@ -86,29 +85,26 @@ def _targets(page: Page) -> dict[str, list[str]]:
     return found
 
 
-def block(url: str, id: str, links: list[Backlink], graph: Graph) -> list[str]:
-    """The end of a page, Markdown and HTML for both renderers; [] where nothing is joined to it.
+def block(url: str, id: str, links: list[Backlink], graph: Graph) -> str:
+    """The end of a page, Markdown and HTML for both renderers; "" where nothing is joined to it.
 
     Args:
         url: the page.
         id: its node.
     """
-    if not links and not graph.around(id):
-        return []
-    lines = ["<ul>", *(f"<li>{_item(link, url)}</li>" for link in links), "</ul>"]
-    lines = ['<div class="press-links-both" data-pagefind-ignore="all">', *(lines if links else [NOTHING])]
-    lines += local_picture(graph, id, url) if graph.around(id) else []
-    return [HEADING, "", *asset("links.css", "style"), *raw(*lines, "</div>")]
+    joined = bool(graph.around(id))
+    if not links and not joined:
+        return Markup("")
+    items = []
+    for link in links:
+        places = [(title, from_page(address, url)) for title, address in link.sections]
+        items.append((link.title, from_page(link.url, url), places))
+    return render("pages/links.qmd", links=items, picture=local_picture(graph, id, url) if joined else "")
 
 
-def _item(link: Backlink, page: str) -> str:
-    places = ", ".join(anchor(title, from_page(address, page)) for title, address in link.sections)
-    return anchor(link.title, from_page(link.url, page)) + (f": {places}" if places else "")
-
-
-def with_backlinks(notebook: dict[str, Any], lines: list[str]) -> dict[str, Any]:
+def with_backlinks(notebook: dict[str, Any], end: str) -> dict[str, Any]:
     """A post's notebook with this end, made by `block`, in place of the one that it had, if it had any."""
     cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL]
-    if lines:
-        cells.append(new_cell("markdown", CELL, "\n".join(lines).rstrip("\n"), {"press": {MADE: True}}))
+    if end:
+        cells.append(new_cell("markdown", CELL, str(end), {"press": {MADE: True}}))
     return notebook | {"cells": cells}

@@ -7,9 +7,8 @@ pixels, so that the picture fits a phone and a wide screen while its words keep 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from press.pages.marks import mark, open_node
-from press.pages.markup import text
 from press.papers.graph import KINDS, RELATED, Edge, Graph, Node
 
 POSTS, FUNCTIONS, PAPERS = 31.0, 44.0, 68.0  # columns, in percent of the width
@@ -100,18 +99,17 @@ def _ordered(graph: Graph, posts: list[Node], papers: list[Node]) -> tuple[list[
     return posts, papers
 
 
-def picture(graph: Graph) -> list[str]:
-    """Lines of SVG; links lead from a page at the site's root."""
+def drawing(graph: Graph) -> dict[str, Any]:
+    """What graph.svg shows; links lead from a page at the site's root."""
     layout = lay_out(graph)
-    high = layout.height
-    start = f'<svg class="press-graph-picture" width="100%" height="{high:g}" role="group" aria-label="The graph">'
-    lines = [start, f'<svg width="100%" height="{high:g}" viewBox="0 0 1000 {high:g}" preserveAspectRatio="none">']
-    lines += [_edge(edge, graph, layout) for edge in graph.edges]
-    lines.append("</svg>")
     # In the order of reading: a paper, then what belongs to it.
-    for node in sorted(graph.nodes.values(), key=lambda node: _reading(node, layout)):
-        lines.append(_node(node, *layout.places[node.id]))
-    return [*lines, "</svg>"]
+    nodes = sorted(graph.nodes.values(), key=lambda node: _reading(node, layout))
+    return {
+        "height": layout.height,
+        "label_width": LABEL,
+        "edges": [_edge(edge, graph, layout) for edge in graph.edges],
+        "nodes": [_node(node, *layout.places[node.id]) for node in nodes],
+    }
 
 
 def _reading(node: Node, layout: Layout) -> tuple[int, float, float, str]:
@@ -120,7 +118,7 @@ def _reading(node: Node, layout: Layout) -> tuple[int, float, float, str]:
     return group, y, x, node.id
 
 
-def _edge(edge: Edge, graph: Graph, layout: Layout) -> str:
+def _edge(edge: Edge, graph: Graph, layout: Layout) -> dict[str, Any]:
     (x1, y1), (x2, y2) = (layout.places[id] for id in (edge.source, edge.target))
     x1, x2 = 10 * x1, 10 * x2
     if edge.kind == RELATED or x1 == x2:  # within a column: an arc on its outer side
@@ -129,15 +127,10 @@ def _edge(edge: Edge, graph: Graph, layout: Layout) -> str:
     else:
         half = (x1 + x2) / 2
         shape = f"M{x1:g} {y1:g}C{half:g} {y1:g} {half:g} {y2:g} {x2:g} {y2:g}"
-    kinds = " ".join(f"k-{graph.nodes[id].kind}" for id in (edge.source, edge.target))
-    data = f'data-from="{text(edge.source)}" data-to="{text(edge.target)}" data-kind="{text(edge.kind)}"'
-    return f'<path class="edge {kinds} e-{edge.kind.partition(" ")[0]}" {data} d="{shape}"/>'
+    source, target = graph.nodes[edge.source], graph.nodes[edge.target]
+    return {"source": source, "target": target, "kind": edge.kind, "path": shape}
 
 
-def _node(node: Node, x: float, y: float) -> str:
-    label = ""
-    if node.kind in ("post", "paper"):
-        left = POSTS - 4 - LABEL if node.kind == "post" else PAPERS + 5
-        words = f'<span xmlns="http://www.w3.org/1999/xhtml" class="label"><span>{text(node.label)}</span></span>'
-        label = f'<foreignObject x="{left:g}%" y="{y - 24:g}" width="{LABEL:g}%" height="48">{words}</foreignObject>'
-    return f"{open_node(node, node.url)}{mark(node.kind, f'{x:g}%', y)}{label}</a>"
+def _node(node: Node, x: float, y: float) -> dict[str, Any]:
+    left = {"post": POSTS - 4 - LABEL, "paper": PAPERS + 5}.get(node.kind)
+    return {"node": node, "x": x, "y": y, "left": left}

@@ -48,7 +48,7 @@ class Made:
     """
 
     pages: dict[str, str]
-    ends: dict[str, list[str]]
+    ends: dict[str, str]
 
 
 def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> Made:
@@ -64,7 +64,7 @@ def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> M
     graph = collect(shelf)
     links = backlinks(shelf, graph)
     posts = {slug: post_url(slug) for slug in notebooks}
-    ends = {slug: block(url, f"post:{slug}", links[url], graph) if url in links else [] for slug, url in posts.items()}
+    ends = {slug: block(url, f"post:{slug}", links[url], graph) if url in links else "" for slug, url in posts.items()}
     pages = {}
     for paper in shelf.papers:
         own = links.get(paper_url(paper.citekey), [])

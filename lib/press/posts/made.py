@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from postkit.claims import MIME
+from press.core.templates import render
 from press.posts.post import Post
 
 MADE = "made"  # in a cell's metadata.press: the press made this cell, no author
@@ -85,16 +85,7 @@ def details(what: str, cell: str, facts: Facts) -> str:
         what: what it is about, plain text, such as "fig-one".
         cell: the cell, plain text.
     """
-    rows = "".join(
-        f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in [("cell", cell), *facts] if value
-    )
-    summary = f'<summary aria-label="How {_text(what)} was made">how this was made</summary>'
-    return f'<details class="press-made" data-pagefind-ignore="all">{summary}<dl>{rows}</dl></details>'
-
-
-def _text(value: str) -> str:
-    # A brace as an entity: Quarto looks for {{< shortcodes >}} in raw HTML too.
-    return escape(" ".join(str(value).split())).replace("{", "&#123;")
+    return str(render("posts/made.html", what=what, facts=[("cell", cell), *facts]))
 
 
 def raw_cell(name: str, html: str, place: dict[str, Any]) -> dict[str, Any]:

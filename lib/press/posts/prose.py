@@ -14,12 +14,10 @@ from postkit.verdicts import Claim
 from press.core import yamlfile
 from press.core.celloptions import ROW, is_option
 from press.core.errors import PressError, Problem
+from press.core.escapes import markdown
 from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, fenced_lines, front_matter_length
 
 SHORTCODE = re.compile(r"(?<!\{)\{\{<\s*claim\b\s*(.*?)\s*>\}\}(?!\})")
-# Any other punctuation is plain text to Pandoc wherever it stands within a line.
-SPECIAL = re.compile(r"""[\\`*_{}\[\]<>#|~^$@&"']""")
-STARTS_BLOCK = re.compile(r"^(?:(\(?[A-Za-z0-9]+)([.)])(?=\s|$)|([-+:=%(!]))")
 
 
 def claim_line(text: str) -> int:
@@ -76,23 +74,9 @@ def _resolve_line(line: str, claims: Mapping[str, Claim], place: tuple[str, int]
         before = line[: match.start()]
         # A dollar sign before a digit closes no formula: Pandoc takes it for a price. An empty comment parts the two.
         apart = "<!-- -->" if before.endswith("$") and text[:1].isdigit() else ""
-        return apart + escape_markdown(text, at_start=not before.strip(" >*+-0123456789."))
+        return apart + str(markdown(text, at_start=not before.strip(" >*+-0123456789.")))
 
     return SHORTCODE.sub(swap, line)
-
-
-def escape_markdown(text: str, *, at_start: bool = False) -> str:
-    """The text so that Pandoc's Markdown shows just it.
-
-    Args:
-        at_start: it may stand at the beginning of a line, where "1." or "-" would begin a list.
-    """
-    text = SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
-    # Two hyphens would become a dash, three dots an ellipsis.
-    text = re.sub(r"-(?=-)", r"\\-", text).replace("...", r"\.\.\.")
-    if at_start:
-        text = STARTS_BLOCK.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", text)
-    return text
 
 
 def _quoted(name: str, claims: Mapping[str, Claim], place: tuple[str, int], problems: list[Problem]) -> str | None:
@@ -139,7 +123,7 @@ def _resolve_yaml(
             text = _quoted(match[1], claims, place, problems)
             if text is None:
                 return match[0]
-            text = escape_markdown(text)
+            text = str(markdown(text))
             if quote == '"':
                 return json.dumps(text, ensure_ascii=False)[1:-1]
             return text.replace("'", "''") if quote == "'" else text
@@ -172,4 +156,4 @@ def _wanted(value: Any, claims: Mapping[str, Claim]) -> Any:
         return [_wanted(item, claims) for item in value]
     if not isinstance(value, str):
         return value
-    return SHORTCODE.sub(lambda match: escape_markdown(_quoted(match[1], claims, ("", 0), []) or match[0]), value)
+    return SHORTCODE.sub(lambda match: markdown(_quoted(match[1], claims, ("", 0), []) or match[0]), value)

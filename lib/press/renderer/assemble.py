@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import posixpath
 import shutil
@@ -10,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from press.core import sitefolder
+from press.core import sitefolder, templates
 from press.core.errors import PressError, Problem
 from press.core.project import site_path
 from press.core.selection import resources
-from press.renderer import chrome, feed, font, listing, markup_tools, previews, search, store, symbols
+from press.renderer import chrome, feed, listing, markup_tools, previews, search, store, symbols
 from press.renderer.onepage import Site
 
 NOT_FOUND = "404.html"  # which a host shows at any address
@@ -48,7 +47,6 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     _plan_pages(site, cache, records, plan)
     for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):
         plan[f"site_libs/press/{path.name}"] = path
-    plan[f"site_libs/press/{font.NAME}"] = font.math_font(cache)
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
     for path in resources(site.config):
         plan.setdefault(path.relative_to(site.root).as_posix(), path)
@@ -84,7 +82,7 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
     for record in records:
         folder = cache / record["key"]
         markup = (folder / "page.html").read_text(encoding="utf-8")
-        extra = _open_graph_image(site, record)
+        extra = {"image": _open_graph_image(site, record), "feed": "", "feed_title": ""}
         if record["listing"]:
             shown = listing.items(record, [other for other in records if other["url"] != NOT_FOUND])
             markup = markup.replace(chrome.LISTING_MARKER, listing.render(record, shown, site.config), 1)
@@ -95,11 +93,10 @@ def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Pl
                     return (cache / item["key"] / "body.html").read_text(encoding="utf-8")
 
                 plan[name] = feed.rss(record, shown, site.config, body_of).encode()
-                title = html.escape(str(site.config.get("website.title") or record["title"]))
-                own = posixpath.basename(name)
-                extra += f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{own}">'
+                extra["feed"] = posixpath.basename(name)
+                extra["feed_title"] = site.config.get("website.title") or record["title"]
         plan[previews.name_of(record["url"])] = folder / previews.FILE
-        markup = markup.replace(chrome.HEAD_MARKER, extra, 1)
+        markup = markup.replace(chrome.HEAD_MARKER, templates.render("renderer/head.html", **extra), 1)
         if record["url"] == NOT_FOUND:
             markup = markup_tools.from_anywhere(markup, site_path(site.config))
         plan[record["url"]] = markup.encode()
@@ -115,8 +112,7 @@ def _open_graph_image(site: Site, record: dict[str, Any]) -> str:
     if not (image and base and site.config.get("website.open-graph")):
         return ""
     path = listing.local(image if record["image"] else "/" + image.lstrip("/"), record, "index.html")
-    address = path if "://" in path else f"{str(base).rstrip('/')}/{path}"
-    return f'<meta property="og:image" content="{html.escape(address)}">'
+    return path if "://" in path else f"{str(base).rstrip('/')}/{path}"
 
 
 def _target(record: dict[str, Any], link: str) -> str:

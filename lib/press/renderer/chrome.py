@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
+from press.core import escapes, templates
 from press.core.merging import as_list
 from press.renderer import dateformat, icons
 from press.renderer.page import Document
@@ -17,11 +19,6 @@ if TYPE_CHECKING:
 
 LISTING_MARKER = "<!--press-listing-->"
 HEAD_MARKER = "<!--press-head-->"
-
-
-def escape(value: Any) -> str:
-    """Text for HTML, also within attributes."""
-    return html.escape(str(value), quote=True)
 
 
 def marker(key: str, name: str) -> str:
@@ -73,10 +70,10 @@ def _items(site: Site, side: str, url: str) -> list[dict[str, Any]]:
         target = href(site, str(item.get("href", "#")), url)
         here = posixpath.normpath(posixpath.join(posixpath.dirname(url), target)) == url
         items.append({
-            "href": escape(target),
-            "text": escape(item.get("text", "")),
+            "href": target,
+            "text": item.get("text", ""),
             "icon": icons.svg(item["icon"]) if item.get("icon") else "",
-            "label": escape(item.get("aria-label", "")),
+            "label": item.get("aria-label", ""),
             "current": here,
         })  # fmt: skip
     return items
@@ -88,19 +85,20 @@ def _footer(site: Site, url: str) -> dict[str, str]:
     return {side: _footer_side(site, value[side], url) for side in ("left", "center", "right") if value.get(side)}
 
 
-def _footer_side(site: Site, value: Any, url: str) -> str:
-    def link(text: str, target: str) -> str:
-        return f'<a href="{escape(href(site, target, url))}">{text}</a>'
-
+def _footer_side(site: Site, value: Any, url: str) -> Markup:
     if isinstance(value, str):
-        return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", lambda m: link(m[1], html.unescape(m[2])), escape(value))
-    return " ".join(
-        link(
-            (icons.svg(item["icon"]) if item.get("icon") else "") + escape(item.get("text", "")),
-            str(item.get("href", "#")),
-        )
-        for item in value
-    )
+        found = re.split(r"\[([^\]]+)\]\(([^)\s]+)\)", value)  # text, then label, target, text of each link
+        parts = [{"text": found[0]}]
+        for label, target, after in zip(found[1::3], found[2::3], found[3::3], strict=True):
+            parts += [{"text": label, "icon": "", "href": href(site, target, url)}, {"text": after}]
+    else:
+        parts = []
+        for item in value:
+            icon = icons.svg(item["icon"]) if item.get("icon") else ""
+            target = href(site, str(item.get("href", "#")), url)
+            parts += [{"text": item.get("text", ""), "icon": icon, "href": target}, {"text": " "}]
+        parts = parts[:-1]
+    return templates.render("renderer/footer.html", parts=parts)
 
 
 def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
@@ -108,15 +106,24 @@ def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
     url = site.urls[document.input]
     found = _about(site, document, url) | _around(site, url) | _switches(site, document)
     found |= {
-        "start": marker(key, "start"),
-        "end": marker(key, "end"),
-        "title-start": f"<!--press:{key}:title ",
-        "head-marker": HEAD_MARKER,
+        "start": Markup(marker(key, "start")),
+        "end": Markup(marker(key, "end")),
+        "title-start": Markup(f"<!--press:{key}:title "),
+        "head-marker": Markup(HEAD_MARKER),
         "prefix": prefix(url),
         "version": key_version(),
     }
     # What is empty must be absent: Pandoc's $if()$ takes a map for true, whatever is in it.
-    return {name: value for name, value in found.items() if value not in ("", [], {}, None, False)}
+    return {name: _escaped(value) for name, value in found.items() if value not in ("", [], {}, None, False)}
+
+
+def _escaped(value: Any) -> Any:
+    """A variable of Pandoc's template, which escapes nothing itself."""
+    if isinstance(value, dict):
+        return {name: _escaped(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return value if isinstance(value, bool) else str(escapes.html(value))
 
 
 def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
@@ -126,17 +133,15 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
     style = str(meta.get("date-format") or "medium")
     home = prefix(url) + "index.html#category=" if "index.html" in site.urls.values() else ""
     return {
-        "sitetitle": escape(name),
-        "suffix": escape(name) if name != str(meta.get("title") or "") else "",
-        "date": escape(dateformat.show(meta.get("date"), style)),
-        "date-iso": escape(dateformat.show(meta.get("date"), "iso")),
-        "date-modified": escape(dateformat.show(meta.get("date-modified"), style)),
-        "categories": [
-            {"text": escape(c), "link": home and home + quote(str(c))} for c in as_list(meta.get("categories"))
-        ],
-        "canonical": escape(public_url(site, url)),
+        "sitetitle": name,
+        "suffix": name if name != str(meta.get("title") or "") else "",
+        "date": dateformat.show(meta.get("date"), style),
+        "date-iso": dateformat.show(meta.get("date"), "iso"),
+        "date-modified": dateformat.show(meta.get("date-modified"), style),
+        "categories": [{"text": c, "link": home and home + quote(str(c))} for c in as_list(meta.get("categories"))],
+        "canonical": public_url(site, url),
         "open-graph": bool(config.get("website.open-graph")),
-        "toc-title": escape(meta.get("toc-title", "On this page")),
+        "toc-title": meta.get("toc-title", "On this page"),
     }
 
 
@@ -146,9 +151,9 @@ def _around(site: Site, url: str) -> dict[str, Any]:
     right = _items(site, "right", url)
     repo, icon = config.get("website.repo-url"), config.get("website.favicon")
     if repo:
-        right.append({"href": escape(repo), "icon": icons.svg("github"), "label": "Source"})
+        right.append({"href": repo, "icon": icons.svg("github"), "label": "Source"})
     return {
-        "brand": escape(config.get("website.navbar.title") or config.get("website.title") or ""),
+        "brand": config.get("website.navbar.title") or config.get("website.title") or "",
         "nav-left": _items(site, "left", url),
         "nav-right": right,
         "footer": _footer(site, url),

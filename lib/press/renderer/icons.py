@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 PATHS = {
     "rss": '<path d="M4 11a9 9 0 0 1 9 9M4 4a16 16 0 0 1 16 16"/><circle cx="5" cy="19" r="1"/>',
     "github": (
@@ -21,9 +23,9 @@ PATHS = {
 }  # fmt: skip
 
 
-def svg(name: str) -> str:
+def svg(name: str) -> Markup:
     """An icon as inline SVG in the colour of the text around it."""
-    return (
+    return Markup(
         '<svg class="icon" viewBox="0 0 24 24" width="18" height="18" fill="none" stroke="currentColor" '
         f'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{PATHS[name]}</svg>'
     )

@@ -6,12 +6,12 @@ import posixpath
 import re
 from collections import Counter
 from typing import Any
-from urllib.parse import quote
 
+from press.core import templates
 from press.core.config import Config
 from press.core.errors import Problem
 from press.renderer import dateformat
-from press.renderer.chrome import as_list, escape, prefix
+from press.renderer.chrome import as_list, prefix
 from press.renderer.markup_tools import SCHEME
 
 FIELDS = ("image", "date", "title", "subtitle", "author", "description", "categories", "reading-time")
@@ -96,70 +96,33 @@ def local(source: str, record: dict[str, Any], url: str) -> str:
 
 def render(record: dict[str, Any], shown: list[dict[str, Any]], config: Config) -> str:
     """The listing's HTML, with the category filter where it is asked for."""
-    listing, url = record["listing"], record["url"]
-    fields = [str(f) for f in as_list(listing.get("fields"))] or DEFAULT_FIELDS
+    listing = record["listing"]
     kind = listing.get("type", "default")
     style = str(listing.get("date-format") or config.get("date-format") or "medium")
-    entries = "\n".join(_item(item, url, fields, style, listing) for item in shown)
-    size = int(listing.get("page-size") or (18 if kind == "grid" else 25))
-    categories = _categories(shown, listing) if listing.get("categories") else ""
-    return (
-        f'<div class="listing-with-categories" data-pagefind-ignore>{categories}\n'
-        f'<div id="listing-{escape(listing["id"])}" class="quarto-listing quarto-listing-container-{kind}" '
-        f'data-page-size="{size}">\n'
-        f'<div class="list quarto-listing-{kind}">\n{entries}\n</div>\n'
-        '<p class="listing-no-matching" hidden>No matching items</p>\n</div></div>'
+    counts = Counter(category for item in shown for category in item["categories"]) if listing.get("categories") else {}
+    return templates.render(
+        "renderer/listing.html",
+        id=listing["id"],
+        kind=kind,
+        page_size=int(listing.get("page-size") or (18 if kind == "grid" else 25)),
+        fields=[str(field) for field in as_list(listing.get("fields"))] or DEFAULT_FIELDS,
+        counts=sorted(counts.items(), key=lambda pair: pair[0].casefold()),
+        entries=[_entry(item, record["url"], style, int(listing.get("max-description-length") or 0)) for item in shown],
     )
 
 
-def _categories(shown: list[dict[str, Any]], listing: dict[str, Any]) -> str:
-    counts = Counter(category for item in shown for category in item["categories"])
-    if not counts:
-        return ""
-    rows = "".join(
-        f'<li><a class="category" href="#category={quote(name)}" data-category="{escape(name)}">{escape(name)} '
-        f'<span class="quarto-category-count">({count})</span></a></li>'
-        for name, count in sorted(counts.items(), key=lambda pair: pair[0].casefold())
-    )
-    return (
-        '<nav class="quarto-listing-category category-default" aria-label="Categories">'
-        '<h2 class="quarto-listing-category-title">'
-        f'Categories</h2><ul><li><a class="category active" href="#category=" data-category="">All '
-        f'<span class="quarto-category-count">({len(shown)})</span></a></li>{rows}</ul></nav>'
-    )
+def _entry(item: dict[str, Any], url: str, style: str, limit: int) -> dict[str, Any]:
+    """A record as the template shows it; texts of over `limit` characters are cut, unless it is 0."""
 
+    def cut(text: str) -> str:
+        return text if not limit or len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + "\N{HORIZONTAL ELLIPSIS}"
 
-def _item(item: dict[str, Any], url: str, fields: list[str], style: str, listing: dict[str, Any]) -> str:
-    link = escape(local("/" + item["url"], item, url))
-    parts = dict.fromkeys(FIELDS, "")
-    parts["title"] = f'<h3 class="no-anchor listing-title"><a href="{link}">{escape(item["title"])}</a></h3>'
-    for name in ("subtitle", "description"):
-        if item[name]:
-            limit = int(listing.get("max-description-length") or 0)
-            text = item[name] if not limit or len(item[name]) <= limit else item[name][:limit].rsplit(" ", 1)[0] + "…"
-            parts[name] = f'<div class="listing-{name}">{escape(text)}</div>'
-    if item["date"]:
-        iso = escape(dateformat.show(item["date"], "iso"))
-        shown = escape(dateformat.show(item["date"], style))
-        parts["date"] = f'<div class="listing-date"><time datetime="{iso}">{shown}</time></div>'
-    if item["author"]:
-        parts["author"] = f'<div class="listing-author">{escape(", ".join(item["author"]))}</div>'
-    parts["reading-time"] = f'<div class="listing-reading-time">{item["minutes"]} min</div>' if item["minutes"] else ""
-    if item["categories"]:
-        links = "".join(
-            f'<a class="listing-category" href="#category={quote(c)}" data-category="{escape(c)}">{escape(c)}</a>'
-            for c in item["categories"]
-        )
-        parts["categories"] = f'<div class="listing-categories">{links}</div>'
-    image = ""
-    if "image" in fields:
-        source, alt = escape(local(item["image"], item, url)), escape(item["image_alt"])
-        picture = f'<img src="{source}" alt="{alt}" class="thumbnail-image" loading="lazy">' if item["image"] else ""
-        image = f'<div class="thumbnail"><a href="{link}" tabindex="-1" aria-hidden="true">{picture}</a></div>'
-    shown = {name: parts[name] for name in fields if name in parts}
-    meta = "".join(shown.get(name, "") for name in ("date", "author", "reading-time"))
-    body = "".join(shown.get(name, "") for name in ("title", "subtitle", "categories", "description"))
-    return (
-        f'<div class="quarto-post" data-categories="{escape(chr(10).join(item["categories"]))}">{image}'
-        f'<div class="body">{body}</div><div class="metadata">{meta}</div></div>'
-    )
+    return item | {
+        "link": local("/" + item["url"], item, url),
+        "subtitle": cut(item["subtitle"]),
+        "description": cut(item["description"]),
+        "iso": dateformat.show(item["date"], "iso") if item["date"] else "",
+        "date": dateformat.show(item["date"], style),
+        "author": ", ".join(item["author"]),
+        "image": item["image"] and local(item["image"], item, url),
+    }

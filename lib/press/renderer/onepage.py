@@ -47,10 +47,10 @@ class Site:
 
 @functools.lru_cache(maxsize=1)
 def own_source() -> str:
-    """Digest of this renderer and of what it imports of the press: code, filters, template, styles."""
+    """Digest of this renderer and of what it imports of the press: code, filters, templates, styles, font."""
     folders = (HERE, HERE.parent / "core", HERE.parent / "posts")
     found = (path for folder in folders for path in folder.rglob("*"))
-    files = sorted(path for path in found if path.suffix in (".py", ".lua", ".html", ".css", ".js"))
+    files = sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
     names = (path.relative_to(HERE.parent).as_posix() for path in files)
     return store.digest(*(part for name, path in zip(names, files, strict=True) for part in (name, path.read_bytes())))
 

@@ -19,9 +19,10 @@ from press.core.config import HOST_FILES
 from press.core.disk import write_if_changed
 from press.core.project import Project, open_project
 from press.posts.download import file_name, published
-from press.renderer import font, markup_tools, previews, quarto_feed, quarto_page, symbols
+from press.renderer import markup_tools, previews, quarto_feed, quarto_page, symbols
 
 ASSETS = Path(__file__).parent / "assets"
+FONT = ("press-math.woff2", "press-math.OFL.txt")  # named by quarto.css; see scripts/cut_math_font.py
 NOT_PAGES = ("site_libs/", "pagefind/")
 FOREIGN_IMPORT = re.compile(r"@import\s+(?:url\()?\s*['\"]?(?:https?:)?//[^;]*;")
 
@@ -62,9 +63,8 @@ def finish(project: Project, out: Path) -> list[str]:
 def _shared(project: Project, out: Path) -> None:
     shared = out / "site_libs" / "press"
     shared.mkdir(parents=True, exist_ok=True)
-    for name in (*quarto_page.STYLES, *quarto_page.SCRIPTS):
+    for name in (*quarto_page.STYLES, *quarto_page.SCRIPTS, *FONT):
         shutil.copyfile(ASSETS / name, shared / name)
-    shutil.copyfile(font.math_font(project.work / "pages"), shared / font.NAME)
     write_if_changed(shared / "symbols.js", symbols.data_file(project.root, project.work / "pages"))
 
 

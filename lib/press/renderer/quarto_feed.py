@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from press.renderer import feed, markup_tools
+from press.core.escapes import cdata, xml
+from press.renderer import markup_tools
 
 ITEM = re.compile(r"<item>.*?</item>", re.DOTALL)
 LINK = re.compile(r"<link>([^<]*)</link>")
@@ -30,10 +31,10 @@ def _item(text: str, pictures: Callable[[str], str], address: str) -> str:
 
     def content(match: re.Match[str]) -> str:
         whole = match["html"].replace("]]]]><![CDATA[>", "]]>")
-        return f"<{match['tag']}>{feed.cdata(markup_tools.absolute(whole, base).strip())}</{match['tag']}>"
+        return f"<{match['tag']}>{cdata(markup_tools.absolute(whole, base).strip())}</{match['tag']}>"
 
     def picture(match: re.Match[str]) -> str:
         found = pictures(match["folder"].removeprefix(address) + "index.html")
-        return f'      <media:content url="{feed.text(address + found)}" medium="image"/>\n' if found else ""
+        return f'      <media:content url="{xml(address + found)}" medium="image"/>\n' if found else ""
 
     return PICTURE.sub(picture, CONTENT.sub(content, text))

@@ -15,6 +15,7 @@ from lxml import etree, html
 
 from press.core.project import open_project
 from press.core.selection import is_rendered
+from press.core.templates import render
 from press.pages import picture
 from press.pages.localgraph import local_picture
 from press.papers.graph import KINDS, Edge, Graph, Node
@@ -422,13 +423,14 @@ def test_a_layout_has_a_place_for_each_node_and_no_two_in_one():
 def test_the_same_graph_gives_the_same_picture():
     graph = made_up(12, 9)
     other = Graph(dict(graph.nodes), graph.edges, graph.near)
-    assert picture.picture(graph) == picture.picture(other)
+    assert picture.drawing(graph) == picture.drawing(other)
 
 
 def test_hostile_titles_stay_text_in_both_pictures():
     graph = made_up(5, 20)
-    for lines in (picture.picture(graph), local_picture(graph, "paper:k3", "papers/k3/index.html")):
-        root = etree.fromstring("\n".join(lines).encode())
+    whole = render("pages/graph.svg", **picture.drawing(graph))
+    for drawn in (whole, local_picture(graph, "paper:k3", "papers/k3/index.html")):
+        root = etree.fromstring(drawn.encode())
         titles = {element.text for element in root.iter("{*}title")}
         assert f"Post: {' '.join(HOSTILE.split())}" in titles
         assert not list(root.iter("{*}script"))

@@ -9,6 +9,7 @@ from lxml import html
 from postkit.verdicts import Claim
 from press.core.config import read_config
 from press.core.errors import PressError
+from press.core.escapes import markdown
 from press.core.project import open_project
 from press.core.source import Expanded
 from press.papers.ledger import as_table, check_claims, ledger
@@ -17,7 +18,7 @@ from press.pipeline import check
 from press.posts.collection import read_notebooks
 from press.posts.notebook import read_post
 from press.posts.post import to_bytes
-from press.posts.prose import escape_markdown, resolve
+from press.posts.prose import resolve
 from tests.press.conftest import CONFIG, LIB, Site, cell
 
 PAPER = """\
@@ -264,7 +265,7 @@ def test_prose_reaches_both_renderers_as_text_and_changes_with_paper_toml(measur
     ],
 )
 def test_escaping(text, at_start, expected):
-    assert escape_markdown(text, at_start=at_start) == expected
+    assert markdown(text, at_start=at_start) == expected
 
 
 @pytest.mark.parametrize(
@@ -293,13 +294,11 @@ def test_escaping(text, at_start, expected):
 def test_escaped_text_is_one_paragraph_of_just_that_text(text):
     from press.core.pandoc import run_pandoc
 
-    shown = json.loads(
-        run_pandoc(["-f", "markdown", "-t", "json"], f"word\n\n{escape_markdown(text, at_start=True)}\n\nword")
-    )
+    shown = json.loads(run_pandoc(["-f", "markdown", "-t", "json"], f"word\n\n{markdown(text, at_start=True)}\n\nword"))
     kinds = [block["t"] for block in shown["blocks"]]
     assert kinds == ["Para"] * (3 if text.strip() else 2)
     if text.strip():
-        plain = run_pandoc(["-f", "markdown", "-t", "plain", "--wrap=none"], escape_markdown(text, at_start=True))
+        plain = run_pandoc(["-f", "markdown", "-t", "plain", "--wrap=none"], markdown(text, at_start=True))
         assert plain.strip() == text
 
 
