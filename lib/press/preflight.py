@@ -58,10 +58,11 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> None:
 
 def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:
     """The pages that people write, and page -> notebook, not run, of the posts among them."""
-    posts = {(project.root / step.post.file).with_name("index.ipynb"): step.post.notebook for step in plan.steps}
+    found = [step.post for step in plan.steps] + plan.unsound
+    posts = {(project.root / post.file).with_name("index.ipynb"): post.notebook for post in found}
     posts = {path: book for path, book in posts.items() if is_rendered(project.config, relative(path, project.root))}
     pages: list[Path] = []
     with collected(problems):
-        found = site_inputs(project.config)
-        pages = [path for path in found if not is_generated(path) and not path.with_name("post.qmd").is_file()]
+        inputs = site_inputs(project.config)
+        pages = [path for path in inputs if not is_generated(path) and not path.with_name("post.qmd").is_file()]
     return sorted([*pages, *posts]), posts

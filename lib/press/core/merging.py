@@ -21,8 +21,10 @@ def merge(base: Any, over: Any) -> Any:
         return over
     if _nothing(base) or _nothing(over):
         return over if _nothing(base) else base
-    joined = [*as_list(base), *as_list(over)]
-    return list({json.dumps(item, sort_keys=True): item for item in reversed(joined)}.values())[::-1]
+    joined: dict[str, Any] = {}
+    for item in [*as_list(base), *as_list(over)]:
+        joined.setdefault(json.dumps(item, sort_keys=True), item)
+    return list(joined.values())
 
 
 def _nothing(value: Any) -> bool:

@@ -123,27 +123,32 @@ def check_fences(expanded: Expanded) -> None:
         raise fail(*expanded.origin(opened + 1), f"code cell ```{info} is never closed. End it with a line of ```")
 
 
-def read_expanded(path: Path, root: Path) -> Expanded:
+def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None) -> Expanded:
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
     A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
     fences are left as they are. What follows a comment made by `came_from` counts as lines of the file that it names.
 
+    Args:
+        problems: where to add what is wrong with includes, which are then left out; None to raise it.
+
     Raises:
-        PressError: a file is missing, not UTF-8, outside the root or included by itself; an include is not alone on
-            its line; all of them at once.
+        PressError: the file is missing or not UTF-8. Of includes: one that is, lies outside the root or includes
+            itself, or is not alone on its line; all of them at once.
     """
     lines: list[str] = []
     origins: list[Place] = []
     includes: list[str] = []
-    problems: list[Problem] = []
+    wrong: list[Problem] = []
 
     def expand(file: Path, stack: tuple[str, ...]) -> None:
         name = relative(file, root)
         try:
             own = read_text(file, root).split("\n")
         except PressError as error:
-            problems.extend(error.problems)
+            if len(stack) == 1:
+                raise
+            wrong.extend(error.problems)
             return
         if own and own[-1] == "":
             own.pop()
@@ -153,23 +158,25 @@ def read_expanded(path: Path, root: Path) -> Expanded:
             if match is None:
                 if kind == "text" and INCLUDE_ANYWHERE.search(own[index].replace("`{{<", "")):
                     message = "an include must be alone on its line: {{< include FILE >}}"
-                    problems.append(Problem(name, index + 1, message))
+                    wrong.append(Problem(name, index + 1, message))
                 lines.append(own[index])
                 origins.append((shown, index + offset))
-                if kind == "text" and (said := CAME_FROM.match(own[index])):
-                    shown, offset = (said[2], int(said[1]) - index - 1) if int(said[1]) else (name, 1)
+                if kind == "text" and (came := CAME_FROM.match(own[index])):
+                    shown, offset = (came[2], int(came[1]) - index - 1) if int(came[1]) else (name, 1)
                 continue
             target = root / match[1].lstrip("/") if match[1].startswith("/") else file.parent / match[1]
             included = relative(target, root)
-            if wrong := _not_includable(target, root, match[1], included, stack):
-                problems.append(Problem(name, index + 1, wrong))
+            if said := _not_includable(target, root, match[1], included, stack):
+                wrong.append(Problem(name, index + 1, said))
                 continue
             includes.append(included)
             expand(target, (*stack, included))
 
     expand(path, (relative(path, root),))
-    if problems:
-        raise PressError(problems)
+    if problems is not None:
+        problems += wrong
+    elif wrong:
+        raise PressError(wrong)
     return Expanded("\n".join(lines) + "\n", tuple(origins), tuple(dict.fromkeys(includes)))
 
 

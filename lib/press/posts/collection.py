@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
-from press.core.errors import PressError, Problem, collected
+from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.core.source import read_text, relative
-from press.posts.notebook import read_post
+from press.posts.notebook import examine_post
 from press.posts.post import Post
 
 
@@ -23,7 +23,7 @@ def post_files(project: Project) -> list[Path]:
 
 
 def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> tuple[list[Post], dict[str, list[Problem]]]:
-    """All posts that can be read, and by slug the problems of the others, two posts with the same slug among them.
+    """All posts as far as they can be read, and by slug what is wrong with them, two with the same slug among it.
 
     Args:
         claims: what their prose may quote, by id; None where that is not known.
@@ -40,11 +40,10 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> tuple[li
                 Problem(name, 0, f"duplicate slug {same!r}: {first[same]} has it already. Rename one folder")
             )
         first.setdefault(same, name)
-        with collected(problems):
-            post = read_post(path, project.config, claims)
-        if problems:
+        post, found = examine_post(path, project.config, claims)
+        if problems := problems + found:
             broken[slug] = problems
-        else:
+        if post is not None:
             posts.append(post)
     return posts, broken
 
@@ -57,19 +56,18 @@ def _same_address(path: Path, project: Project) -> list[Problem]:
 
 
 def select(posts: list[Post], broken: dict[str, list[Problem]], slugs: list[str]) -> tuple[list[Post], list[Problem]]:
-    """The posts with these slugs, all of them when none is named; and the problems of those that are chosen and broken.
+    """The posts with these slugs, all of them when none is named, and the problems of these.
 
     Raises:
         PressError: a slug that no post has; the message lists those there are.
     """
     known = {post.slug: post for post in posts}
-    unknown = [slug for slug in slugs if slug not in known and slug not in broken]
-    if unknown:
-        names = ", ".join(sorted([*known, *broken])) or "none"
-        raise PressError([Problem("", 0, f"no post {slug!r}. Posts: {names}") for slug in unknown])
-    chosen = slugs or [*known, *broken]
+    there = sorted({*known, *broken})
+    if unknown := [slug for slug in slugs if slug not in there]:
+        raise PressError([Problem("", 0, f"no post {slug!r}. Posts: {', '.join(there) or 'none'}") for slug in unknown])
+    chosen = list(dict.fromkeys(slugs or there))
     problems = [problem for slug in chosen for problem in broken.get(slug, [])]
-    return [known[slug] for slug in dict.fromkeys(chosen) if slug in known], problems
+    return [known[slug] for slug in chosen if slug in known], problems
 
 
 def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:

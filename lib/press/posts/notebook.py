@@ -36,9 +36,21 @@ def read_post(path: Path, config: Config, claims: Mapping[str, Claim] | None) ->
         claims: what the prose may quote, by id; None where that is not known: then nothing is put in.
 
     Raises:
-        PressError: with every problem found: broken front matter or `_metadata.yml` of its folders, an unclosed or
-            unparsable cell, a language other than python, a missing include or data file, a parameter that no cell
-            reads, a missing front-matter field, a claim that no paper has.
+        PressError: with every problem found.
+    """
+    post, problems = examine_post(path, config, claims)
+    if post is None or problems:
+        raise PressError(problems)
+    return post
+
+
+def examine_post(path: Path, config: Config, claims: Mapping[str, Claim] | None) -> tuple[Post | None, list[Problem]]:
+    """A post as far as it can be read, and every problem found: broken front matter or `_metadata.yml` of its folders,
+    an unclosed or unparsable cell, a language other than python, a missing include or data file, a parameter that no
+    cell reads, a missing front-matter field, a claim that no paper has.
+
+    Returns:
+        No post where its file or its cells cannot be read.
     """
     root = config.root
     file, folder = relative(path, root), relative(path.parent, root)
@@ -48,9 +60,9 @@ def read_post(path: Path, config: Config, claims: Mapping[str, Claim] | None) ->
         message = f"folder name {slug!r} is no slug: use lower-case letters, digits and single hyphens"
         problems.append(Problem(file, 0, message))
     try:
-        expanded = read_expanded(path, root)
+        expanded = read_expanded(path, root, problems)
     except PressError as error:
-        raise PressError([*problems, *error.problems]) from None
+        return None, [*problems, *error.problems]
     if claims is not None and SHORTCODE.search(expanded.text):
         with collected(problems):
             expanded = resolve(expanded, claims)
@@ -69,9 +81,8 @@ def read_post(path: Path, config: Config, claims: Mapping[str, Claim] | None) ->
             trees[cell.name] = parse_code(cell)
     parameters = read_parameters(cells, trees, problems)
     data = _declared_data(meta, path.parent, root, expanded, problems)
-    if problems:
-        raise PressError(problems)
-    return Post(slug, file, meta, cells, parameters, expanded.includes, data, notebook)
+    post = Post(slug, file, meta, cells, parameters, expanded.includes, data, notebook)
+    return (post if notebook else None), problems
 
 
 def _read_cells(expanded: Expanded, problems: list[Problem]) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:

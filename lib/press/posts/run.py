@@ -50,6 +50,7 @@ class Plan:
     """All steps of a run, and what they were found with.
 
     Args:
+        unsound: the chosen posts that have problems and can be read all the same; they are no steps.
         problems: what is wrong with the configuration, the chosen posts or the parameters: nothing may run.
         elsewhere: slug -> what is wrong with a post that is not to run.
     """
@@ -60,6 +61,7 @@ class Plan:
     executed: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
+    unsound: list[Post] = field(default_factory=list)
 
     @property
     def stale(self) -> list[Step]:
@@ -81,7 +83,7 @@ def make_plan(
         claims: what prose may quote, by id; None where that is not known.
 
     Returns:
-        The plan, whose steps are those of the posts that can be read, with the problems of the others.
+        The plan, whose steps are those of sound posts, with the problems of the others.
 
     Raises:
         PressError: an unknown slug.
@@ -96,7 +98,8 @@ def make_plan(
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)
-    for post in posts:
+    plan.unsound = [post for post in posts if post.slug in broken]
+    for post in (post for post in posts if post.slug not in broken):
         parameters = parameters_for(post, project.config, given)
         key = make_key(post, parameters, library, project.root, hashes)
         notebook = None if force else cache.get(key.digest)

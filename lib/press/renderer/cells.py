@@ -53,7 +53,8 @@ def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *
         align=str(options.get("fig-align") or ""),
     )
     results = outputs.convert(cell.get("outputs") or [], settings) if options.get("output", True) is not False else []
-    _check_captions(document, options, lines, origin, sum(result.kind == "display" for result in results))
+    displays = sum(result.kind == "display" for result in results)
+    _check_captions(document, options, lines, origin, displays if document.ran else None)
     shown = options.get("echo", True) is not False and code.strip()
     if not shown and not results:
         return
@@ -105,9 +106,13 @@ def _check(document: Document, options: dict, lines: dict, origin: Origin, sourc
 
 
 def _check_captions(
-    document: Document, options: dict[str, Any], lines: dict[str, int], origin: Origin, displays: int
+    document: Document, options: dict[str, Any], lines: dict[str, int], origin: Origin, displays: int | None
 ) -> None:
-    """Each caption must find its output, each labelled figure must be there: nothing is dropped in silence."""
+    """Each caption must find its output, each labelled figure must be there: nothing is dropped in silence.
+
+    Args:
+        displays: how many outputs the cell displayed; None before it has run.
+    """
 
     def refuse(key: str, message: str) -> None:
         document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message))
@@ -118,6 +123,8 @@ def _check_captions(
         captions, parts = _texts(options.get(f"{name}-cap")), _texts(options.get(f"{name}-subcap"))
         if kind and kind != name and (captions or parts):
             refuse(f"{name}-cap", f"label {label!r} wants {kind}-cap, not {name}-cap")
+        if displays is None:
+            continue
         if len(captions) > 1 and (kind or len(captions) != displays):
             refuse(
                 f"{name}-cap", f"{len(captions)} captions for {displays} outputs. One caption each, or {name}-subcap"
@@ -126,7 +133,7 @@ def _check_captions(
             refuse(f"{name}-subcap", f"{len(parts)} captions for {displays} outputs in {name}-subcap")
         if captions and not displays:
             refuse(f"{name}-cap", f"{name}-cap: the cell displayed nothing that could take a caption")
-    if kind and not displays and not any(f"{name}-cap" in options for name in ("fig", "tbl")):
+    if kind and displays == 0 and not any(f"{name}-cap" in options for name in ("fig", "tbl")):
         refuse("label", f"label {label!r}: the cell displayed no figure or table")
     if options.get("lst-cap") and not str(options.get("lst-label", "")).lstrip("#").startswith("lst-"):
         refuse("lst-cap", "lst-cap needs a label such as lst-label: lst-name")

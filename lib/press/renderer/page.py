@@ -35,6 +35,7 @@ class Document:
         origins: for each line its file and line; None for lines that no author wrote (outputs).
         files: page-relative path -> bytes of each image taken out of the outputs.
         words: the author's Markdown only, for the reading time.
+        ran: whether the outputs are there.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
@@ -45,6 +46,7 @@ class Document:
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     words: int = 0
+    ran: bool = True
     site_meta: dict[str, Any] = field(default_factory=dict)
 
     def add(self, text: str, origin: Origin | None = None) -> None:
@@ -87,9 +89,9 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None) -> 
     """Read an input of the site. Problems are collected in the document; only an unreadable file raises.
 
     Args:
-        notebook: what to read in the place of the notebook that lies there, perhaps before it has run.
+        notebook: what to read in the place of the notebook that lies there; it has not run.
     """
-    document = Document(path.relative_to(config.root).as_posix())
+    document = Document(path.relative_to(config.root).as_posix(), ran=notebook is None)
     document.site_meta = config.data
     folder = config.folder(posixpath.dirname(document.input))
     document.problems += folder.problems + folder.unknown
