@@ -205,7 +205,7 @@ def act_sync(options: argparse.Namespace) -> int:
 
 def act_clean(options: argparse.Namespace) -> int:
     """`press clean`."""
-    from press.pipeline import clean
+    from press.clean import clean
 
     gone, left = clean(_project(options), options.all, dry_run=options.dry_run)
     for name in gone:

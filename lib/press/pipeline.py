@@ -15,7 +15,7 @@ from typing import Any
 
 from press.checks.links import check_site
 from press.checks.sources import check_sources
-from press.core import sitefolder, workfolder
+from press.core import sitefolder
 from press.core.config import HOST_FILES
 from press.core.errors import PressError, Problem, fail
 from press.core.manifest import Manifest, at_work
@@ -246,27 +246,3 @@ def scan_site(site: Path) -> list[Problem]:
             for what in secrets_in(path.read_text(encoding="utf-8", errors="replace")):
                 problems.append(Problem(path.relative_to(site).as_posix(), 0, f"the page would publish {what}"))
     return problems
-
-
-def clean(project: Project, everything: bool, dry_run: bool = False) -> tuple[list[str], list[str]]:
-    """Remove the site, generated notebooks and pages, and rendered pages; with `everything`, the executed results too.
-
-    Returns:
-        What was removed, or would be; and what stays, since the press did not make it or it was changed since.
-
-    Raises:
-        PressError: `output-dir` is no place for a site; then nothing is removed.
-    """
-    sitefolder.check_place(project)
-    with at_work(project) as manifest:
-        names = [name for name in manifest.names() if name.endswith((".ipynb", ".qmd"))]  # fetched equations stay
-        site, below = relative(project.site, project.root), project.work
-        own, strange = sitefolder.survey(project.site)
-        gone, left = manifest.remove(names, dry_run)
-        paths = workfolder.own(below, everything)
-        if not dry_run:
-            sitefolder.discard(project.site)
-            sitefolder.tidy(below / "site-last")
-            workfolder.remove(paths, below)
-    gone = [site] * bool(own) + gone + [relative(path, project.root) for path in paths]
-    return gone, [f"{site}/{name}" for name in strange] + left

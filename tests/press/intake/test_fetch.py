@@ -106,6 +106,10 @@ def test_an_authors_files_stay_and_generated_ones_follow(served):
     served.site.write("papers/doe2020made/paper.toml", mine)
     served.site.write("papers/doe2020made/paper.qmd", "my notes\n")
     served.site.write("papers/doe2020made/equations.toml", "old")
+    with pytest.raises(PressError, match=r"papers/doe2020made/equations\.toml: was changed after the press wrote it"):
+        served.fetch("2010.00001")
+    assert served.site.read("papers/doe2020made/equations.toml") == "old"
+    (served.site.root / "papers/doe2020made/equations.toml").unlink()
     done = served.fetch("2010.00001")
     assert done.written == ["papers/doe2020made/equations.toml"]
     assert done.kept == ["papers/doe2020made/paper.toml", "papers/doe2020made/paper.qmd"]

@@ -14,6 +14,7 @@ from lxml import html
 
 from postkit import _claim_box
 from press.core.errors import PressError
+from press.core.manifest import Manifest
 from press.core.project import open_project
 from press.pages import indexes, markup
 from press.pages.publish import make, write_pages
@@ -404,8 +405,8 @@ def test_what_a_renderer_refuses_is_blamed_on_the_source(copy):
 
 def test_a_page_of_an_author_is_not_overwritten(copy):
     copy.write("claims.qmd", "---\ntitle: Mine\n---\n")
-    with pytest.raises(PressError, match=r"claims\.qmd: the press generates this page"):
-        write_pages(open_project(copy.root), made(copy))
+    with pytest.raises(PressError, match=r"claims\.qmd: was changed after the press wrote it"):
+        write_pages(made(copy), Manifest(open_project(copy.root)))
     assert "Mine" in copy.read("claims.qmd")
 
 

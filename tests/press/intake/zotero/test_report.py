@@ -83,7 +83,7 @@ def test_what_the_sync_did_not_write_is_noted(desk):
     desk.sync()
     assert not any("sync" in note for note in notes(desk.site.press("check")))
     desk.site.write("references.bib", desk.bib.replace("Attention", "Distraction"))
-    assert "note: references.bib is not what the last sync wrote; the next one replaces it" in notes(
+    assert "note: references.bib is not what the last sync wrote; the next one refuses to lose any of it" in notes(
         desk.site.press("check")
     )
 

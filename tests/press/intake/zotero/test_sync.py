@@ -180,14 +180,55 @@ def test_two_machines_agree(desk, tmp_path):
     assert desk.files() == first
 
 
-def test_a_bibliography_edited_by_hand_is_read_again(desk):
+@pytest.mark.parametrize("edit", ["a changed entry", "an added entry", "a comment"])
+def test_what_an_author_wrote_in_the_bibliography_is_not_lost(desk, edit):
+    desk.sync()
+    path, before = desk.site.root / "references.bib", desk.bib
+    text = {
+        "a changed entry": before.replace("Attention Is All", "Attention is not all"),
+        "an added entry": before + "\n@misc{mine2026,\n  title = {Mine},\n}\n",
+        "a comment": "% my notes\n" + before,
+    }[edit]
+    path.write_text(text)
+    with pytest.raises(PressError, match=r"references\.bib: no sync wrote this file as it is, and a sync would lose"):
+        desk.sync()
+    assert desk.bib == text
+    path.unlink()
+    desk.sync()
+    assert desk.bib == before
+
+
+def test_an_authors_bibliography_is_not_replaced_by_the_first_sync(desk):
+    desk.site.write("references.bib", "@misc{mine2026,\n  title = {Mine},\n}\n")
+    with pytest.raises(PressError, match=r"references\.bib: no sync wrote .* would lose mine2026"):
+        desk.sync()
+    assert "Mine" in desk.bib
+
+
+def test_a_merge_of_two_syncs_is_read_again(desk):
+    """What an entry-wise merge in git leaves fits no state, and holds nothing that the library does not."""
     desk.sync()
     before = desk.files()
-    path = desk.site.root / "references.bib"
-    path.write_text(desk.bib.replace("Attention Is All", "Attention is not all"))
+    blocks = desk.bib.split("\n\n")
+    desk.site.write("references.bib", "\n\n".join([*blocks[:3], *blocks[4:]]))
     desk.sync()
     assert desk.files() == before
     assert "not what the last sync wrote" in desk.said[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("../shared.bib", "lies outside the project"), ("refs.json", "is not a .bib file"), ("link.bib", "symbolic link")],
+)
+def test_a_bibliography_elsewhere_is_not_written(desk, name, why):
+    outside = desk.site.root.parent / "shared.bib"
+    outside.write_text("@misc{mine,\n}\n")
+    if name == "link.bib":
+        (desk.site.root / name).symlink_to(outside)
+    desk.site.write("_quarto.yml", desk.site.read("_quarto.yml").replace("references.bib", name))
+    with pytest.raises(PressError, match=why):
+        desk.sync()
+    assert outside.read_text() == "@misc{mine,\n}\n"
 
 
 def test_a_dry_run_shows_the_diff_and_writes_nothing(desk):
