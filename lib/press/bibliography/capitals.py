@@ -77,7 +77,12 @@ def is_english(title: list[str]) -> bool:
     return known * 2 >= len(judged) and (not other or english > other)
 
 
-def sentence_case(title: str, words: list[re.Match]) -> bool:
-    """Whether the title's long words are mostly in lower case, as Zotero recommends."""
-    inside = [word[0] for word in words if len(word[0]) > 3 and not START.search(title[: word.start()])]
-    return bool(inside) and sum(word[0].isupper() for word in inside) * 2 < len(inside)
+def sentence_case(title: str, found: list[re.Match]) -> bool:
+    """Whether a title is in lower case, as Zotero recommends: most long words are, or one that no headline leaves so.
+
+    A headline has capitals on all words but small ones ("using", "between") and those after a hyphen.
+    """
+    inside = [word for word in found if len(word[0]) > 3 and not START.search(title[: word.start()])]
+    lower = [word for word in inside if not word[0][0].isupper()]
+    plain = [word[0] for word in lower if title[word.start() - 1] == " " and is_ordinary(word[0])]
+    return len(lower) * 2 > len(inside) or any(word not in words("small") for word in plain)

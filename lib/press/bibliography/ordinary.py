@@ -58,7 +58,8 @@ def words(kind: str) -> frozenset[str]:
 
     Args:
         kind: "ordinary", words that no ending explains; "names", which look like ordinary words and are more often
-            names; "english" and "other", small words that show a title's language, the latter none of them English.
+            names; "english" and "other", small words that show a title's language, the latter none of them English;
+            "small", longer words that an English headline may leave in lower case.
     """
     lists = json.loads(Path(__file__).with_name("words.json").read_text(encoding="utf-8"))
     return frozenset(" ".join(lists[kind]).split())
