@@ -17,8 +17,9 @@ def entries(text: str) -> tuple[dict[str, str], str]:
     starts = list(ENTRY.finditer(text))
     found: dict[str, str] = {}
     common = ""
-    for match, after in zip(starts, [*starts[1:], None], strict=True):
-        body = text[match.start() : after.start() if after else len(text)]
+    edges = [*(match.start() for match in starts), len(text)]
+    for match, end in zip(starts, edges[1:], strict=True):
+        body = text[match.start() : end]
         if match[1].lower() in ("string", "preamble"):
             common += body
         elif match[1].lower() != "comment":

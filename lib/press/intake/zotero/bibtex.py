@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
-from press.intake.zotero.dates import date_parts, status
+from press.intake.zotero.dates import date_parts, date_range, status
+from press.intake.zotero.identifiers import ARXIV, ARXIV_NUMBER, arxiv_id, clean_url, doi
+from press.intake.zotero.languages import language
 from press.intake.zotero.latex import escape, plain, rich
-from press.intake.zotero.names import name_fields
+from press.intake.zotero.names import name_fields, role_notes
 
 TYPES = {
     "artwork": "misc",
     "audioRecording": "audio",
+    "bill": "legislation",
     "blogPost": "online",
     "book": "book",
     "bookSection": "incollection",
+    "case": "jurisdiction",
     "computerProgram": "software",
     "conferencePaper": "inproceedings",
     "dataset": "dataset",
@@ -37,46 +40,74 @@ TYPES = {
     "presentation": "unpublished",
     "radioBroadcast": "audio",
     "report": "techreport",
+    "statute": "legislation",
     "thesis": "phdthesis",
     "tvBroadcast": "video",
     "videoRecording": "video",
     "webpage": "online",
 }
 NOT_ENTRIES = ("attachment", "note", "annotation")
+# Fields of an item that hold the same for different types; the API names them by type, exports often by the first.
+PUBLISHER = (
+    "publisher",
+    "university",
+    "institution",
+    "company",
+    "studio",
+    "distributor",
+    "network",
+    "label",
+    "repository",
+)
+NUMBER = (
+    "issue",
+    "number",
+    "reportNumber",
+    "patentNumber",
+    "billNumber",
+    "docketNumber",
+    "documentNumber",
+    "identifier",
+)
+NUMBER += ("publicLawNumber", "episodeNumber", "archiveID", "seriesNumber")
+KIND = ("reportType", "presentationType", "manuscriptType", "postType", "websiteType", "letterType", "mapType")
+WEBSITE = ("blogTitle", "websiteTitle", "forumTitle", "publicationTitle")
 # Field of the entry -> fields of the item, the first that is not empty wins.
 FIELDS = {
     "chapter": ("chapterNumber",),
     "edition": ("edition",),
+    "holder": ("assignee",),
     "isbn": ("ISBN",),
     "issn": ("ISSN",),
-    "series": ("series", "seriesTitle"),
+    "organization": ("organization",),
     "version": ("versionNumber",),
-    "volume": ("volume",),
+    "volume": ("volume", "reporterVolume", "codeVolume", "codeNumber"),
 }
+LISTS = ("address", "holder", "howpublished", "institution", "organization", "publisher", "school")
+TITLES = {"series": ("series", "seriesTitle", "seriesText")}
 CONTAINERS = {
     "article": ("journal", ("publicationTitle",)),
+    "audio": ("booktitle", ("programTitle", "publicationTitle")),
     "incollection": ("booktitle", ("bookTitle", "publicationTitle")),
-    "inproceedings": ("booktitle", ("proceedingsTitle", "conferenceName")),
-    "inreference": ("booktitle", ("encyclopediaTitle", "dictionaryTitle")),
+    "inproceedings": ("booktitle", ("proceedingsTitle", "publicationTitle", "conferenceName")),
+    "inreference": ("booktitle", ("encyclopediaTitle", "dictionaryTitle", "publicationTitle")),
+    "jurisdiction": ("journal", ("reporter", "publicationTitle")),
+    "legislation": ("journal", ("code", "publicationTitle")),
+    "video": ("booktitle", ("programTitle", "publicationTitle")),
 }
 PUBLISHERS = {
-    "inproceedings": ("publisher", ("publisher",)),
-    "misc": ("howpublished", ("repository", "publisher", "institution", "label")),
-    "online": ("howpublished", ("blogTitle", "websiteTitle", "forumTitle")),
-    "phdthesis": ("school", ("university",)),
-    "mastersthesis": ("school", ("university",)),
-    "techreport": ("institution", ("institution",)),
-    "unpublished": ("howpublished", ("meetingName",)),
+    "jurisdiction": ("institution", ("court", "authority")),
+    "legislation": ("institution", ("legislativeBody", "authority")),
+    "misc": ("howpublished", PUBLISHER),
+    "online": ("howpublished", WEBSITE),
+    "phdthesis": ("school", PUBLISHER),
+    "mastersthesis": ("school", PUBLISHER),
+    "techreport": ("institution", PUBLISHER),
+    "unpublished": ("howpublished", ("meetingName", "publisher")),
 }
-OTHER_PUBLISHERS = ("publisher", ("publisher", "company", "studio", "distributor", "network", "label", "repository"))
-LANGUAGES = {"de": "german", "es": "spanish", "fr": "french", "it": "italian", "ja": "japanese", "nl": "dutch"}
-LANGUAGES |= {"pl": "polish", "pt": "portuguese", "ru": "russian", "zh": "chinese"}
-ARXIV = re.compile(r"(?i)(\d{4}\.\d{4,5}|[a-z][a-z.-]+/\d{7})(?:v\d+)?")
-ARXIV_LINE = re.compile(r"(?im)^\s*arxiv(?: id)?\s*:\s*(\S+)")
-ARXIV_URL = re.compile(r"(?i)^https?://(?:www\.)?arxiv\.org/(?:abs|pdf)/(\S+?)(?:\.pdf)?$")
-DOI = re.compile(r"(?i)^(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/[^\s\\{}\"<>^`|]+)$")
-DOI_LINE = re.compile(r"(?im)^\s*doi\s*:\s*(\S+)\s*$")
-SCHEMES = ("http", "https", "ftp")
+# What BibTeX has no field for in laws and cases, and a note calls it.
+LEGAL = {"committee": "Committee", "section": "Section", "session": "Session", "history": "History"}
+DOCTORAL = re.compile(r"(?i)\bph\.?\s?d\b|doctora|\bdiss")
 
 Say = Callable[[str], None]
 
@@ -96,14 +127,22 @@ def entry(item: dict[str, Any], key: str, say: Say) -> dict[str, str]:
     """
     data = item["data"]
     kind = _kind(data)
-    fields = {"title": rich(_first(data, ("title", "caseName", "nameOfAct", "subject")))}
+    spoken = language(plain(data.get("language")))
+    legal = kind in ("jurisdiction", "legislation")  # their titles are names from the first word to the last
+    keep = True if legal else spoken != "english" if spoken else None
+    fields = {"title": rich(_first(data, ("title", "caseName", "nameOfAct", "subject")), keep)}
     fields |= name_fields(data.get("creators"))
     fields |= dict(zip(("year", "month", "day"), map(str, date_parts(item)), strict=False))
-    fields["pubstate"] = escape(status(item))
-    fields |= {name: escape(_first(data, sources)) for name, sources in FIELDS.items()}
-    fields |= _published(data, kind) | _identifiers(data, key, say)
-    fields["pages"] = re.sub(r"\s*[-–—]+\s*", "--", escape(plain(data.get("pages")).replace("--", "-")))
-    fields["langid"] = LANGUAGES.get(plain(data.get("language"))[:2].lower(), "")
+    fields |= {"date": date_range(item), "pubstate": escape(status(item))}
+    fields |= {name: _text(name, _first(data, sources)) for name, sources in FIELDS.items()}
+    fields |= _published(data, kind, keep) | _identifiers(data, key, say)
+    pages = _first(data, ("pages", "codePages", "firstPage"))
+    fields["pages"] = re.sub(r"\s*[-–—]+\s*", "--", escape(pages.replace("--", "-")))
+    notes = role_notes(data.get("creators"))
+    if legal or data.get("itemType") == "hearing":
+        notes += [f"{word}: {plain(data[name])}" for name, word in LEGAL.items() if plain(data.get(name))]
+    fields["note"] = escape(". ".join(notes))
+    fields["langid"] = "" if spoken == "english" else spoken
     fields = {name: value for name, value in fields.items() if value} or {"title": ""}  # an empty entry is no BibTeX
     return {"ENTRYTYPE": kind, "ID": key} | fields
 
@@ -119,28 +158,45 @@ def _first(data: dict[str, Any], names: tuple[str, ...]) -> str:
     return next((text for text in (plain(data.get(name)) for name in names) if text), "")
 
 
-def _whole(text: str) -> str:
-    """Escaped text for a field that BibTeX takes for a list: "and" does not divide it."""
-    return "{" + escape(text) + "}" if re.search(r"(?i)\band\b", text) else escape(text)
+def _text(name: str, text: str) -> str:
+    """Escaped text for this field; where BibTeX takes it for a list, "and" does not divide it."""
+    return "{" + escape(text) + "}" if name in LISTS and re.search(r"(?i)\band\b", text) else escape(text)
 
 
-def _published(data: dict[str, Any], kind: str) -> dict[str, str]:
-    """Where it appeared: journal or book, publisher in the field that suits the type, place, number, kind of talk."""
-    fields = {}
+def _published(data: dict[str, Any], kind: str, keep: bool | None) -> dict[str, str]:
+    """Where it appeared: journal or book, series, publisher in the field that suits the type, place, number, kind."""
+    fields = {name: _book(_first(data, sources), keep) for name, sources in TITLES.items()}
     if kind in CONTAINERS:
         name, sources = CONTAINERS[kind]
-        fields[name] = escape(_first(data, sources))
-    name, sources = PUBLISHERS.get(kind, OTHER_PUBLISHERS)
+        text = _first(data, sources)
+        fields[name] = _book(text, keep) if name == "booktitle" else escape(text)
+    name, sources = PUBLISHERS.get(kind, ("publisher", PUBLISHER))
     if not (kind == "misc" and arxiv_id(data)):
-        fields[name] = _whole(_first(data, sources))
-    if kind == "inproceedings" and plain(data.get("proceedingsTitle")):
-        fields["eventtitle"] = escape(plain(data.get("conferenceName")))
-    fields["address"] = _whole(plain(data.get("place")))
-    fields["number"] = escape(_first(data, ("issue", "reportNumber", "patentNumber", "number", "seriesNumber")))
-    fields["type"] = escape(
-        _first(data, ("reportType", "presentationType", "manuscriptType", "postType", "websiteType"))
-    )
+        fields[name] = _text(name, _first(data, sources))
+    if kind == "inproceedings" and fields["booktitle"] != (event := _book(plain(data.get("conferenceName")), keep)):
+        fields["eventtitle"] = event
+    fields["address"] = _text("address", _first(data, ("place", "repositoryLocation", "country")))
+    fields["number"] = escape(_number(data))
+    fields["type"] = escape(_first(data, KIND))
+    if kind == "phdthesis" and not DOCTORAL.search(plain(data.get("thesisType"))):
+        fields["type"] = escape(plain(data.get("thesisType")))
     return fields
+
+
+def _book(text: str, keep: bool | None) -> str:
+    """The title of a book or a series, protected as titles are; a plain first word needs no braces for its capital."""
+    return re.sub(r"^\{(\w[a-z]*)\}", r"\1", rich(text, keep))
+
+
+def _number(data: dict[str, Any]) -> str:
+    """Issue, number of a report, of a law, of a preprint: written once, and not where it is the arXiv id."""
+    found = (plain(data.get(name)) for name in NUMBER)
+    identifier = arxiv_id(data)
+    return next((text for text in found if text and not (identifier and _is_arxiv(text))), "")
+
+
+def _is_arxiv(number: str) -> bool:
+    return bool(ARXIV_NUMBER.match(number) or ARXIV.fullmatch(number))
 
 
 def _identifiers(data: dict[str, Any], key: str, say: Say) -> dict[str, str]:
@@ -155,37 +211,6 @@ def _identifiers(data: dict[str, Any], key: str, say: Say) -> dict[str, str]:
         match = re.match(r"\d{4}-\d{2}-\d{2}", plain(data.get("accessDate")))
         fields["urldate"] = match[0] if match else ""
     return fields
-
-
-def doi(data: dict[str, Any]) -> str:
-    """The DOI without its resolver, from its field or from a line in Extra; "" if there is none that can be one."""
-    line = DOI_LINE.search(str(data.get("extra") or ""))
-    match = DOI.match(plain(data.get("DOI"))) or (DOI.match(plain(line[1])) if line else None)
-    return match[1] if match and match[1].isascii() else ""
-
-
-def arxiv_id(data: dict[str, Any]) -> str:
-    """The arXiv identifier without version: from the archive's field, Extra, the address, or arXiv's DOI."""
-    line = ARXIV_LINE.search(str(data.get("extra") or ""))
-    url = ARXIV_URL.match(plain(data.get("url")))
-    tries = [
-        re.sub(r"(?i)^arxiv:\s*", "", plain(data.get("archiveID"))),
-        line[1] if line else "",
-        url[1] if url else "",
-    ]
-    tries.append(re.sub(r"(?i)^10\.48550/arxiv\.", "", doi(data)))
-    return next((match[1] for match in map(ARXIV.fullmatch, tries) if match), "")
-
-
-def clean_url(value: Any) -> str:
-    """A web address that is safe to link to: http, https, ftp, or a DOI; anything else, `javascript:` too, gives ""."""
-    url = plain(value)
-    if url.lower().startswith("doi:") and DOI.match(url):
-        url = "https://doi.org/" + DOI.match(url)[1]
-    scheme, separator, rest = url.partition("://")
-    if scheme.lower() not in SCHEMES or not separator or not rest.strip("/"):
-        return ""
-    return scheme.lower() + "://" + quote(rest, safe="!#$%&'()*+,/:;=?@[]~-._")
 
 
 def write(entry_: dict[str, str]) -> str:

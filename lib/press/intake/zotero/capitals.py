@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from press.intake.zotero.ordinary import is_ordinary, words
+
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 START = re.compile(r"(?:^|[.:?!–—]\s)\W*$")
 PROPER = re.compile(
@@ -13,28 +15,44 @@ PROPER = re.compile(
 )
 
 
-def protect(title: str) -> list[tuple[int, int]]:
+def protect(title: str, keep: bool | None = None) -> list[tuple[int, int]]:
     """Spans of the words to protect.
 
-    Acronyms and mixed capitals (`GAN`, `DiffEdit`), letters with digits (`H2O`), names from a short list, compounds
-    such as `U-Net`; in a title that is otherwise in lower case, every capitalised word that does not begin a sentence.
+    In an English title these are acronyms and mixed capitals (`GAN`, `DiffEdit`), letters with digits (`H2O`),
+    compounds such as `U-Net`, and every capitalised word that is not an ordinary English one: `African`.
+    Where such a title is otherwise in lower case, an ordinary word too has its capital for a reason. In any other
+    language, where nouns may have capitals and styles leave titles as they are, all stay.
+
+    Args:
+        title: without markup.
+        keep: True if every capital stays, as in another language or a name; False if the title is English; None if
+            that is to be seen from its words.
     """
     if title.upper() == title and len(title) > 20:
         return []  # somebody shouts: nothing to learn from capitals
-    words = list(WORD.finditer(title))
-    lower = sentence_case(title, words)
+    found = list(WORD.finditer(title))
+    foreign = not is_english([word[0] for word in found]) if keep is None else keep
+    lower = foreign or sentence_case(title, found)
     spans: list[tuple[int, int]] = []
-    for word in words:
+    for word in found:
         if spans and word.start() <= spans[-1][1]:
             continue
-        if keeps_capitals(word[0]) or (lower and word[0][0].isupper() and not START.search(title[: word.start()])):
+        if keeps_capitals(word[0]) or (word[0][0].isupper() and _matters(title, word, foreign, lower)):
             compound = re.compile(r"-[^\W_]+").match(title, word.end()) if len(word[0]) == 1 else None
             spans.append((word.start(), compound.end() if compound else word.end()))
     joined: list[tuple[int, int]] = []
     for span in spans:
-        near = joined and title[joined[-1][1] : span[0]] == " "
+        near = joined and title[joined[-1][1] : span[0]] in (" ", "/")
         joined = [*joined[:-1], (joined[-1][0], span[1])] if near else [*joined, span]
     return joined
+
+
+def _matters(title: str, word: re.Match, foreign: bool, lower: bool) -> bool:
+    """Whether a word's first capital would be missed; that of a title's first word is never taken away."""
+    before = title[: word.start()]
+    if not re.search(r"\w", before):
+        return False
+    return foreign or (lower and not START.search(before)) or not (word[0] in ("A", "I") or is_ordinary(word[0]))
 
 
 def keeps_capitals(word: str) -> bool:
@@ -47,7 +65,24 @@ def keeps_capitals(word: str) -> bool:
     return inner or foreign or bool(PROPER.fullmatch(stem))
 
 
-def sentence_case(title: str, words: list[re.Match]) -> bool:
-    """Whether the title's long words are mostly in lower case, as Zotero recommends."""
-    inside = [word[0] for word in words if len(word[0]) > 3 and not START.search(title[: word.start()])]
-    return bool(inside) and sum(word[0].isupper() for word in inside) * 2 < len(inside)
+def is_english(title: list[str]) -> bool:
+    """Whether these words make an English title: at least half are known, and none are small words of another language.
+
+    A foreign name in an English title may bring such words with it ("de Finetti"): the English ones must be more.
+    """
+    other = sum(word.islower() and word in words("other") for word in title)
+    english = sum(word.lower() in words("english") for word in title)
+    judged = [word for word in title if len(word) > 1 and word[1:].islower()]
+    known = sum(is_ordinary(word) for word in judged)
+    return known * 2 >= len(judged) and (not other or english > other)
+
+
+def sentence_case(title: str, found: list[re.Match]) -> bool:
+    """Whether a title is in lower case, as Zotero recommends: most long words are, or one that no headline leaves so.
+
+    A headline has capitals on all words but small ones ("using", "between") and those after a hyphen.
+    """
+    inside = [word for word in found if len(word[0]) > 3 and not START.search(title[: word.start()])]
+    lower = [word for word in inside if not word[0][0].isupper()]
+    plain = [word[0] for word in lower if title[word.start() - 1] == " " and is_ordinary(word[0])]
+    return len(lower) * 2 > len(inside) or any(word not in words("small") for word in plain)

@@ -17,6 +17,9 @@ NAMED = re.compile(
 )
 YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
 SHORT_YEAR = re.compile(r"(?<!\d)([1-9]\d\d)(?!\d)")
+# What stands between the two ends of a range, the clearest first; and years such as 1914-18 or 2009–10.
+BETWEEN = (r"\s*[–—]\s*|\s+-+\s+|--", r"(?i)\s+(?:to|until|bis|au?|al|tot|til|till)\s+", r"\s*/\s*", r"-")
+SHORT_RANGE = re.compile(r"(?<!\d)(\d\d)(\d\d)\s*(?:–|[-/](?=1[3-9]|[2-9]))\s*(\d\d)$")
 NONE = re.compile(r"(?i)^(n\.? ?d\.?|undated|no date|s\.d\.)?$")
 
 
@@ -29,7 +32,39 @@ def date_parts(item: dict[str, Any]) -> list[int]:
     """
     meta = item.get("meta")
     parsed = meta.get("parsedDate") if isinstance(meta, dict) else ""
-    return parse(plain(parsed)) or parse(plain(item["data"].get("date")))
+    return parse(plain(parsed)) or parse(written(item))
+
+
+def written(item: dict[str, Any]) -> str:
+    """The date as a person wrote it; laws, cases and patents have a name of their own for it."""
+    fields = ("date", "dateDecided", "dateEnacted", "issueDate")
+    return next((text for text in (plain(item["data"].get(field)) for field in fields) if text), "")
+
+
+def date_range(item: dict[str, Any]) -> str:
+    """A range as biblatex and Pandoc read it, `1999/2000`; "" for a single date, and where an end has no year."""
+    start, text = date_parts(item), written(item)
+    first, end = _ends(text)
+    if not start or first[:1] != start[:1] or end <= start:
+        return ""
+    return f"{iso(start)}/{iso(end)}"
+
+
+def _ends(text: str) -> tuple[list[int], list[int]]:
+    if short := SHORT_RANGE.search(text):
+        return [int(short[1] + short[2])], [int(short[1] + short[3])]
+    for between in BETWEEN:
+        halves = re.split(between, text)
+        found = [parse(half) for half in halves]
+        if len(found) == 2 and all(found):
+            return found[0], found[1]
+    return [], []
+
+
+def iso(parts: list[int]) -> str:
+    """`2020-06-19`, as long as it is known; a year before the first has a sign."""
+    year, *rest = parts
+    return "-".join([f"{year:05d}" if year < 0 else f"{year:04d}", *(f"{part:02d}" for part in rest)])
 
 
 def parse(text: str) -> list[int]:
@@ -62,5 +97,5 @@ def _legal(year: int, month: int, day: int) -> list[int]:
 
 def status(item: dict[str, Any]) -> str:
     """What stands in place of a date: "in press", "forthcoming"; "" when there is a date or none at all."""
-    text = plain(item["data"].get("date"))
+    text = written(item)
     return "" if date_parts(item) or NONE.match(text) or not re.search(r"[^\W\d_]{3}", text) else text

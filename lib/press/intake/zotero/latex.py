@@ -107,10 +107,15 @@ def _characters(text: str, paired: set[int], offset: int) -> list[str]:
     return pieces
 
 
-def rich(text: str) -> str:
-    """A clean title with its markup and formulas, capitals protected where they matter."""
+def rich(text: str, keep: bool | None = None) -> str:
+    """A clean title with its markup and formulas, capitals protected where they matter.
+
+    Args:
+        text: as `plain` returns it.
+        keep: see `capitals.protect`.
+    """
     segments = _segments(text)
-    words = protect("".join(piece if kind == "text" else " " * len(piece) for kind, piece in segments))
+    words = protect("".join(piece if kind == "text" else " " * len(piece) for kind, piece in segments), keep)
     paired = _partners("".join(piece if kind == "text" else " " * len(piece) for kind, piece in segments))
     out, stack, offset, shielded = [], [], 0, 0
     for kind, piece in segments:

@@ -10,31 +10,63 @@ from press.intake.zotero.latex import escape, plain
 
 SUFFIX = re.compile(r"^(.*?),\s*((?:Jr|Sr)\.?|[IVX]{2,4})$")
 ROLES = {"editor": "editor", "translator": "translator", "bookAuthor": "bookauthor"}
-MINOR = {
-    "editor",
-    "translator",
-    "bookAuthor",
-    "seriesEditor",
-    "contributor",
-    "reviewedAuthor",
-    "commenter",
-    "recipient",
+# Roles that BibTeX has no field for, and what a note calls them; every other role counts as author.
+OTHERS = {
+    "attorneyAgent": "Attorney or agent",
+    "castMember": "Cast member",
+    "chair": "Chair",
+    "commenter": "Commenter",
+    "contributor": "Contributor",
+    "cosponsor": "Cosponsor",
+    "counsel": "Counsel",
+    "executiveProducer": "Executive producer",
+    "guest": "Guest",
+    "host": "Host",
+    "illustrator": "Illustrator",
+    "interviewer": "Interviewer",
+    "narrator": "Narrator",
+    "organizer": "Organizer",
+    "producer": "Producer",
+    "recipient": "Recipient",
+    "reviewedAuthor": "Reviewed author",
+    "scriptwriter": "Scriptwriter",
+    "seriesCreator": "Series creator",
+    "seriesEditor": "Series editor",
+    "wordsBy": "Words by",
 }
-MINOR |= {"counsel", "guest", "scriptwriter", "producer", "castMember", "wordsBy", "cosponsor", "attorneyAgent"}
 
 
 def name_fields(creators: Any) -> dict[str, str]:
     """The fields author, editor, translator, bookauthor; whoever made it counts as author, whatever Zotero calls it."""
-    people = [c for c in creators if isinstance(c, dict)] if isinstance(creators, list) else []
+    people = _people(creators)
     fields: dict[str, list[str]] = {}
     for person in people:
         role = person.get("creatorType")
-        kind = ROLES.get(role) or ("" if role in MINOR else "author")
+        kind = ROLES.get(role) or ("" if role in OTHERS else "author")
         if kind and (name := one_name(person)):
             fields.setdefault(kind, []).append(name)
     if not fields:
         fields = {"author": [name for name in map(one_name, people) if name]}
     return {kind: " and ".join(names) for kind, names in fields.items() if names}
+
+
+def role_notes(creators: Any) -> list[str]:
+    """`Series editor: Ada Byron; Carl Gauss` for each role that BibTeX has no field for.
+
+    With nobody else there, these people are the authors (see `name_fields`), and what they did is said all the same.
+    """
+    notes: dict[str, list[str]] = {}
+    for person in _people(creators):
+        name = " ".join(filter(None, map(plain, map(person.get, ("firstName", "lastName"))))) or plain(
+            person.get("name")
+        )
+        if name and person.get("creatorType") in OTHERS:
+            notes.setdefault(OTHERS[person["creatorType"]], []).append(name)
+    return [f"{role}: {', '.join(names)}" for role, names in notes.items()]
+
+
+def _people(creators: Any) -> list[dict[str, Any]]:
+    return [c for c in creators if isinstance(c, dict)] if isinstance(creators, list) else []
 
 
 def one_name(person: dict[str, Any]) -> str:

@@ -34,9 +34,11 @@ class State:
         tag: the only tag that is taken; "" for all.
         bib: SHA-256 of the `references.bib` that belongs to this state.
         items: item key -> citation key, for every entry.
-        retired: the same for items that have left; their keys are given back to them and to nobody else.
+        retired: the same for items that have left; their keys are given back to them, and to nobody else unless it
+            is the same work (`former`).
         status: item key -> "reading" or "to read", for entries whose tag says so; None in a state written before there
             was such a thing.
+        former: names of the works that have left (see `identities`) -> citation key, for a work that is imported again.
     """
 
     library: str = ""
@@ -47,6 +49,7 @@ class State:
     items: dict[str, str] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
     status: dict[str, str] | None = None
+    former: dict[str, str] = field(default_factory=dict)
 
 
 def bib_path(project: Project) -> Path:
@@ -95,7 +98,8 @@ def read_bytes(path: Path) -> bytes:
 
 def encode(state: State) -> bytes:
     """Sorted, one item a line, so that two machines write the same and a new item is a one-line diff."""
-    return (json.dumps(asdict(state), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    fields = {name: value for name, value in asdict(state).items() if value or name != "former"}
+    return (json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def decode(data: bytes, name: str) -> State:
@@ -108,9 +112,10 @@ def decode(data: bytes, name: str) -> State:
         found: dict[str, Any] = json.loads(data)
         state = State(**found)
         status = {} if state.status is None else state.status
-        if not all(isinstance(value, dict) for value in (state.items, state.retired, status)):
+        if not all(isinstance(value, dict) for value in (state.items, state.retired, state.former, status)):
             raise TypeError
-        texts = [state.library, state.collection, state.tag, state.bib, *state.items.values(), *state.retired.values()]
+        texts = [state.library, state.collection, state.tag, state.bib]
+        texts += [*state.items.values(), *state.retired.values(), *state.former.values()]
         known = set(status.values()) <= set(STATUSES.values())
         if not known or type(state.version) is not int or not all(isinstance(text, str) for text in texts):
             raise TypeError

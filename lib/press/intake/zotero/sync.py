@@ -15,6 +15,7 @@ from press.core.project import Project
 from press.core.source import relative
 from press.intake.zotero import bibtex, citing, client, keys
 from press.intake.zotero.state import State, bib_path, check_path, commit, digest, load, recover, state_path
+from press.intake.zotero.succession import former_works, heirs, inherited
 from press.intake.zotero.tags import all_names, reading_status
 
 Say = Callable[[str], None]
@@ -36,13 +37,17 @@ class Wishes:
 
 @dataclass
 class Outcome:
-    """What a sync did: citation keys added, changed, removed; old -> new keys; files rewritten; both texts."""
+    """What a sync did: citation keys added, changed, removed; old -> new keys; files rewritten; both texts.
+
+    `heirs` are removed keys -> the key of the same work, which still stands in the library as another item.
+    """
 
     version: int = 0
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
+    heirs: dict[str, str] = field(default_factory=dict)
     rewritten: list[str] = field(default_factory=list)
     old: str = ""
     new: str = ""
@@ -70,8 +75,9 @@ def sync(project: Project, wishes: Wishes, say: Say, environment: Mapping[str, s
         if not wishes.dry_run and bib and (state is None or state.bib != digest(bib)):
             _keep_what_is_not_ours(project, outcome)
         if not wishes.dry_run:
-            if outcome.renamed:
-                outcome.rewritten = citing.rewrite(project.root, outcome.renamed)
+            moved = outcome.renamed | (outcome.heirs if wishes.rewrite else {})
+            if moved:
+                outcome.rewritten = citing.rewrite(project.root, moved)
             commit(project, outcome.new.encode(), new_state)
         return outcome
 
@@ -134,12 +140,17 @@ def merge(
     retired = {
         name: key for name, key in (state.retired | state.items).items() if name not in present and name not in kept
     }
+    before = bibtex.split(old)
+    former = former_works(state, left, before)
     frozen = {**state.retired, **state.items}
     reserved = set(kept.values())
-    named = keys.assign(present, frozen, reserved | _unclaimed(retired, present, reserved), say)
+    taken = reserved | {key for name, key in frozen.items() if name in present}
+    taken |= {keys.pinned_key(item["data"]) for item in present.values()}
+    frozen |= inherited(present, set(frozen), former, taken)
+    claimed = {frozen[name] for name in present if name in frozen}
+    named = keys.assign(present, frozen, reserved | (_unclaimed(retired, present, reserved) - claimed), say)
     items = kept | named
     said = (state.status or {}) | {name: reading_status(item["data"]) for name, item in present.items()}
-    before = bibtex.split(old)
     after = {key: before[key] for key in kept.values() if key in before}
     after |= {key: bibtex.write(bibtex.entry(present[name], key, say)) for name, key in named.items()}
     outcome = Outcome(version=reading.version, old=old, new=bibtex.join(after))
@@ -149,6 +160,7 @@ def merge(
     moved = set(outcome.renamed), set(outcome.renamed.values())
     outcome.added = sorted(set(after) - set(before) - moved[1])
     outcome.removed = sorted(set(before) - set(after) - moved[0])
+    outcome.heirs = heirs(outcome.removed, before, after)
     outcome.changed = sorted(key for key in set(after) & set(before) if after[key] != before[key])
     library = state.library if source.library == "users/0" and state.library.startswith("users/") else source.library
     new_state = replace(
@@ -161,6 +173,7 @@ def merge(
         items=items,
         retired={name: key for name, key in retired.items() if key not in items.values()},
         status={name: said[name] for name in items if said.get(name)},
+        former={work: key for work, key in former.items() if key not in items.values()},
     )
     return outcome, new_state
 
@@ -186,12 +199,12 @@ def _guard(project: Project, outcome: Outcome, rewrite: bool) -> None:
             problems.append(
                 Problem(file, line, f"citation key {old!r} is {new!r} in Zotero now. Rewrite citations with --rewrite")
             )
+    moved = outcome.renamed | outcome.heirs
     if rewrite:
-        problems += citing.unsafe_renames(outcome.renamed)
+        problems += citing.unsafe_renames(moved)
     for key in outcome.removed:
-        if key in cited:
-            message = f"cites @{key}, which is no longer in the library. Restore it in Zotero, or remove the citation"
-            problems.append(Problem(*cited[key], message))
+        if key in cited and not (rewrite and key in outcome.heirs):
+            problems.append(Problem(*cited[key], _lost(key, outcome.heirs.get(key, ""))))
     if problems:
         raise PressError(problems)
 
@@ -205,3 +218,16 @@ def _keep_what_is_not_ours(project: Project, outcome: Outcome) -> None:
     message = f"no sync wrote this file as it is, and a sync would lose {what}. `press sync --dry-run` shows the "
     message += "difference. Change the items in Zotero, then move the file away and sync again"
     raise fail(relative(bib_path(project), project.root), 0, message)
+
+
+def _lost(key: str, heir: str) -> str:
+    """What is wrong when a cited entry would go, and the ways out."""
+    if heir:
+        return (
+            f"cites @{key}, whose item is no longer in the library; the same work (DOI, arXiv id or ISBN) is there as "
+            f"@{heir}. Cite that one with --rewrite, or give it the Citation Key {key} in Zotero"
+        )
+    return (
+        f"cites @{key}, which is no longer in the library. Restore it in Zotero, or give the item that replaces it the "
+        f"Citation Key {key} there, or remove the citation"
+    )

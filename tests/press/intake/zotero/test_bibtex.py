@@ -295,7 +295,7 @@ def test_arxiv_ids(data, identifier):
 
 def test_doi_from_extra_and_resolver():
     assert bibtex.doi({"extra": "DOI: 10.1234/abc\nx"}) == "10.1234/abc"
-    assert bibtex.doi({"DOI": "https://doi.org/10.1234/A_(b)<c>1"}) == ""
+    assert bibtex.doi({"DOI": "https://doi.org/10.1234/A_(b)<c>1"}) == "10.1234/A_(b)<c>1"
     assert bibtex.doi({"DOI": "https://doi.org/10.1016/0304-4149(82)90051-5"}) == "10.1016/0304-4149(82)90051-5"
 
 

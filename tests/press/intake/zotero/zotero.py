@@ -23,6 +23,7 @@ class Library:
         self.items: dict[str, dict[str, Any]] = {}
         self.version = version
         self.tombstones: list[tuple[int, str, str]] = []
+        self.collections: set[str] = set()  # those that exist; one that an item is in need not be named
         for item in items or []:
             self.items[item["key"]] = copy.deepcopy(item)
             self.version = max(self.version, item["version"])
@@ -166,7 +167,7 @@ class Handler(BaseHTTPRequestHandler):
         found = library.top() if words[-1] == "top" else list(library.items.values())
         if words[0] == "collections":
             found = [one for one in found if words[1] in one["data"].get("collections", [])]
-            if not found:
+            if not found and words[1] not in library.collections:
                 self.answer(404, b"Collection not found", {"Content-Type": "text/plain"})
                 return
         if "tag" in query:
