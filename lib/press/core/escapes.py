@@ -131,3 +131,7 @@ def raw(value: str) -> Markup:
     if not isinstance(value, Markup) or any(line.lstrip().startswith(FENCE) for line in lines):
         raise ValueError("raw HTML must be markup, and no line of it may begin with the fence of its block")
     return Markup("\n".join([FENCE + "{=html}", *lines, FENCE]))
+
+
+# What templates may call.
+FILTERS = (cdata, query, start, address, code, fenced, math, displayed, identifier, quoted, raw)
