@@ -34,9 +34,9 @@ def html(value: Any) -> Markup:
     return Markup(stdlib.escape(text))
 
 
-def query(value: str) -> Markup:
+def query(value: Any) -> Markup:
     """Text as part of an address; what `html` leaves out of an attribute is left out here too."""
-    return html(quote(FORBIDDEN.sub("", value)))
+    return html(quote(FORBIDDEN.sub("", str(value))))
 
 
 def xml(value: Any) -> Markup:
