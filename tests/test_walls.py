@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -95,6 +98,18 @@ def test_the_press_draws_nothing(graph):
     assert {name for name in used if name.startswith("postkit")} == {"postkit.claims", "postkit.verdicts"}
     behind = graph.find_upstream_modules("postkit.claims")
     assert not {name.partition(".")[0] for name in behind} & {"matplotlib", "numpy", "PIL", "IPython"}
+
+
+def test_the_command_line_starts_without_templates():
+    code = "import sys, press.cli; print([name for name in ('jinja2', 'httpx2', 'nbformat') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=LIB)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_file_of_the_press_is_packaged():
+    settings = tomllib.loads((LIB.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    suffixes = {glob.removeprefix("**/*") for glob in settings["tool"]["setuptools"]["package-data"]["press"]}
+    assert {path.suffix for path in (LIB / "press").rglob("*.*") if path.is_file()} <= {*suffixes, ".py", ".pyc"}
 
 
 def test_lib_is_not_ignored_by_git():

@@ -9,6 +9,7 @@ import html as stdlib
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -31,6 +32,11 @@ def html(value: Any) -> Markup:
     if not text.isprintable():  # seldom, and slow to look at closely
         text = FORBIDDEN.sub("", LINE_END.sub(" ", text.strip(LINE_ENDS)))
     return Markup(stdlib.escape(text))
+
+
+def query(value: Any) -> Markup:
+    """Text as part of an address; what `html` leaves out of an attribute is left out here too."""
+    return html(quote(FORBIDDEN.sub("", str(value))))
 
 
 def xml(value: Any) -> Markup:
@@ -72,7 +78,7 @@ def _one_line(value: Any) -> str:
 
 def address(value: str) -> Markup:
     """The target of a link in Markdown, between < and >."""
-    text = re.sub(r"[\s<>\\]", lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), value)
+    text = re.sub(r"[\s<>\\|]", lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), value)
     return Markup(FORBIDDEN.sub("", text).replace("{{", "%7B%7B"))
 
 
@@ -112,7 +118,7 @@ def identifier(value: str) -> Markup:
 
 def quoted(value: Any) -> Markup:
     """Markdown, or text that becomes Markdown, as a value in YAML."""
-    return Markup(json.dumps(str(markdown(value)), ensure_ascii=False))
+    return Markup(json.dumps(str(start(value)), ensure_ascii=False))
 
 
 def raw(value: str) -> Markup:
@@ -125,3 +131,7 @@ def raw(value: str) -> Markup:
     if not isinstance(value, Markup) or any(line.lstrip().startswith(FENCE) for line in lines):
         raise ValueError("raw HTML must be markup, and no line of it may begin with the fence of its block")
     return Markup("\n".join([FENCE + "{=html}", *lines, FENCE]))
+
+
+# What templates may call.
+FILTERS = (cdata, query, start, address, code, fenced, math, displayed, identifier, quoted, raw)

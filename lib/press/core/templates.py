@@ -62,9 +62,8 @@ def environment() -> Environment:
         comment_end_string="##}",
         auto_reload=False,
     )
-    filters = ("cdata", "start", "address", "code", "fenced", "math", "displayed", "identifier", "quoted", "raw")
-    made.filters |= {name: getattr(escapes, name) for name in filters}
-    made.filters["g"] = "{:g}".format
+    made.filters |= {function.__name__: function for function in escapes.FILTERS}
+    made.filters["g"] = lambda value: format(float(value), "g")
     made.globals["verbatim"] = verbatim
     return made
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from press.core import http
 from press.core.disk import write_atomic
 from press.core.errors import PressError, fail
 from press.intake.archive import read_archive
 from press.intake.metadata import Metadata, read_metadata
-from press.intake.zotero.transport import DEADLINE, LONGEST_WAIT, PAUSES, RETRY
 
 if TYPE_CHECKING:
     import httpx2
@@ -129,33 +129,18 @@ class Arxiv:
             path.unlink(missing_ok=True)
 
     def _ask(self, client: httpx2.Client, url: str, path: Path, limit: int, what: str) -> None:
-        import httpx2
-
-        for pause in (*PAUSES, None):
+        def once() -> None:
             self._throttle()
-            try:
-                status, asked = self._download(client, url, path, limit, what)
-            except httpx2.TransportError as error:
-                status, asked, trouble = 0, None, type(error).__name__
-            else:
-                trouble = f"status {status}"
-            if status == 200:
-                return
-            if status and status not in RETRY:
+            status, asked = self._download(client, url, path, limit, what)
+            if status in http.RETRY:
+                raise http.Busy(f"status {status}", asked)
+            if status != 200:
                 raise _refused(status, what)
-            if asked is not None and asked > LONGEST_WAIT:
-                raise fail("", 0, f"arXiv asks to wait {asked:.0f} s. Nothing was changed; try again then")
-            if pause is None:
-                raise fail("", 0, f"arXiv does not give the {what} ({trouble}). Nothing was changed; try again later")
-            wait = pause if asked is None else asked
-            self.say(f"arXiv: {trouble}; trying again in {wait:g} s")
-            self.sleep(wait)
+
+        http.patiently(once, "arXiv", self.say, wait=self.sleep, failed=f"does not give the {what}")
 
     def _download(self, client: httpx2.Client, url: str, path: Path, limit: int, what: str) -> tuple[int, float | None]:
         """One request and the redirects that it leads to; returns the status, and the seconds asked to wait."""
-        import httpx2
-
-        start = self.clock()
         for _ in range(REDIRECTS + 1):
             with client.stream("GET", url) as response, path.open("wb") as out:
                 if response.status_code in (301, 302, 303, 307, 308):
@@ -169,20 +154,18 @@ class Arxiv:
                         )
                     url = str(target)
                     continue
-                wish = response.headers.get("Retry-After", "").strip()
-                asked = float(wish) if wish.isdigit() else None
+                asked = http.asked_wait(response.headers.get("Retry-After", ""))
                 if response.status_code != 200:
                     return response.status_code, asked
                 size = 0
-                for chunk in response.iter_raw(1 << 16):  # what a content coding wraps is the e-print's own gzip
+                # Raw, because what a content coding wraps is the e-print's own gzip.
+                for chunk in http.in_time(response.iter_raw(1 << 16), self.clock):
                     size += len(chunk)
                     if size > limit:
                         raise fail(
                             "", 0, f"the {what} has over {limit >> 20} MiB, more than any paper needs. It is refused"
                         )
                     out.write(chunk)
-                    if self.clock() - start > DEADLINE:
-                        raise httpx2.ReadTimeout("too slow")
                 return 200, asked
         raise fail("", 0, f"arXiv redirects the request for the {what} over {REDIRECTS} times. Try again later")
 

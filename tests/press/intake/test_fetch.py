@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from press.cli import main
+from press.core import http
 from press.core.errors import PressError
 from press.core.project import open_project
 from press.intake import arxiv
@@ -212,10 +213,10 @@ def test_a_server_that_is_silent_slow_or_endless(desk, monkeypatch):
         with pytest.raises(PressError, match=r"does not give the metadata of 2010.00001v2 \(ReadTimeout\)"):
             client.metadata(PLACE)
     monkeypatch.setattr(arxiv, "TIMEOUT", 5.0)
-    monkeypatch.setattr(arxiv, "DEADLINE", 0.0)
+    monkeypatch.setattr(http, "DEADLINE", 0.0)
     with pytest.raises(PressError, match="ReadTimeout"):
         desk.client().metadata(PLACE)
-    monkeypatch.setattr(arxiv, "DEADLINE", 60.0)
+    monkeypatch.setattr(http, "DEADLINE", 60.0)
     monkeypatch.setattr(arxiv, "MAX_SOURCE", 1 << 20)
     desk.server.give(PLACE, bytes(2 << 20))
     assert "the source of 2010.00001v2 has over 1 MiB" in desk.fails()

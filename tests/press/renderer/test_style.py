@@ -33,6 +33,18 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_the_font_for_formulas_lies_beside_the_styles_with_its_licence():
+    assets = Path(press.__file__).parent / "renderer/assets"
+    for style in ("site.css", "quarto.css"):
+        (name,) = re.findall(r'src: url\("([^"]+)"\)', (assets / style).read_text(encoding="utf-8"))
+        font = (assets / name).read_bytes()
+        assert font[:4] == b"wOF2"
+        assert int.from_bytes(font[8:12], "big") == len(font)
+    licence = (assets / name).with_suffix(".OFL.txt").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE" in licence
+    assert "STIX Fonts Project Authors" in licence
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_contrast_is_wcag_aa(theme):
     colours = tokens(theme)

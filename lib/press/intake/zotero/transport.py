@@ -8,12 +8,8 @@ from collections.abc import Callable
 
 import httpx2
 
+from press.core import http
 from press.core.errors import fail
-
-PAUSES = (1.0, 2.0, 4.0)  # seconds before each further try
-LONGEST_WAIT = 300.0  # seconds that a server may ask for before we give up
-DEADLINE = 300.0  # seconds for one answer, however slowly it drips
-RETRY = (429, 500, 502, 503, 504)
 
 
 class Unchanged(Exception):
@@ -47,55 +43,39 @@ class PoliteTransport(httpx2.BaseTransport):
         if self.since:
             request.headers["If-Modified-Since-Version"] = str(self.since)
             self.since = 0
-        for pause in (*PAUSES, None):
-            time.sleep(max(0.0, self.not_before - time.monotonic()))
-            self.requests += 1
-            try:
-                response = self._once(request)
-            except httpx2.TransportError as error:
-                trouble, asked = type(error).__name__, None
-            else:
-                asked = self._asked(response)
-                if response.status_code == 304:
-                    raise Unchanged
-                if response.status_code not in RETRY:
-                    return response
-                trouble = f"status {response.status_code}"
-            if pause is None:
-                raise fail("", 0, f"{self.where} does not answer ({trouble}). Nothing was changed; try again later")
-            wait = pause if asked is None else asked
-            self.say(f"{self.where}: {trouble}; trying again in {wait:g} s")
-            self.not_before = max(self.not_before, time.monotonic() + wait)
-        raise AssertionError
+        return http.patiently(lambda: self._try(request), self.where, self.say, wait=self._hold)
 
-    def _once(self, request: httpx2.Request) -> httpx2.Response:
-        start = time.monotonic()
+    def _try(self, request: httpx2.Request) -> httpx2.Response:
+        time.sleep(max(0.0, self.not_before - time.monotonic()))
+        self.requests += 1
+        response, asked = self._once(request)
+        http.check_wait(asked, self.where)
+        if response.status_code in http.RETRY:
+            raise http.Busy(f"status {response.status_code}", asked)
+        if asked is not None:
+            if asked > 1:
+                self.say(f"{self.where} asks for a pause of {asked:.0f} s")
+            self._hold(asked)
+        if response.status_code == 304:
+            raise Unchanged
+        return response
+
+    def _hold(self, seconds: float) -> None:
+        """Send nothing for so long."""
+        self.not_before = max(self.not_before, time.monotonic() + seconds)
+
+    def _once(self, request: httpx2.Request) -> tuple[httpx2.Response, float | None]:
+        """The answer to one request, and the seconds that the server asks us to wait before the next."""
         response = self.inner.handle_request(request)
-        chunks = []
         try:
-            for chunk in response.stream:
-                chunks.append(chunk)
-                if time.monotonic() - start > DEADLINE:
-                    raise httpx2.ReadTimeout("too slow")
+            body = b"".join(http.in_time(response.stream))
         finally:
             response.close()
+        asked = http.asked_wait(*(response.headers.get(name, "") for name in ("Backoff", "Retry-After")))
         # pyzotero would wait for these once more
         headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in ("backoff", "retry-after")]
-        body = httpx2.ByteStream(b"".join(chunks))
-        self._wishes = [response.headers.get(name, "") for name in ("Backoff", "Retry-After")]
-        return httpx2.Response(response.status_code, headers=headers, stream=body, extensions=response.extensions)
-
-    def _asked(self, response: httpx2.Response) -> float | None:
-        """Seconds that the server asks to wait, noted for the next request; None if it asks nothing."""
-        seconds = [float(wish) for wish in self._wishes if wish.strip().isdigit()]
-        if not seconds:
-            return None
-        if max(seconds) > LONGEST_WAIT:
-            raise fail("", 0, f"{self.where} asks to wait {max(seconds):.0f} s. Nothing was changed; try again then")
-        if response.status_code not in RETRY and max(seconds) > 1:
-            self.say(f"{self.where} asks for a pause of {max(seconds):.0f} s")
-        self.not_before = max(self.not_before, time.monotonic() + max(seconds))
-        return max(seconds)
+        stream, extensions = httpx2.ByteStream(body), response.extensions
+        return httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=extensions), asked
 
     def close(self) -> None:
         """Close the connections."""

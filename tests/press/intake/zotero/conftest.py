@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from press.core import http
 from press.core.project import Project, open_project
-from press.intake.zotero import transport
 from press.intake.zotero.sync import Outcome, Wishes, sync
 from tests.press.conftest import Site
 from tests.press.intake.zotero.zotero import Library, Server, fixture
@@ -50,7 +50,7 @@ class Desk:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     """Tries follow each other at once, here and in processes that a test starts."""
-    monkeypatch.setattr(transport, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(http, "PAUSES", (0.01, 0.01, 0.01))
     for name in list(os.environ):
         if name.startswith("ZOTERO_"):
             monkeypatch.delenv(name)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
+from press.core import http
 from press.core.errors import PressError
 from press.intake.zotero import transport
 from press.intake.zotero.state import load
@@ -328,7 +329,7 @@ def test_slow_answers_are_waited_for_and_endless_ones_not(desk, monkeypatch):
             handler.close_connection = True
             return True
 
-    monkeypatch.setattr(transport, "DEADLINE", 0.3)
+    monkeypatch.setattr(http, "DEADLINE", 0.3)
     desk.server.fault = drip
     before = desk.files()
     with pytest.raises(PressError) as error:
