@@ -25,7 +25,8 @@ from press.pages.publish import generated, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.closure import file_hash
-from press.posts.run import Plan, execute, place, remove_orphans
+from press.posts.plan import Plan
+from press.posts.run import execute, place, remove_orphans
 from press.preflight import check_first, planned
 
 MARK = ".press-mark"  # in a site that Quarto made: the fingerprint of what it was made from
@@ -116,7 +117,8 @@ def build(
         recover(staging, project.site)
         remove_orphans(project)
         plan, papers = planned(project, [], given, force)
-        check_first(project, plan, chosen, jobs)
+        if problems := check_first(project, plan, chosen, jobs):
+            raise PressError(problems)
         report = _run(project, plan, papers, jobs=jobs, dask=dask, progress=progress)
         report.renderer = chosen
         pages = site_pages(project)
@@ -140,8 +142,8 @@ def build(
 def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
     plan, papers = planned(project, [], {})
-    if plan.problems:
-        return sorted(set(plan.problems))
+    if first := check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1):
+        return first
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))

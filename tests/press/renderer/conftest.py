@@ -36,8 +36,8 @@ class Project:
     def post(self, *cells: dict[str, Any], front: str = FRONT, slug: str = "x") -> None:
         builder.write_post(self.root, slug, front, *cells)
 
-    def build(self, **options: Any) -> SiteReport:
-        return render_site(read_config(self.root), out=self.out, cache=self.cache, **options)
+    def build(self, profile: str = "", **options: Any) -> SiteReport:
+        return render_site(read_config(self.root, profile), out=self.out, cache=self.cache, **options)
 
     def page(self, url: str = "posts/x/index.html") -> Any:
         return lxml.html.fromstring((self.out / url).read_bytes())
