@@ -30,7 +30,7 @@ class Project:
     @property
     def site(self) -> Path:
         """The published folder, `_site` unless `_quarto.yml` says otherwise."""
-        return self.root / self.config.get("project.output-dir", "_site")
+        return self.root / str(self.config.get("project.output-dir", "_site"))
 
     @property
     def settings(self) -> dict[str, Any]:
