@@ -22,7 +22,7 @@ from press.posts.collection import read_notebooks
 from press.posts.download import with_links
 from press.posts.made import with_provenance
 from press.posts.notebook import with_outputs
-from press.posts.run import Plan
+from press.posts.plan import Plan
 from press.renderer.leading import with_leading_picture
 
 

@@ -27,7 +27,8 @@ from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.closure import file_hash
-from press.posts.run import Plan, execute, place, place_of, remove_orphans
+from press.posts.plan import Plan
+from press.posts.run import execute, place, place_of, remove_orphans
 from press.preflight import check_first, planned
 
 NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
@@ -133,7 +134,8 @@ def build(
             raise PressError(problems)
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
-        check_first(project, plan, chosen, jobs)
+        if problems := check_first(project, plan, chosen, jobs):
+            raise PressError(problems)
         report = _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
         report.notes += map(_stays, left)
         report.renderer = chosen
@@ -161,8 +163,8 @@ def check(project: Project) -> list[Problem]:
     sitefolder.check_place(project)
     plan, papers = planned(project, [], {})
     wrong = not_ours(project, Manifest(project), plan, papers) + sitefolder.site_problems(project)
-    if plan.problems:
-        return sorted({*wrong, *plan.problems})
+    if first := check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1):
+        return sorted({*wrong, *first})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from press.checks.sources import bibliography_keys, check_pages
-from press.core.errors import PressError, Problem, collected
+from press.core.errors import Problem, collected
 from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import is_generated, relative
 from press.papers.schema import Paper, claims_by_id, read_papers
-from press.posts.run import Plan, make_plan
+from press.posts.plan import Plan, make_plan
 
 
 def planned(
@@ -32,15 +32,12 @@ def planned(
     return plan, papers
 
 
-def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> None:
-    """Look at all that a build will read, as far as it can be judged before the posts run.
+def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[Problem]:
+    """What is wrong with all that a build will read, as far as it can be judged before the posts run.
 
     Args:
         plan: of all posts.
         renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
-
-    Raises:
-        PressError: everything that is wrong.
     """
     problems = list(plan.problems)
     pages, posts = _sources(project, plan, problems)
@@ -52,8 +49,7 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> None:
         from press.renderer.early import refused_early
 
         problems += refused_early(project.config, pages, posts, project.work / "facts", jobs)
-    if problems:
-        raise PressError(sorted(set(problems)))
+    return sorted(set(problems))
 
 
 def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:

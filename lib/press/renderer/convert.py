@@ -55,7 +55,7 @@ def render(
 def look(document: Document, work: Path) -> None:
     """Add to the document's problems what can be told of its text alone: what we refuse, math, what Pandoc repairs.
 
-    Cross references, captions and citations are left out: they hang on what its cells will show.
+    Cross references, captions and citations are left out: they depend on what its cells will show.
 
     Args:
         work: an empty directory.

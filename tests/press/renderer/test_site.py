@@ -329,3 +329,33 @@ def test_every_local_link_of_the_tour_exists(tour_site: Path, tour_page):
             assert not bare or (path.parent / bare).exists(), (path, url)
             assert bare or not anchor or anchor in ids or anchor.startswith("category="), (path, url)
         assert len(ids) == len(page.xpath("//@id")), "identifiers are unique"
+
+
+def test_metadata_of_a_folder_reach_its_pages_and_their_keys(project):
+    project.write("shared.bib", "@article{shared2020, title={Shared}, author={Doe, Jane}, year={2020}}\n")
+    project.write("posts/_metadata.yml", "author: Someone\ncategories: [shared]\ntoc: false\nexecute:\n  echo: false\n")
+    cells = md("## A heading\n\nText."), code("x = 1", picture(20, 20))
+    project.post(*cells, front="title: A\ndate: 2026-01-01\ncategories: [own]")
+    assert "posts/x/index.html" in project.build().rendered
+    page = project.page()
+    assert "Someone" in page.text_content()
+    assert {link.text_content() for link in page.iter("a") if "#category=" in link.get("href", "")} == {"shared", "own"}
+    assert not page.xpath("//nav[@id='TOC']")
+    assert "x = 1" not in page.text_content()
+    project.write(
+        "posts/_metadata.yml", "author: Other\nbibliography: ../shared.bib\nformat:\n  html:\n    toc: true\n"
+    )
+    assert project.build().rendered == ["posts/x/index.html"]
+    page = project.page()
+    assert "Other" in page.text_content()
+    assert page.xpath("//nav[@id='TOC']")
+    assert "x = 1" in page.text_content()
+    project.post(md("See [@shared2020]."), front="title: A\ndate: 2026-01-01")
+    project.build()
+    assert "Doe" in project.page().text_content()
+    project.write("shared.bib", "@article{shared2020, title={Shared}, author={Roe, Jane}, year={2020}}\n")
+    assert project.build().rendered == ["posts/x/index.html"]
+    assert "Roe" in project.page().text_content()
+    project.write("posts/_metadata.yml", "author: A\ntelepathy: true\n")
+    with pytest.raises(PressError, match=r"posts/_metadata\.yml:2: metadata key 'telepathy'"):
+        project.build()
