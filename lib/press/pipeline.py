@@ -167,7 +167,9 @@ def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
     sitefolder.check_place(project)
     plan, papers = planned(project, [], {})
-    wrong = not_ours(project, Manifest(project), plan, papers) + sitefolder.site_problems(project)
+    wrong = sitefolder.site_problems(project)
+    if in_the_way := not_ours(project, Manifest(project), plan, papers):
+        return sorted(in_the_way + wrong)  # what else is said of such files would be of no use
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
