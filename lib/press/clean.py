@@ -28,5 +28,6 @@ def clean(project: Project, everything: bool, dry_run: bool = False) -> tuple[li
             sitefolder.discard(project.site)
             sitefolder.tidy(below / "site-last")
             workfolder.remove(paths, below)
-    gone = [site] * bool(own) + gone + [relative(path, project.root) for path in paths]
+    kinds = sorted({path.relative_to(below).parts[0] for path in paths})  # not each of hundreds of pages
+    gone = [site] * bool(own) + gone + [f"{below.name}/{kind}" for kind in kinds]
     return gone, [f"{site}/{name}" for name in strange] + left

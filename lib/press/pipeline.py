@@ -162,7 +162,9 @@ def check(project: Project) -> list[Problem]:
     """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
     sitefolder.check_place(project)
     plan, papers = planned(project, [], {})
-    wrong = not_ours(project, Manifest(project), plan, papers) + sitefolder.site_problems(project)
+    wrong = sitefolder.site_problems(project)
+    if in_the_way := not_ours(project, Manifest(project), plan, papers):
+        return sorted(in_the_way + wrong)  # what else is said of such files would be of no use
     if first := check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1):
         return sorted({*wrong, *first})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]

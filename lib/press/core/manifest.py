@@ -78,9 +78,12 @@ class Manifest:
         return gone, left
 
     def begin(self) -> None:
-        """Write the record of a project that has none yet: what an older press made there."""
-        if not self.path.exists():
-            self._record({})
+        """Make sure of a record; in a project that has none yet, of what an older press made there.
+
+        Raises:
+            PressError: what lies in its place is not one.
+        """
+        self._record({})
 
     def _put(self, name: str, data: bytes, before: str | None) -> None:
         path, temporary = self.root / name, self.work / f".write.{os.getpid()}.tmp"
