@@ -20,23 +20,26 @@ from press.files import locked, recover, swap_folders
 from press.links import check_site
 from press.papers.publish import generated, make, stale_pages, write_pages
 from press.project import Project
-from press.run import execute, joined, make_plan, place, remove_orphans
+from press.run import execute, failed_notebooks, joined, make_plan, place, remove_orphans
 from press.secrets import secrets_in
 from press.source import relative
 
 MARK = ".press-mark"  # in a site that Quarto made: the fingerprint of what it was made from
+KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
 NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
 
 
 @dataclass
 class Report:
-    """What a build did: slugs executed, pages rendered, whether the site changed."""
+    """What a build did: slugs executed, pages rendered, whether the site changed; what failed and did not stop it."""
 
     executed: list[str] = field(default_factory=list)
     rendered: list[str] = field(default_factory=list)
     pages: int = 0
     changed: bool = False
     renderer: str = ""
+    failed: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def choose_renderer(wanted: str) -> str:
@@ -70,22 +73,26 @@ def run_posts(
         return _run(project, slugs, given, jobs=jobs, dask=dask, force=force, progress=progress)
 
 
-def _run(project: Project, slugs, given, *, jobs, dask, force, progress) -> Report:
+def _run(project: Project, slugs, given, *, jobs, dask, force, progress, keep_going=False) -> Report:
     plan = make_plan(project, slugs, given, force)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
-    notebooks, problems = joined(plan, project)
-    made = None
+    if plan.failures and not keep_going:
+        raise PressError(plan.problems, KEEP_GOING)
+    notebooks = joined(plan, project)
+    if keep_going:
+        notebooks |= failed_notebooks(plan)
+    made, problems = None, plan.problems
     try:
-        made = make(project, plan.papers, notebooks) if not problems else None
+        made = make(project, plan.papers, notebooks) if keep_going or not problems else None
     except PressError as error:
-        problems = error.problems
+        problems += error.problems
     place(made.notebooks if made else notebooks, project)  # what ran can be read, whatever else is wrong
-    if problems or made is None:
+    if made is None:
         raise PressError(problems)
     write_pages(project, made.pages)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    return Report(executed=executed)
+    return Report(executed=executed, failed=sorted(plan.failures), problems=problems)
 
 
 def build(
@@ -97,35 +104,48 @@ def build(
     force: bool = False,
     renderer: str = "auto",
     progress: Any,
+    keep_going: bool = False,
 ) -> Report:
     """Execute, render, check, publish.
 
+    Args:
+        keep_going: publish what ran although posts failed, with a page for each of these that says where and why. The
+            report has the problems then.
+
     Raises:
-        PressError: anything that is wrong; the previous site is then still in place, untouched.
+        PressError: anything else that is wrong; the previous site is then still in place, untouched.
     """
     chosen = choose_renderer(renderer)
     with locked(project.work / "lock"):
         staging = project.work / "site-next"
         recover(staging, project.site)
         remove_orphans(project)
-        report = _run(project, [], given, jobs=jobs, dask=dask, force=force, progress=progress)
+        report = _run(project, [], given, jobs=jobs, dask=dask, force=force, progress=progress, keep_going=keep_going)
         report.renderer = chosen
-        pages = site_pages(project)
-        report.pages = len(pages)
-        problems = check_sources(project, pages)
-        if problems:
-            raise PressError(problems)
-        shutil.rmtree(staging, ignore_errors=True)
-        draw = _with_quarto if chosen == "quarto" else _with_pandoc
-        rendered = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
-        if rendered is None:
-            return report
-        problems = check_site(staging, project.root, project.work / "facts") + scan_site(staging)
-        if problems:
-            raise PressError(problems)
-        swap_folders(staging, project.site)
-        report.rendered, report.changed = rendered, True
+        try:
+            _publish(project, staging, report, jobs=jobs, force=force, progress=progress)
+        except PressError as error:
+            raise PressError([*report.problems, *error.problems]) from None
     return report
+
+
+def _publish(project: Project, staging: Path, report: Report, *, jobs: int, force: bool, progress: Any) -> None:
+    """Render, check, and put the site in its place; the report is completed."""
+    pages = site_pages(project)
+    report.pages = len(pages)
+    problems = check_sources(project, pages)
+    if problems:
+        raise PressError(problems)
+    shutil.rmtree(staging, ignore_errors=True)
+    draw = _with_quarto if report.renderer == "quarto" else _with_pandoc
+    rendered = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+    if rendered is None:
+        return
+    problems = check_site(staging, project.root, project.work / "facts") + scan_site(staging)
+    if problems:
+        raise PressError(problems)
+    swap_folders(staging, project.site)
+    report.rendered, report.changed = rendered, True
 
 
 def check(project: Project) -> list[Problem]:
@@ -133,12 +153,15 @@ def check(project: Project) -> list[Problem]:
     plan = make_plan(project, [], {})
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
-    notebooks, lost = joined(replace(plan, steps=[step for step in plan.steps if not step.reasons]), project)
+    ready = replace(plan, steps=[step for step in plan.steps if not step.reasons])
+    notebooks = joined(ready, project)
     now = {project.root / "posts" / slug / "index.ipynb": book for slug, book in notebooks.items()}
-    problems = stale + lost + check_sources(project, [page for page in site_pages(project) if page.exists()], now)
+    problems = (
+        stale + ready.problems + check_sources(project, [page for page in site_pages(project) if page.exists()], now)
+    )
     try:
-        pages = stale_pages(project, notebooks)
-        problems = problems or pages  # the build that mends the sources writes them
+        outdated = stale_pages(project, notebooks)
+        problems = problems or outdated  # the build that mends the sources writes them
     except PressError as error:
         problems += error.problems
     if project.site.is_dir():

@@ -40,9 +40,13 @@ def parser() -> argparse.ArgumentParser:
         "Execute what is stale, render and check the site.",
         "press build",
         "press build --jobs 4 -p seed 7",
+        "press build --keep-going",
     )
     build.add_argument(
         "--renderer", choices=("auto", "quarto", "pandoc"), default="auto", help="default: quarto if on PATH"
+    )
+    build.add_argument(
+        "--keep-going", action="store_true", help="publish what ran, with a page for each post that failed; exit 1 then"
     )
     _execution(build)
     run = add(
@@ -176,6 +180,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: {problem}", file=sys.stderr)
         count = len(error.problems)
         print("1 problem" if count == 1 else f"{count} problems", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; what had finished is in the cache", file=sys.stderr)
@@ -225,12 +231,16 @@ def act_build(options: argparse.Namespace) -> int:
             force=options.force,
             renderer=options.renderer,
             progress=progress,
+            keep_going=options.keep_going,
         )
     finally:
         progress.close()
     ran, drawn = len(report.executed), len(report.rendered)
     state = f"{ran} posts ran, {drawn} pages rendered" if ran or report.changed else "nothing changed, 0 posts ran"
     print(f"{project.site.name}/: {report.pages} pages with {report.renderer}; {state}")
+    if report.failed:
+        print(f"failed: {', '.join(report.failed)}; the page of each says where and why")
+        raise PressError(report.problems)
     return 0
 
 

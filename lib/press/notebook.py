@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from press.errors import PressError, Problem, fail
+from press.limits import check_limits
 from press.papers.boxes import remake
 from press.papers.prose import SHORTCODE, resolve
 from press.papers.schema import Paper, read_papers
@@ -98,11 +99,6 @@ class Post:
     includes: tuple[str, ...]
     data: tuple[str, ...]
     notebook: dict[str, Any] = field(repr=False)
-
-    @property
-    def timeout(self) -> float | None:
-        """Seconds that the whole post may run, if its front matter says so."""
-        return self.meta.get("timeout")
 
 
 def read_post(path: Path, root: Path, papers: Sequence[Paper] | None = None) -> Post:
@@ -244,10 +240,7 @@ def _check_meta(meta: dict[str, Any], expanded: Expanded) -> list[Problem]:
     kernel = meta.get("jupyter", KERNEL)
     if kernel != KERNEL:
         problems.append(Problem(*place, f"jupyter: {kernel!r} is not supported. Legal: {KERNEL}"))
-    timeout = meta.get("timeout")
-    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
-        problems.append(Problem(*place, f"timeout: {timeout!r} must be a number of seconds above 0"))
-    return problems
+    return problems + check_limits(meta, *place)
 
 
 def _declared_data(

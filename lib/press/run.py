@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,17 @@ from typing import Any
 from press.cache import Cache, Key, differences, make_key
 from press.closure import Library, read_library
 from press.errors import PressError, Problem
+from press.failure import Failure, failed_notebook
 from press.files import write_atomic, write_if_changed
+from press.limits import limits_of
 from press.notebook import Post, assemble, to_bytes
 from press.papers.schema import Paper, read_papers
 from press.project import Project, check_parameters, parameters_for, read_posts, select
 from press.provenance import commit_of, with_provenance
 from press.secrets import find_secrets
 from press.site.download import with_links
+from press.source import relative
 
-TIMEOUT = 600.0
 IGNORED_READS = (".press/", ".git/", ".venv/", ".quarto/")
 PAPER = re.compile(r"papers/[^/]+/paper\.toml")
 
@@ -52,6 +54,12 @@ class Plan:
     cache: Cache
     papers: tuple[Paper, ...] = ()
     executed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All that went wrong in the posts that failed."""
+        return sorted(problem for failure in self.failures.values() for problem in failure.problems)
 
     @property
     def stale(self) -> list[Step]:
@@ -84,19 +92,22 @@ def make_plan(project: Project, slugs: list[str], given: dict[str, Any], force: 
 
 
 def why(post: Post, key: Key, project: Project, cache: Cache) -> list[str]:
-    """What changed since the run whose outputs the post shows now."""
-    last = last_parts(post, project)
+    """What changed since the run whose outputs the post shows now, or that failed."""
+    last = last_run(post, project)
     if last is None:
         return ["never run here"]
-    changed = differences(last, key.parts)
+    changed = differences(last["parts"], key.parts)
+    if "failed" in last:
+        return [f"failed when it last ran ({', '.join(last['failed']['places'])})", *changed]
     return changed or ["its outputs are no longer in the cache"]
 
 
-def last_parts(post: Post, project: Project) -> dict[str, str] | None:
-    """The parts of the key that the present `index.ipynb` was made with; None if there is none."""
+def last_run(post: Post, project: Project) -> dict[str, Any] | None:
+    """What the present `index.ipynb` notes of the run that it was made from, with the key's "parts"; None for none."""
     try:
         notebook = json.loads((project.root / post.file).with_name("index.ipynb").read_bytes())
-        return notebook["metadata"]["press"]["parts"]
+        press = notebook["metadata"]["press"]
+        return press if isinstance(press["parts"], dict) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -104,14 +115,13 @@ def last_parts(post: Post, project: Project) -> dict[str, str] | None:
 def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progress) -> list[str]:
     """Run the stale steps and enter what succeeds into the cache, one by one as it comes.
 
+    What fails is entered in `plan.failures`, and its notebook is kept under `.press/failed/`.
+
     Args:
         progress: object with `started(slug)`, `finished(slug, seconds)`, `failed(slug, seconds)` and `tick()`.
 
     Returns:
-        Slugs of the posts that ran.
-
-    Raises:
-        PressError: after all have ended, every post that failed; each failed notebook is kept under `.press/failed/`.
+        Slugs of the posts that ran through.
     """
     from press.execute import Task, execute_all, open_executor
 
@@ -120,7 +130,6 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
         return []
     threads = max(1, (os.cpu_count() or 1) // max(1, min(jobs, len(steps))))
     tasks = [_task(step, project, threads, Task) for step in _longest_first(plan, project)]
-    problems: list[Problem] = []
     commit = commit_of(project.root)
     with open_executor(min(jobs, len(tasks)), dask) as executor:
         for result in execute_all(tasks, executor, progress.started, progress.tick):
@@ -133,29 +142,30 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 )
             if problem:
                 write_atomic(kept, to_bytes(result.notebook))
-                note = f"\n    The notebook as far as it ran: {kept.relative_to(project.root)}"
-                problems.append(Problem(problem.file, problem.line, problem.message + note))
+                plan.failures[result.slug] = _failure(step, problem, result.cell, relative(kept, project.root))
                 progress.failed(result.slug, result.seconds)
                 continue
             made = {"key": step.key.digest, "parts": step.key.parts, "commit": commit, "device": _device(step)}
             result.notebook["metadata"]["press"] = made
             secrets = find_secrets(result.notebook, step.post.file)
             if secrets:
-                problems += secrets
+                plan.failures[result.slug] = Failure(step.post, step.key.parts, tuple(secrets))
                 progress.failed(result.slug, result.seconds)
                 continue
             plan.cache.put(step.key, result.slug, result.notebook, result.seconds)
             plan.executed[result.slug] = result.notebook
             kept.unlink(missing_ok=True)
             progress.finished(result.slug, result.seconds)
-    if problems:
-        raise PressError(problems)
-    return sorted(steps)
+    return sorted(steps.keys() & plan.executed.keys())
+
+
+def _failure(step: Step, problem: Problem, cell: str, kept: str) -> Failure:
+    detail = "\n".join(filter(None, (problem.detail, f"    The notebook as far as it ran: {kept}")))
+    return Failure(step.post, step.key.parts, (replace(problem, detail=detail),), cell, kept)
 
 
 def _task(step: Step, project: Project, threads: int, task_type):
     post = step.post
-    timeout = float(post.timeout or project.settings.get("timeout") or TIMEOUT)
     notebook = to_bytes(post.notebook).decode()
     return task_type(
         post.slug,
@@ -163,7 +173,7 @@ def _task(step: Step, project: Project, threads: int, task_type):
         notebook,
         step.parameters,
         str(project.root),
-        timeout,
+        limits_of(post.meta, project.settings),
         threads,
         gpu=_device(step).startswith("cuda"),
     )
@@ -222,23 +232,28 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     return None
 
 
-def joined(plan: Plan, project: Project) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+def joined(plan: Plan, project: Project) -> dict[str, dict[str, Any]]:
     """Each post's present notebook with its outputs, claim boxes made anew, provenance, and links to the notebook.
 
-    Returns:
-        slug -> notebook, and a problem for every measured claim that no paper has.
+    A post that measured a claim that no paper has is entered in `plan.failures`; of those there no notebook is made.
     """
     notebooks: dict[str, dict[str, Any]] = {}
-    problems: list[Problem] = []
     for step in plan.steps:
+        if step.post.slug in plan.failures:
+            continue
         try:
             executed = plan.executed[step.post.slug]
             notebook = with_provenance(assemble(step.post, executed, plan.papers), step.post, executed)
         except PressError as error:
-            problems += error.problems
+            plan.failures[step.post.slug] = Failure(step.post, step.key.parts, tuple(error.problems))
             continue
         notebooks[step.post.slug] = with_links(notebook, step.post.slug, project.config)
-    return notebooks, problems
+    return notebooks
+
+
+def failed_notebooks(plan: Plan) -> dict[str, dict[str, Any]]:
+    """slug -> what is published in the place of each post that failed."""
+    return {slug: failed_notebook(failure, plan.papers) for slug, failure in plan.failures.items()}
 
 
 def place(notebooks: dict[str, dict[str, Any]], project: Project) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from postkit.verdicts import VERDICTS
-from press.claims import NOT_MEASURED
+from press.claims import NOT_MEASURED, NOT_NOW
 from press.papers import library
 from press.papers.addresses import label, names_of
 from press.papers.functions import find_test, functions_of
@@ -77,7 +77,7 @@ def _published(shelf: Shelf, citekey: str) -> str:
 def _verdicts(shelf: Shelf, citekey: str) -> str:
     entries = shelf.claims_of(citekey)
     counts = Counter(entry.verdict for entry in entries)
-    order = [kind for kind in (*VERDICTS, NOT_MEASURED) if counts[kind]]
+    order = [kind for kind in (*VERDICTS, NOT_MEASURED, NOT_NOW) if counts[kind]]
     return "<br>".join(f"{counts[kind]} {verdict_html(kind)}" for kind in order) or "none"
 
 
@@ -109,7 +109,8 @@ def claims_index(shelf: Shelf) -> str:
 
 def _filter(shelf: Shelf) -> list[str]:
     entries = shelf.entries
-    kinds = [(kind, kind.capitalize()) for kind in (*VERDICTS, NOT_MEASURED) if any(e.verdict == kind for e in entries)]
+    order = [kind for kind in (*VERDICTS, NOT_MEASURED, NOT_NOW) if any(e.verdict == kind for e in entries)]
+    kinds = [(kind, kind.capitalize()) for kind in order]
     papers = [(p.citekey, shelf.title(p.citekey)) for p in shelf.papers if p.claims]
     posts = [(post.name, post.title) for post in shelf.posts if any(e.post == post.name for e in entries)]
     lines = ['<form class="paper-filter" hidden>']
