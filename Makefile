@@ -1,17 +1,19 @@
 # Two commands: `make site` publishes the blog in _site/, `make test` runs the tests. Both install what they need.
 # make site GPU=1    the newest torch with CUDA, and the gpu profile
+# A first site appears even if a post fails, which its page says, and the exit status; later a failing post leaves it as it is.
 # make site ARGS="--force --jobs 4"    options for `press build`
 
 PYTHON ?= python3
 BIN    := .venv/bin
 TORCH  := $(if $(GPU),gpu,cpu)
 STAMP  := .venv/.installed-$(TORCH)
+KEEP   := $(if $(wildcard _site),,--keep-going)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: site test preview lint lock clean
 
 site: $(STAMP)
-	@press build $(if $(GPU),--profile gpu) $(ARGS)
+	@press build $(if $(GPU),--profile gpu) $(KEEP) $(ARGS)
 
 test: $(STAMP)
 	@python -m pytest -n auto --dist loadfile $(ARGS)

@@ -48,7 +48,7 @@ def _commit() -> str:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(("git", *arguments), capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(("git", *arguments), capture_output=True, text=True, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: {problem}", file=sys.stderr)
         count = len(error.problems)
         print("1 problem" if count == 1 else f"{count} problems", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; what had finished is in the cache", file=sys.stderr)
@@ -68,11 +70,15 @@ def act_build(options: argparse.Namespace) -> int:
         return _dry_run(project, [], given, options.force)
     how = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
     with contextlib.closing(Progress()) as progress:
-        report = build(project, given, renderer=options.renderer, progress=progress, **how)
+        how |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
+        report = build(project, given, **how)
     _notes(report)
     ran, drawn = len(report.executed), len(report.rendered)
     state = f"{ran} posts ran, {drawn} pages rendered" if ran or report.changed else "nothing changed, 0 posts ran"
     print(f"{project.site.relative_to(project.root)}/: {report.pages} pages with {report.renderer}; {state}")
+    if report.failed:
+        print(f"failed: {', '.join(report.failed)}; the page of each says where and why")
+        raise PressError(report.problems)
     return 0
 
 

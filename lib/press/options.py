@@ -33,6 +33,10 @@ def parser() -> argparse.ArgumentParser:
         "Execute what is stale, render and check the site.",
         "press build --jobs 4 -p seed 7",
         "press build --force-render",
+        "press build --keep-going",
+    )
+    build.add_argument(
+        "--keep-going", action="store_true", help="publish what ran, with a page for each post that failed; exit 1 then"
     )
     build.add_argument(
         "--force-render", action="store_true", help="render every page again; execute only what is stale"

@@ -8,7 +8,6 @@ page -> site         renderer/, or Quarto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from press.papers.boxes import with_boxes
 from press.papers.schema import Paper
 from press.posts.collection import read_notebooks
 from press.posts.download import with_links
+from press.posts.failure import Failure, failed_notebook
 from press.posts.made import with_provenance
 from press.posts.notebook import with_outputs
 from press.posts.plan import Plan
@@ -41,15 +41,18 @@ class Published:
     problems: list[Problem]
 
 
-def publish(project: Project, papers: tuple[Paper, ...], plan: Plan) -> Published:
+def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going: bool = False) -> Published:
     """Put the executed posts through all passes, and make the pages that the press generates.
+
+    A post whose results a pass refuses is entered in `plan.failures`.
 
     Args:
         plan: every step of it has run; posts that are not in it take part with the notebooks that lie in their places.
+        keep_going: a page that says where and why takes the place of each post that failed.
     """
     notebooks: dict[str, dict[str, Any]] = {}
-    wrong: dict[str, Sequence[Problem]] = {}
-    for step in plan.steps:
+    sound: dict[str, dict[str, Any]] = {}
+    for step in (step for step in plan.steps if step.post.slug not in plan.failures):
         post, ran = step.post, plan.executed[step.post.slug]
         notebook = with_outputs(post, ran)  # outputs of the run; prose, captions and options as they are now
         notebook = with_leading_picture(notebook, post.meta)  # the figure that stands for it in listings
@@ -57,11 +60,15 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan) -> Publishe
             notebook = with_boxes(notebook, papers)  # claims in the words of the present paper.toml
             notebook = with_provenance(notebook, post, ran)  # how each figure and claim was made
             notebook = with_links(notebook, post.slug, project.config)  # where to download it, and Colab
+            sound[post.slug] = notebook
         except PressError as error:
-            wrong[post.slug] = error.problems
+            plan.failures[post.slug] = Failure(post, step.key.parts, tuple(error.problems))
         notebooks[post.slug] = notebook
-    problems = {problem for found in wrong.values() for problem in found}
-    sound = {slug: notebook for slug, notebook in notebooks.items() if slug not in wrong}
+    if keep_going:
+        claims = [claim.id for paper in papers for claim in paper.claims]
+        notebooks |= {slug: failed_notebook(failure, claims) for slug, failure in plan.failures.items()}
+        sound = notebooks
+    problems = set() if keep_going else set(plan.failed)
     try:
         notebooks = read_notebooks(project, notebooks)
         made = make(project, papers, notebooks)

@@ -31,12 +31,19 @@ from press.posts.plan import Plan
 from press.posts.run import execute, place, place_of, remove_orphans
 from press.preflight import check_first, planned
 
+KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
 NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
 
 
 @dataclass
 class Report:
-    """What a build did: slugs executed, pages rendered, whether the site changed, what the author should know."""
+    """What a build did: slugs executed, pages rendered, whether the site changed, what the author should know.
+
+    Args:
+        elsewhere: slug -> what is wrong with a post that was not to run.
+        notes: what was left alone, and why.
+        failed: slugs of posts that failed and did not stop the build; problems: what went wrong in them.
+    """
 
     executed: list[str] = field(default_factory=list)
     rendered: list[str] = field(default_factory=list)
@@ -45,6 +52,8 @@ class Report:
     renderer: str = ""
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def choose_renderer(wanted: str) -> str:
@@ -82,18 +91,21 @@ def run_posts(
         return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
 
 
-def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress) -> Report:
+def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False) -> Report:
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
-    done = publish(project, papers, plan)
+    if plan.failures and not keep_going:
+        raise PressError(plan.failed, KEEP_GOING)
+    done = publish(project, papers, plan, keep_going)
     place(done.notebooks, manifest)  # what ran can be read, whatever else is wrong
     if done.problems:
-        raise PressError(done.problems)
+        raise PressError([*done.problems, *plan.failed] if keep_going else done.problems)
     _, left = write_pages(done.pages, manifest)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    return Report(executed=executed, elsewhere=plan.elsewhere, notes=list(map(_stays, left)))
+    about = {"elsewhere": plan.elsewhere, "notes": list(map(_stays, left))}
+    return Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
 
 
 def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
@@ -115,47 +127,59 @@ def build(
     force_render: bool = False,
     renderer: str = "auto",
     progress: Any,
+    keep_going: bool = False,
 ) -> Report:
     """Execute, render, check, publish.
 
     Args:
         force: execute and render everything, whatever is up to date.
         force_render: render everything; execute only what is stale.
+        keep_going: publish what ran although posts failed, with a page for each of these that says where and why. The
+            report has the problems then.
 
     Raises:
-        PressError: anything that is wrong; the previous site is then still in place, untouched.
+        PressError: anything else that is wrong; the previous site is then still in place, untouched.
     """
     chosen = choose_renderer(renderer)
     sitefolder.check_place(project)
     with at_work(project) as manifest:
-        staging, last = project.work / "site-next", project.work / "site-last"
-        sitefolder.recover(last, project.site)
+        sitefolder.recover(project.work / "site-last", project.site)
         if problems := sitefolder.site_problems(project):
             raise PressError(problems)
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
         if problems := check_first(project, plan, chosen, jobs):
             raise PressError(problems)
-        report = _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        how = {"jobs": jobs, "progress": progress}
+        report = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.notes += map(_stays, left)
         report.renderer = chosen
-        pages = site_pages(project)
-        report.pages = len(pages)
-        problems = check_sources(project, papers, pages)
-        if problems:
-            raise PressError(problems)
-        shutil.rmtree(staging, ignore_errors=True)
-        draw = _with_quarto if chosen == "quarto" else _with_pandoc
-        rendered = draw(project, staging, pages, jobs=jobs, force=force or force_render, progress=progress)
-        if rendered is None:
-            return report
-        problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
-        if problems:
-            raise PressError(problems)
-        kept = sitefolder.replace_site(staging, project.site, last)
-        report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
-        report.rendered, report.changed = rendered, True
+        try:
+            _render(project, papers, report, force=force or force_render, **how)
+        except PressError as error:
+            raise PressError([*report.problems, *error.problems]) from None
     return report
+
+
+def _render(project: Project, papers, report: Report, *, jobs: int, force: bool, progress: Any) -> None:
+    """Render, check, and put the site in its place; the report is completed."""
+    staging, last = project.work / "site-next", project.work / "site-last"
+    pages = site_pages(project)
+    report.pages = len(pages)
+    problems = check_sources(project, papers, pages)
+    if problems:
+        raise PressError(problems)
+    shutil.rmtree(staging, ignore_errors=True)
+    draw = _with_quarto if report.renderer == "quarto" else _with_pandoc
+    rendered = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+    if rendered is None:
+        return
+    problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
+    if problems:
+        raise PressError(problems)
+    kept = sitefolder.replace_site(staging, project.site, last)
+    report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
+    report.rendered, report.changed = rendered, True
 
 
 def check(project: Project) -> list[Problem]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from press.core import supported
 from press.core.errors import PressError, Problem, fail
+from press.core.limits import MEANINGS, check_limits
 from press.core.merging import NOT_OF_PAGES, level, merge
 from press.core.profiles import LOCAL, active_profiles
 from press.core.source import read_text, relative
@@ -163,18 +164,13 @@ def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
         problems.append(Problem(*data.places[key], message))
         del data[key]
     press = data.get("press") or {}
-    parameters, timeout = press.get("parameters"), press.get("timeout")
+    parameters = press.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"
         problems.append(Problem(*place_of(data, "press.parameters"), message))
         del press["parameters"]
-    if timeout is not None and not is_seconds(timeout):
-        message = f"press: timeout: {timeout!r} must be a number of seconds above 0"
-        problems.append(Problem(*place_of(data, "press.timeout"), message))
-        del press["timeout"]
-    return problems
-
-
-def is_seconds(value: Any) -> bool:
-    """Whether this is a number of seconds that something may take."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    wrong = check_limits(press, lambda key: place_of(data, f"press.{key}"), "press: ")
+    for key in MEANINGS:
+        if any(f"press: {key}:" in problem.message for problem in wrong):
+            del press[key]
+    return problems + wrong

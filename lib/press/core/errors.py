@@ -14,23 +14,30 @@ class Problem:
     Args:
         file: path relative to the project root, with forward slashes; "" when no file is at fault.
         line: 1-based line in that file; 0 when the whole file is meant.
-        message: what is wrong and the way out. May run over several lines (a traceback).
+        message: what is wrong and the way out.
+        detail: what helps to find the cause, such as a traceback; lines to print below the message.
     """
 
     file: str
     line: int
     message: str
+    detail: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
-        return place + self.message
+        return place + "\n".join(filter(None, (self.message, self.detail)))
 
 
 class PressError(Exception):
-    """The work cannot go on; carries every problem that was found, not only the first."""
+    """The work cannot go on; carries every problem that was found, not only the first.
 
-    def __init__(self, problems: Problem | Sequence[Problem]):
+    Args:
+        hint: another way to go on, if there is one.
+    """
+
+    def __init__(self, problems: Problem | Sequence[Problem], hint: str = ""):
         self.problems = [problems] if isinstance(problems, Problem) else sorted(problems)
+        self.hint = hint
         super().__init__("\n".join(map(str, self.problems)))
 
 

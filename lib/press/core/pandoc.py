@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+from press.core.command import OverLimit, run_within
 from press.core.errors import fail
 
 
@@ -41,18 +43,19 @@ def version() -> str:
         return done.stdout.splitlines()[0]
 
 
-def run_pandoc(arguments: list[str], text: str, timeout: float | None = None) -> str:
+def run_pandoc(arguments: list[str], text: str, seconds: float = math.inf) -> str:
     """Feed `text` to Pandoc and return what it prints.
 
+    Args:
+        seconds: of processor time that it may use.
+
     Raises:
-        RuntimeError: Pandoc failed; carries what it said on standard error. Or it took over `timeout` seconds.
+        RuntimeError: Pandoc failed; carries what it said on standard error. Or it used more.
     """
     try:
-        done = subprocess.run(
-            [binary(), *arguments], input=text.encode(), capture_output=True, check=False, timeout=timeout
-        )
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(f"Pandoc took longer than {timeout:.0f} seconds") from None
+        done = run_within([binary(), *arguments], seconds, text=text)
+    except OverLimit as error:
+        raise RuntimeError(f"Pandoc was ended: {error}") from None
     if done.returncode:
-        raise RuntimeError(done.stderr.decode(errors="replace").strip())
-    return done.stdout.decode()
+        raise RuntimeError(done.stderr.strip())
+    return done.stdout

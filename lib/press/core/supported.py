@@ -58,7 +58,7 @@ FRONT_MATTER: dict[str, Any] = {
         "title subtitle date date-modified date-format categories description abstract image image-alt keywords lang"
     ),
     **keys("bibliography csl nocite suppress-bibliography pagetitle jupyter kernelspec engine"),
-    **keys("press params order data timeout"),
+    **keys("press params order data timeout idle-timeout"),
     "author": AUTHOR,
     "listing": LISTING,
     "execute": EXECUTE,

@@ -10,11 +10,11 @@ from postkit.verdicts import VERDICTS
 from press.core.source import read_text
 from press.pages.markup import Values, claim_row, equations, origin, page, verdict
 from press.papers import library
-from press.papers.ledger import NOT_MEASURED
+from press.papers.ledger import NOT_MEASURED, NOT_NOW
 from press.papers.schema import Paper
 from press.papers.shelf import Shelf
 
-KINDS = (*VERDICTS, NOT_MEASURED)
+KINDS = (*VERDICTS, NOT_MEASURED, NOT_NOW)
 
 
 def papers_index(shelf: Shelf) -> str:

@@ -15,8 +15,10 @@ from press.core.project import Project
 from press.papers.boxes import claim_of, measurements
 from press.papers.schema import Paper, check_citekeys
 from press.posts.collection import read_notebooks
+from press.posts.failure import failures_in
 
 NOT_MEASURED = "not measured"
+NOT_NOW = "not measured in this build"  # a post failed that measures it
 WIDTH = 100
 DEFAULT_SCALE = "small"
 
@@ -28,7 +30,7 @@ class Entry:
     Args:
         post: slug of the post that measured it; "" for none.
         place: file and line of the measuring cell.
-        verdict: the measured verdict, or "not measured".
+        verdict: the measured verdict, or one of `NOT_MEASURED` and `NOT_NOW`.
         recorded: the verdict in paper.toml at the measurement's scale; "" for none.
     """
 
@@ -59,6 +61,7 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
     """
     found: dict[str, list[tuple[str, Measurement, str, int]]] = {}
     problems: list[Problem] = []
+    failures = failures_in(notebooks.values())
     for slug, notebook in notebooks.items():
         try:
             for measured, file, line in measurements(notebook, f"posts/{slug}/index.ipynb"):
@@ -69,15 +72,27 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
     if problems:
         raise PressError(problems)
     entries = [
-        entry for paper in papers for claim in paper.claims for entry in _entries(claim, paper, found.get(claim.id, []))
+        entry
+        for paper in papers
+        for claim in paper.claims
+        for entry in _entries(claim, paper, found.get(claim.id, []), _unmeasured(claim, failures))
     ]
     return sorted(entries, key=lambda entry: entry.measured is None)  # measured ones first
 
 
-def _entries(claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str, int]]) -> list[Entry]:
+def _unmeasured(claim: Claim, failures: list[dict[str, Any]]) -> str:
+    """What a claim is called that no post has measured: a post that failed may have, if its code names the claim, or
+    if the claim has a recorded verdict."""
+    lost = failures and (claim.verdict or any(claim.id in failure["claims"] for failure in failures))
+    return NOT_NOW if lost else NOT_MEASURED
+
+
+def _entries(
+    claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str, int]], unmeasured: str
+) -> list[Entry]:
     if not found:
         recorded = claim.verdict.get(DEFAULT_SCALE, "")
-        return [Entry(claim, paper.citekey, "", ("", 0), None, NOT_MEASURED, recorded)]
+        return [Entry(claim, paper.citekey, "", ("", 0), None, unmeasured, recorded)]
     return [
         Entry(
             claim,
@@ -99,7 +114,7 @@ def select(entries: Iterable[Entry], *, verdict: str = "", paper: str = "", post
         PressError: a verdict that is none, or a paper or post that the ledger does not have; with the legal ones.
     """
     entries = list(entries)
-    kinds = (*VERDICTS, NOT_MEASURED)
+    kinds = [*VERDICTS, NOT_MEASURED, *{entry.verdict for entry in entries if entry.verdict == NOT_NOW}]
     legal = {"verdict": [kind.lower() for kind in kinds], "paper": {entry.paper for entry in entries}}
     legal["post"] = {entry.post for entry in entries if entry.post}
     for name, wanted in (("verdict", verdict.lower()), ("paper", paper), ("post", post)):
@@ -161,21 +176,23 @@ def _wrap(text: str, size: int) -> list[str]:
 def check_claims(project: Project, papers: Sequence[Paper], known: Iterable[str] | None) -> list[Problem]:
     """What is wrong between papers, posts and recorded verdicts.
 
-    A verdict recorded for the scale "small" must be measured by some post, in a build without profile: "full" needs a
-    real checkpoint, and so does a profile.
+    A verdict recorded for the scale "small" must be measured by some post, in a build without profile in which no post
+    failed: "full" needs a real checkpoint, and so does a profile.
 
     Args:
         known: the bibliography's keys; None where the project has no bibliography.
     """
     try:
-        entries = ledger(papers, read_notebooks(project))
+        notebooks = read_notebooks(project)
+        entries = ledger(papers, notebooks)
     except PressError as error:
         return error.problems
     problems = check_citekeys(papers, known) if known is not None else []
+    required = not project.profile and not failures_in(notebooks.values())
     for paper in papers:
         for claim in paper.claims:
             own = [entry for entry in entries if entry.claim.id == claim.id and entry.measured]
-            problems += _judge(paper, claim, own, required=not project.profile)
+            problems += _judge(paper, claim, own, required=required)
     return problems
 
 

@@ -60,7 +60,7 @@ def with_addresses(text: str) -> str:
 
 
 def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -> bytes | None:
-    """The notebook for the reader; None where the page is no executed post.
+    """The notebook for the reader; None where the page is no executed post, or one that failed.
 
     It begins with what it needs to run, has no cell that the press made for the page, and names no folder of the
     machine that ran it.
@@ -70,7 +70,8 @@ def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -
         notebook: as `press run` placed it.
     """
     name = file_name(page)
-    if not name or "press" not in notebook.get("metadata", {}):
+    press = notebook.get("metadata", {}).get("press")
+    if not name or press is None or "failed" in press:
         return None
     slug = name.removesuffix(".ipynb")
     cells = [_bare(cell, root) for cell in notebook["cells"] if not is_made(cell)]

@@ -1,8 +1,11 @@
 """Run notebooks with papermill, each in a kernel process of its own, many at a time.
 
 `execute_all` hands `run_notebook` to any `concurrent.futures.Executor`: local processes by default, a Dask cluster by
-address. A run ends in a `Result`, never in an exception: a cell that raises, a kernel that dies and a post that takes
-too long are all told with the cell's file and line.
+address. A run ends in a `Result`, never in an exception: a cell that raises, a kernel that dies and a post that uses
+too much are all told with the cell's file and line.
+
+No clock on the wall ends a run (see `clock.py`), so papermill's own are set to for ever: a kernel on a busy machine may
+take minutes to start, and seconds between a cell's reply and its last output.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ import contextlib
 import json
 import multiprocessing
 import os
-import re
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -25,21 +28,28 @@ from typing import Any
 
 from press.core.errors import Problem, fail
 from press.core.secrets import environment_secrets
+from press.posts.clock import Limits, watching
+from press.posts.outcome import last_words, problem_of, stopped_at
 
-ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+FOR_EVER = 10**9  # seconds
+PATIENCE = 120  # seconds for a scheduler's answer
 KEEP = {"HF_TOKEN"}  # a post may need it to fetch a checkpoint; outputs are scanned for it
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to run one post. Plain data: it travels to other processes and machines."""
+    """What a worker needs to run one post. Plain data: it travels to other processes and machines.
+
+    Args:
+        limits: seconds of processor time, and seconds of idleness, that end it.
+    """
 
     slug: str
     file: str
     notebook: str
     parameters: dict[str, Any]
     root: str
-    timeout: float
+    limits: tuple[float, float]
     threads: int
     gpu: bool = False
 
@@ -52,6 +62,7 @@ class Result:
         notebook: the notebook as far as it got, as JSON.
         reads: files below the root that it opened for reading, relative to the root.
         problem: None when every cell ran.
+        cell: the cell that it stopped in, such as "code-2"; "" where it ran through or no cell is known.
     """
 
     slug: str
@@ -59,6 +70,7 @@ class Result:
     reads: tuple[str, ...]
     seconds: float
     problem: Problem | None
+    cell: str = ""
 
 
 def run_notebook(task: Task) -> Result:
@@ -70,49 +82,51 @@ def run_notebook(task: Task) -> Result:
         source, target, log = (Path(folder) / name for name in ("in.ipynb", "out.ipynb", "reads"))
         source.write_text(task.notebook, encoding="utf-8")
         manager = _kernel_manager(task, log, folder)
-        timed_out = threading.Event()
-        timer = threading.Timer(task.timeout, lambda: (timed_out.set(), _kill(manager)))
-        timer.daemon = True
-        timer.start()
         error: Exception | None = None
+        watched = watching(lambda: _pid(manager), Limits(*task.limits), lambda: _kill(manager))
         try:
-            papermill.execute_notebook(
-                source,
-                target,
-                parameters=task.parameters,
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                start_timeout=120,
-                km=manager,
-                resources={"metadata": {"path": str(Path(task.root, task.file).parent)}},
-            )
+            with watched as usage:
+                papermill.execute_notebook(
+                    source,
+                    target,
+                    parameters=task.parameters,
+                    kernel_name="python3",
+                    language="python",
+                    progress_bar=False,
+                    start_timeout=FOR_EVER,
+                    iopub_timeout=FOR_EVER,
+                    km=manager,
+                    resources={"metadata": {"path": str(Path(task.root, task.file).parent)}},
+                )
         except Exception as caught:  # papermill, nbclient and the kernel raise many kinds; each becomes a Problem
             error = caught
         finally:
-            timer.cancel()
             _kill(manager)
+            manager.context.destroy(linger=0)
         notebook = json.loads((target if target.exists() else source).read_text(encoding="utf-8"))
         reads = _reads(log, task.root)
-        last_words = _last_words(Path(folder) / "log")
-    stopped = _stopped_at(notebook, died=error is not None)
+        words = last_words(Path(folder) / "log")
+    stopped = stopped_at(notebook, died=error is not None)
     clean(notebook)
     seconds = time.monotonic() - start
-    return Result(
-        task.slug, notebook, reads, seconds, _problem(task, notebook, stopped, error, timed_out.is_set(), last_words)
-    )
+    problem, cell = problem_of(task.file, notebook, stopped, error, usage, words)
+    return Result(task.slug, notebook, reads, seconds, problem, cell)
 
 
 def _kernel_manager(task: Task, log: Path, folder: str):
     """A manager that starts `press.posts.kernel` with this post's environment, whatever kernels are installed."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
+    from zmq.asyncio import Context
 
     lib = str(Path(task.root) / "lib")
     press_lib = str(Path(__file__).resolve().parents[2])
     paths = [lib, *(p for p in [press_lib, os.environ.get("PYTHONPATH", "")] if p and p != lib)]
     hidden = {name: "" for name in environment_secrets() if name not in KEEP}
-    threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
+    threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "NUMEXPR")}
+    # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
+    # takes. OpenMP's can be told to sleep; OpenBLAS's cannot.
+    threads |= {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
     env = hidden | threads
     env |= {"PRESS_WATCH": str(log), "PRESS_ROOT": task.root, "PYTHONPATH": os.pathsep.join(paths)}
     env |= {"PRESS_LOG": str(Path(folder) / "log")}
@@ -124,7 +138,10 @@ def _kernel_manager(task: Task, log: Path, folder: str):
             return KernelSpec(argv=argv, env=env, display_name="Python 3", language="python")
 
     # Sockets in the run's own folder: no port is opened, and nobody else can read the traffic.
+    context = Context()
+    context.rcvhwm = 0  # the kernel's messages wait here, however many, until papermill gets to run: see kernel.py
     return AsyncKernelManager(
+        context=context,
         kernel_name="python3",
         kernel_spec_manager=OneKernel(),
         transport="ipc",
@@ -133,10 +150,13 @@ def _kernel_manager(task: Task, log: Path, folder: str):
     )
 
 
+def _pid(manager) -> int | None:
+    return getattr(manager.provisioner, "pid", None) if manager.provisioner else None
+
+
 def _kill(manager) -> None:
-    """End the kernel and everything that it started: it leads a process group of its own."""
-    pid = getattr(manager.provisioner, "pid", None) if manager.provisioner else None
-    if pid:
+    """End the kernel and its process group, which it leads."""
+    if pid := _pid(manager):
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(Exception):
@@ -151,24 +171,6 @@ def _reads(log: Path, root: str) -> tuple[str, ...]:
     return tuple(sorted({os.path.realpath(p).removeprefix(base) for p in paths if os.path.isfile(p)}))
 
 
-def _stopped_at(notebook: dict[str, Any], died: bool) -> dict[str, Any] | None:
-    """The cell at which a run ended early; None when all cells ran.
-
-    When the kernel died that is the last cell that papermill noted the start of.
-    """
-    cells = [c for c in notebook["cells"] if c["cell_type"] == "code" and "".join(c["source"]).strip()]
-    if died:
-        started = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
-        return (started or cells[:1] or [None])[-1]
-    return next((cell for cell in cells if cell["execution_count"] is None), None)
-
-
-def _last_words(log: Path) -> str:
-    """The end of what the kernel process printed past Jupyter: a crash's trace, say."""
-    text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
-    return "\n" + _indent(text[-3000:]) if text else ""
-
-
 def clean(notebook: dict[str, Any]) -> None:
     """Remove what differs from run to run without meaning: papermill's times and paths, random ids."""
     notebook["metadata"].pop("papermill", None)
@@ -180,54 +182,6 @@ def clean(notebook: dict[str, Any]) -> None:
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):
             output.pop("metadata", None) if output.get("metadata") == {} and output["output_type"] == "stream" else None
-
-
-def _problem(
-    task: Task,
-    notebook: dict[str, Any],
-    stopped: dict[str, Any] | None,
-    error: Exception | None,
-    timed_out: bool,
-    last_words: str,
-) -> Problem | None:
-    codes = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    for cell in codes:
-        for output in cell["outputs"]:
-            if output["output_type"] == "error":
-                return _cell_problem(task, cell, output)
-    press = stopped["metadata"].get("press", {}) if stopped else {}
-    place = (press.get("file", task.file), press.get("line", 0))
-    if timed_out:
-        return Problem(
-            *place, f"timed out: the post ran for over {task.timeout:g} s. Raise timeout: in its front matter"
-        )
-    if error is not None:
-        name = type(error).__name__
-        if name == "DeadKernelError":
-            return Problem(
-                *place, "the kernel died while this cell ran (killed, out of memory, or a crash in native code)"
-            )
-        return Problem(*place, f"{name}: {str(error).strip() or 'no message'}{last_words}")
-    if stopped is not None:  # papermill takes SystemExit(0) for success
-        return Problem(*place, "this cell never ran: the notebook stopped early")
-    return None
-
-
-def _cell_problem(task: Task, cell: dict[str, Any], output: dict[str, Any]) -> Problem:
-    trace = ANSI.sub("", "\n".join(output.get("traceback", [])))
-    place = cell["metadata"].get("press", {"file": task.file, "line": 0})
-    line = place["line"]
-    found = re.search(rf"Cell In\[{cell['execution_count']}\], line (\d+)", trace) or re.search(
-        r"^\s*File .*, line (\d+)", trace
-    )
-    if found and line:
-        line += int(found[1]) - 1
-    title = f"{cell['id']} raised {output['ename']}: {ANSI.sub('', output['evalue'])}"
-    return Problem(place["file"], line, f"{title}\n{_indent(trace)}")
-
-
-def _indent(text: str) -> str:
-    return "\n".join("    " + line for line in text.splitlines())
 
 
 def execute_all(
@@ -287,10 +241,14 @@ def open_executor(jobs: int, dask: str | None) -> Iterator[concurrent.futures.Ex
         return
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise fail("", 0, "--dask needs Dask: pip install 'executable-papers[dask]'") from None
     try:
-        client = Client(dask, timeout="10s")
+        # What listens there may be slow to answer on a busy machine; that nothing listens is known at once.
+        host, port = get_address_host_port(dask)
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+        client = Client(dask, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise fail("", 0, f"no Dask scheduler at {dask!r}: {error}") from None
     with client, client.get_executor(pure=False, retries=0) as executor:

@@ -51,9 +51,16 @@ def main() -> None:
         watch_reads(root, log)
     from ipykernel.kernelapp import IPKernelApp
 
+    class PatientKernel(IPKernelApp):
+        """One whose outputs wait for a reader that is slow; ZeroMQ would drop what exceeds a thousand messages."""
+
+        def init_iopub(self, context) -> None:
+            context.sndhwm = 0
+            super().init_iopub(context)
+
     # tqdm's, where no widgets are installed: it would stand on the page, with a path of this machine
     warnings.filterwarnings("ignore", message="IProgress not found")
-    IPKernelApp.launch_instance()
+    PatientKernel.launch_instance()
 
 
 if __name__ == "__main__":

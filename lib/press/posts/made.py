@@ -32,7 +32,7 @@ def commit_of(root: Path) -> str:
 
 def _git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(("git", *arguments), cwd=root, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(("git", *arguments), cwd=root, capture_output=True, text=True, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

@@ -15,8 +15,9 @@ from typing import Any
 
 from postkit.verdicts import Claim
 from press.core.celloptions import read_options
-from press.core.config import Config, check_shapes, is_seconds
+from press.core.config import Config, check_shapes
 from press.core.errors import PressError, Problem, collected, fail
+from press.core.limits import check_limits
 from press.core.merging import as_list
 from press.core.source import Expanded, check_fences, fenced_lines, front_matter, read_expanded, relative
 from press.core.yamlfile import Map, place_of
@@ -156,11 +157,7 @@ def _check_meta(meta: Map, expanded: Expanded) -> list[Problem]:
     if kernel != KERNEL:
         place = place_of(meta, "jupyter") or top
         problems.append(Problem(*place, f"jupyter: {kernel!r} is not supported. Legal: {KERNEL}"))
-    timeout = meta.get("timeout")
-    if timeout is not None and not is_seconds(timeout):
-        place = place_of(meta, "timeout") or top
-        problems.append(Problem(*place, f"timeout: {timeout!r} must be a number of seconds above 0"))
-    return problems
+    return problems + check_limits(meta, lambda key: place_of(meta, key) or top)
 
 
 def _declared_data(meta: Map, folder: Path, root: Path, expanded: Expanded, problems: list[Problem]) -> tuple[str, ...]:

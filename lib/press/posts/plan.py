@@ -14,6 +14,7 @@ from press.core.project import Project
 from press.posts.cache import Cache, Key, differences, make_key
 from press.posts.closure import Library, read_library
 from press.posts.collection import read_posts, select
+from press.posts.failure import Failure
 from press.posts.parameters import check_parameters, parameters_for
 from press.posts.post import Post
 
@@ -38,6 +39,7 @@ class Plan:
     """All steps of a run, and what they were found with.
 
     Args:
+        failures: slug -> how a post failed, of those that did.
         unsound: the chosen posts that have problems and can be read all the same; they are no steps.
         problems: what is wrong with the configuration, the chosen posts or the parameters: nothing may run.
         elsewhere: slug -> what is wrong with a post that is not to run.
@@ -47,9 +49,15 @@ class Plan:
     library: Library
     cache: Cache
     executed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
     unsound: list[Post] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[Problem]:
+        """All that went wrong in the posts that failed."""
+        return sorted(problem for failure in self.failures.values() for problem in failure.problems)
 
     @property
     def stale(self) -> list[Step]:
@@ -99,18 +107,21 @@ def make_plan(
 
 
 def why(post: Post, key: Key, project: Project, cache: Cache) -> list[str]:
-    """What changed since the run whose outputs the post shows now."""
-    last = last_parts(post, project)
+    """What changed since the run whose outputs the post shows now, or that failed."""
+    last = last_run(post, project)
     if last is None:
         return ["never run here"]
-    changed = differences(last, key.parts)
+    changed = differences(last["parts"], key.parts)
+    if "failed" in last:
+        return [f"failed when it last ran ({', '.join(last['failed']['places'])})", *changed]
     return changed or ["its outputs are no longer in the cache"]
 
 
-def last_parts(post: Post, project: Project) -> dict[str, str] | None:
-    """The parts of the key that the present `index.ipynb` was made with; None if there is none."""
+def last_run(post: Post, project: Project) -> dict[str, Any] | None:
+    """What the present `index.ipynb` notes of the run that it was made from, with the key's "parts"; None for none."""
     try:
         notebook = json.loads((project.root / post.file).with_name("index.ipynb").read_bytes())
-        return notebook["metadata"]["press"]["parts"]
+        press = notebook["metadata"]["press"]
+        return press if isinstance(press["parts"], dict) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

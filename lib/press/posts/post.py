@@ -68,11 +68,6 @@ class Post:
     data: tuple[str, ...]
     notebook: dict[str, Any] = field(repr=False)
 
-    @property
-    def timeout(self) -> float | None:
-        """Seconds that the whole post may run, if its front matter says so."""
-        return self.meta.get("timeout")
-
 
 def parse_code(cell: CodeCell) -> ast.Module:
     """The cell's syntax tree; `%matplotlib` and `%config` lines count as blank.

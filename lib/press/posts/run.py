@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from dataclasses import replace
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
 
 from press.core.disk import write_atomic
-from press.core.errors import PressError, Problem
+from press.core.errors import Problem
+from press.core.limits import limits_of
 from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.secrets import find_secrets
+from press.core.source import relative
 from press.posts.cache import differences, make_key
 from press.posts.closure import Library
 from press.posts.collection import post_files
+from press.posts.failure import Failure
 from press.posts.made import commit_of
 from press.posts.plan import Plan, Step
 from press.posts.post import to_bytes
 
-TIMEOUT = 600.0
 IGNORED_READS = (".press/", ".git/", ".venv/", ".quarto/")
 PAPER = re.compile(r"papers/[^/]+/paper\.toml")
 
@@ -29,14 +32,13 @@ PAPER = re.compile(r"papers/[^/]+/paper\.toml")
 def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progress) -> list[str]:
     """Run the stale steps and enter what succeeds into the cache, one by one as it comes.
 
+    What fails is entered in `plan.failures`, and its notebook is kept under `.press/failed/`.
+
     Args:
         progress: object with `started(slug)`, `finished(slug, seconds)`, `failed(slug, seconds)` and `tick()`.
 
     Returns:
-        Slugs of the posts that ran.
-
-    Raises:
-        PressError: after all have ended, every post that failed; each failed notebook is kept under `.press/failed/`.
+        Slugs of the posts that ran through.
     """
     from press.posts.execute import Task, execute_all, open_executor
 
@@ -45,7 +47,6 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
         return []
     threads = max(1, (os.cpu_count() or 1) // max(1, min(jobs, len(steps))))
     tasks = [_task(step, project, threads, Task) for step in _longest_first(plan, project)]
-    problems: list[Problem] = []
     commit = commit_of(project.root)
     with open_executor(min(jobs, len(tasks)), dask) as executor:
         for result in execute_all(tasks, executor, progress.started, progress.tick):
@@ -58,29 +59,30 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 )
             if problem:
                 write_atomic(kept, to_bytes(result.notebook))
-                note = f"\n    The notebook as far as it ran: {kept.relative_to(project.root)}"
-                problems.append(Problem(problem.file, problem.line, problem.message + note))
+                plan.failures[result.slug] = _failure(step, problem, result.cell, relative(kept, project.root))
                 progress.failed(result.slug, result.seconds)
                 continue
             made = {"key": step.key.digest, "parts": step.key.parts, "commit": commit, "device": _device(step)}
             result.notebook["metadata"]["press"] = made
             secrets = find_secrets(result.notebook, step.post.file)
             if secrets:
-                problems += secrets
+                plan.failures[result.slug] = Failure(step.post, step.key.parts, tuple(secrets))
                 progress.failed(result.slug, result.seconds)
                 continue
             plan.cache.put(step.key, result.slug, result.notebook, result.seconds)
             plan.executed[result.slug] = result.notebook
             kept.unlink(missing_ok=True)
             progress.finished(result.slug, result.seconds)
-    if problems:
-        raise PressError(problems)
-    return sorted(steps)
+    return sorted(steps.keys() & plan.executed.keys())
+
+
+def _failure(step: Step, problem: Problem, cell: str, kept: str) -> Failure:
+    detail = "\n".join(filter(None, (problem.detail, f"    The notebook as far as it ran: {kept}")))
+    return Failure(step.post, step.key.parts, (replace(problem, detail=detail),), cell, kept)
 
 
 def _task(step: Step, project: Project, threads: int, task_type):
     post = step.post
-    timeout = float(post.timeout or project.config.settings(post.meta).get("timeout") or TIMEOUT)
     notebook = to_bytes(post.notebook).decode()
     return task_type(
         post.slug,
@@ -88,7 +90,7 @@ def _task(step: Step, project: Project, threads: int, task_type):
         notebook,
         step.parameters,
         str(project.root),
-        timeout,
+        limits_of(post.meta, project.config.settings(post.meta)),
         threads,
         gpu=_device(step).startswith("cuda"),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from press.core.command import OverLimit, run_within
 from press.core.errors import Problem
 from press.core.pandoc import binary
 from press.renderer.page import Document
@@ -72,9 +72,9 @@ def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: d
     # A page that needs more than this is broken; without the limits it could take the machine with it.
     command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
-    except subprocess.TimeoutExpired:
-        document.problems.append(Problem(document.input, 0, "Pandoc took longer than 300 seconds"))
+        run = run_within(command, 300, env=environment)
+    except OverLimit as error:
+        document.problems.append(Problem(document.input, 0, f"Pandoc was ended: {error}. Make the page smaller"))
         return False
     if run.returncode != 0:
         document.problems.append(Problem(document.input, 0, f"Pandoc failed: {run.stderr.strip()[-2000:]}"))

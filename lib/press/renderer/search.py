@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from press.core.command import OverLimit, run_within
 from press.core.errors import fail
 from press.renderer import store
 
@@ -60,7 +60,10 @@ def index(cache: Path, out: Path, records: list[dict[str, Any]]) -> dict[str, Pa
 
 def _run(out: Path, target: Path) -> None:
     command = [binary(), "--site", str(out), "--output-path", str(target), "--quiet"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    try:
+        run = run_within(command, 600)
+    except OverLimit as error:
+        raise fail("", 0, f"Pagefind was ended: {error}") from None
     if run.returncode != 0 or not (target / "pagefind.js").is_file():
         raise fail("", 0, f"Pagefind failed: {(run.stdout + run.stderr).strip()[-2000:]}")
     for path in target.iterdir():

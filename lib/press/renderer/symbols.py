@@ -191,7 +191,7 @@ def _mathml(formulas: Iterable[str]) -> dict[str, Any]:
     for number, latex in enumerate(tried):
         math = {"t": "Math", "c": [{"t": "InlineMath"}, latex]}
         document["blocks"].append({"t": "Div", "c": [[f"s{number}", [], []], [{"t": "Para", "c": [math]}]]})
-    page = run_pandoc(["-f", "json", "-t", "html", "--mathml", "--quiet"], json.dumps(document), timeout=120)
+    page = run_pandoc(["-f", "json", "-t", "html", "--mathml", "--quiet"], json.dumps(document), seconds=120)
     found = {}
     for div in lxml.html.fromstring(f"<main>{mathml(page)}</main>").iter("div"):
         math = div.find(".//math")

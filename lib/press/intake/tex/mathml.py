@@ -41,7 +41,7 @@ def not_mathml(formulas: list[str]) -> set[int]:
     """Which of these Pandoc cannot make MathML of; one that is very long or deep is not even tried.
 
     Raises:
-        RuntimeError: Pandoc failed, or took over two minutes.
+        RuntimeError: Pandoc failed, or used over two minutes of processor time.
     """
     from lxml import html
 
@@ -55,7 +55,7 @@ def not_mathml(formulas: list[str]) -> set[int]:
         math = {"t": "Math", "c": [{"t": "DisplayMath"}, formulas[number]]}
         document["blocks"].append({"t": "Div", "c": [[f"e{number}", [], []], [{"t": "Para", "c": [math]}]]})
     page = run_pandoc(
-        ["+RTS", "-M900m", "-RTS", "-f", "json", "-t", "html", "--mathml", "--quiet"], json.dumps(document), timeout=120
+        ["+RTS", "-M900m", "-RTS", "-f", "json", "-t", "html", "--mathml", "--quiet"], json.dumps(document), seconds=120
     )
     good = {
         div.get("id") for div in html.fromstring(f"<main>{page}</main>").iter("div") if div.find(".//math") is not None
