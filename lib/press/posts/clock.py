@@ -150,7 +150,8 @@ class Meter:
             else:
                 self.orphaned += gone.total
         self.seen = found
-        return self.orphaned + sum(record.total for record in found.values())
+        # Rounded: a sum in another order would differ in its last bit, and time would run backwards.
+        return round(self.orphaned + sum(record.total for record in found.values()), 6)
 
     def _members(self) -> list[psutil.Process]:
         """What belongs to the kernel: its descendants, its process group, and what did so at the last look."""

@@ -118,6 +118,10 @@ CASES = {
     "renderer/head.html": lambda text: {"image": text, "feed": text, "feed_title": text},
     "renderer/footer.html": lambda text: {"parts": [{"text": text}, {"text": text, "icon": "", "href": text}]},
     "posts/made.html": lambda text: {"what": text, "facts": [(text, text), (text, text)]},
+    "posts/failure.html": lambda text: {
+        "cell": {"number": 1, "count": 2, "label": text}, "reasons": [{"file": text, "line": 3, "message": text}] * 2,
+        "line": 3, "anchors": [text, text], **dict.fromkeys(("file", "code", "kept"), text),
+    },
     "pages/claims.html": claims,
     "pages/filter.html": choices,
     "pages/papers.html": papers,
