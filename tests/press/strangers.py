@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,38 +150,71 @@ def no_kernels() -> Iterator[None]:
 CHANGES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
 
 
-def press_until(site: Site, moment: int, *arguments: str) -> tuple[bool, int]:
-    """Run a command in a process that is killed just before its `moment`-th step that changes anything on disk.
+class Killer:
+    """Runs commands in processes that are killed just before a given step.
 
-    A step is a rename, a link, a removal, a new folder, a file opened for writing: between two of them nothing changes.
-
-    Returns:
-        Whether it was killed, and how many steps it made if it was not.
+    A step is whatever changes the disk: a rename, a link, a removal, a new folder, a file opened for writing. They are
+    forked from a process that has nothing but the imports behind it, since threads and forks do not go together.
     """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        steps = 0
 
-        def hook(event: str, values: tuple) -> None:
-            nonlocal steps
-            opened = event == "open" and isinstance(values[2], int) and values[2] & (os.O_WRONLY | os.O_RDWR)
-            if event in CHANGES or opened:
-                steps += 1
-                if steps == moment:
-                    os.kill(os.getpid(), signal.SIGKILL)
+    def __init__(self, site: Site):
+        command = [sys.executable, "-m", "tests.press.strangers", str(site.root)]
+        root = Path(__file__).resolve().parents[2]
+        self.process = subprocess.Popen(
+            command, cwd=root, env=site.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        sys.addaudithook(hook)
-        try:
-            press(site, *arguments)
-            os.write(writer, str(steps).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    _, status = os.waitpid(child, 0)
-    with os.fdopen(reader, "rb") as stream:
-        done = stream.read()
-    return os.WIFSIGNALED(status), int(done or 0)
+    def __call__(self, moment: int, *arguments: str) -> tuple[bool, int]:
+        """Run a command up to this step; 0 lets it finish. Returns whether it was killed, and its steps if not."""
+        self.process.stdin.write(json.dumps([moment, *arguments]) + "\n")
+        self.process.stdin.flush()
+        killed, steps = json.loads(self.process.stdout.readline())
+        return killed, steps
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def serve(root: Path) -> None:
+    """The process behind `Killer`."""
+    site = object.__new__(Site)
+    site.root = root
+    for line in sys.stdin:
+        moment, *arguments = json.loads(line)
+        reader, writer = os.pipe()
+        if not (child := os.fork()):
+            _run_until(site, moment, arguments, writer)
+        os.close(writer)
+        _, status = os.waitpid(child, 0)
+        with os.fdopen(reader, "rb") as stream:
+            print(json.dumps([os.WIFSIGNALED(status), int(stream.read() or 0)]), flush=True)
+
+
+def _run_until(site: Site, moment: int, arguments: list[str], result: int) -> None:
+    steps = 0
+
+    def hook(event: str, values: tuple) -> None:
+        nonlocal steps
+        opened = event == "open" and isinstance(values[2], int) and values[2] & (os.O_WRONLY | os.O_RDWR)
+        if event in CHANGES or opened:
+            steps += 1
+            if steps == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(quiet, stream)
+    sys.addaudithook(hook)
+    try:
+        press(site, *arguments)
+        os.write(result, str(steps).encode())
+    finally:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    from press import clean, passes, pipeline, renderer  # noqa: F401  (once, not in each fork)
+    from press.renderer import assemble, onepage, search  # noqa: F401
+
+    serve(Path(sys.argv[1]))

@@ -16,7 +16,7 @@ from press.core import sitefolder
 from press.core.errors import PressError
 from press.core.project import open_project
 from press.preview import preview
-from tests.press.strangers import MADE, STRANGERS, everything, full_of_strangers, notebook, press, press_until, project
+from tests.press.strangers import MADE, STRANGERS, Killer, everything, full_of_strangers, notebook, press, project
 
 KILLS = int(os.environ.get("PRESS_KILLS", "20"))
 COMMANDS = [["build"], ["run"], ["check"], ["why"], ["claims"], ["clean"], ["clean", "--all"], ["clean", "--dry-run"]]
@@ -78,11 +78,13 @@ def test_strangers_are_unharmed_by_every_command_in_every_order(crowded, capsys)
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_strangers_are_unharmed_by_kills_at_any_moment(crowded):
+def test_strangers_are_unharmed_by_kills_at_any_moment(crowded, request):
     crowded, before = crowded
     rng = random.Random(1)
     commands = [["build"], ["run"], ["clean"], ["build", "--force-render"], ["clean", "--all"], ["build"]]
-    steps = {" ".join(command): press_until(crowded, 0, *command)[1] for command in [["build"], *commands]}
+    killer = Killer(crowded)
+    request.addfinalizer(killer.close)
+    steps = {" ".join(command): killer(0, *command)[1] for command in [["build"], *commands]}
     assert min(steps.values()) > 3, steps
     kills = round_ = 0
     while kills < KILLS:
@@ -91,7 +93,7 @@ def test_strangers_are_unharmed_by_kills_at_any_moment(crowded):
         command = rng.choice(commands)
         crowded.post("a", f"Words {rng.randrange(3)}.\n\n```{{python}}\nprint({rng.randrange(3)})\n```\n")
         before["project/posts/a/post.qmd"] = crowded.read("posts/a/post.qmd").encode()
-        killed, _ = press_until(crowded, rng.randint(1, steps[" ".join(command)]), *command)
+        killed, _ = killer(rng.randint(1, steps[" ".join(command)]), *command)
         kills += killed
         unharmed(crowded, before)
         if kills % 5 == 0:  # whatever a kill left, the next command goes through

@@ -16,6 +16,7 @@ HEX = "[0-9a-f]" * 64
 RESULTS = (f"cache/{HEX}", "cache/.new-*")
 REST = ("site-next", "site-last", "sync-next.json", ".*.tmp", f"facts/{HEX}.json", "facts/.*.tmp", "failed/*.ipynb")
 REST += (f"pages/{HEX}", "pages/.tmp-*", "pages/font-*", "failed/.*.tmp")
+REST += ("grimp/CACHEDIR.TAG", "grimp/.gitignore", "grimp/*.meta.json", "grimp/*.data.json")
 REST += ("arxiv/*/metadata.xml", "arxiv/*/source", "arxiv/*/.*.tmp", "arxiv/.answer-*", "arxiv/.last-request")
 UNSAFE = ("site-next", "site-last", "failed", "sync-next.json")  # names that say less about who made them than a digest
 
