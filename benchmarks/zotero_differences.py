@@ -36,25 +36,18 @@ NOT_TAKEN = {
     "numPages": "the number of pages is not taken",
     "numberOfVolumes": "the number of volumes is not taken",
     "accessDate": "when a page was looked at is said of web pages alone",
-    "dateAdded": "when an item came into the library is not taken",
-    "dateModified": "when an item was changed is not taken",
-    "archive": "where an original lies is not taken",
-    "archiveLocation": "where an original lies is not taken",
     "callNumber": "the shelf of a library is not taken",
     "rights": "rights are not taken",
-    "originalDate": "the first edition is not taken",
-    "originalPublisher": "the first edition is not taken",
-    "originalPlace": "the first edition is not taken",
-    "originalTitle": "the first edition is not taken",
     "language": "a language that Pandoc need not know, English too, is not written",
     "genre": "the genre of a film is not taken",
-    "runningTime": "running times are not taken",
-    "status": "the status of a standard is not taken",
-    "legalStatus": "the status of a patent is not taken",
     "type": "what kind of data set or standard is not taken",
     "applicationNumber": "an application's number is not a patent's",
     "section": "the section of a newspaper is not taken",
 }
+NOT_TAKEN |= dict.fromkeys(("archive", "archiveLocation"), "where an original lies is not taken")
+NOT_TAKEN |= dict.fromkeys(("originalDate", "originalPublisher", "originalPlace"), "the first edition is not taken")
+NOT_TAKEN |= dict.fromkeys(("dateAdded", "dateModified"), "when an item came into the library is not taken")
+NOT_TAKEN |= dict.fromkeys(("status", "legalStatus"), "the status of a patent or a standard is not taken")
 # Fields that hold one of those in another form, so that no test of words can tell.
 FORMS = {
     "abstract": "abstractNote",
@@ -70,12 +63,11 @@ FORMS = {
     "timestamp": "dateAdded",
     "urldate": "accessDate",
 }
-MORE = {
-    "archiveprefix": "identifiers other than DOI, arXiv id and ISBN are not taken, whatever the address may hold",
-    "eprint": "identifiers other than DOI, arXiv id and ISBN are not taken, whatever the address may hold",
-    "type": "what kind of thesis, letter or patent it is, the type of the entry says",
-    "pubstate": "that a preprint is one, its type says; the status of a patent or a standard is not taken",
-}
+MORE = dict.fromkeys(
+    ("archiveprefix", "eprint"), "identifiers other than DOI, arXiv id and ISBN are not taken, nor found in addresses"
+)
+MORE["type"] = "what kind of thesis, letter or patent it is, the type of the entry says"
+MORE["pubstate"] = "that a preprint is one, its type says; the status of a patent or a standard is not taken"
 MORE |= dict.fromkeys(
     ("options", "entrysubtype", "editortype", "editoratype", "editorbtype", "nameatype"),
     "words for BibLaTeX alone: kinds of roles, subtypes, useprefix",

@@ -70,8 +70,8 @@ def clean_url(value: Any) -> str:
 def identities(entry: str) -> set[str]:
     """Names of the work that an entry describes, whatever its item's key in Zotero: `doi:...`, `arxiv:...`, `isbn:...`.
 
-    Two entries that share one are of the same work. The parts of a book have its ISBN, and chapters sometimes its DOI: they
-    are known by these and their title. The volumes of a work may have one ISBN too.
+    Two entries that share one are of the same work. The parts of a book have its ISBN, and chapters sometimes its DOI:
+    they are known by these and their title. The volumes of a work may have one ISBN too.
 
     Args:
         entry: its text, as `bibtex.write` makes it.
