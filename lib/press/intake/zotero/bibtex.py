@@ -86,7 +86,7 @@ FIELDS = {
 LISTS = ("address", "holder", "howpublished", "institution", "organization", "publisher", "school")
 TITLES = {"series": ("series", "seriesTitle", "seriesText")}
 CONTAINERS = {
-    "article": ("journal", ("publicationTitle",)),
+    "article": ("journal", ("publicationTitle", "journalAbbreviation")),
     "audio": ("booktitle", ("programTitle", "publicationTitle")),
     "incollection": ("booktitle", ("bookTitle", "publicationTitle")),
     "inproceedings": ("booktitle", ("proceedingsTitle", "publicationTitle", "conferenceName")),

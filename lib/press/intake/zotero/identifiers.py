@@ -19,8 +19,9 @@ DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/[^\s\\{}\"^`|]+|10/[A-Za-z0-9]+")
 SHORT_DOI = re.compile(r"(?i)^(?:https?://)?(?:www\.|dx\.)?doi\.org/([a-z0-9]{3,10})$")
 DOI_LINE = re.compile(r"(?im)^\s*doi\s*:\s*(\S+)\s*$")
 SCHEMES = ("http", "https", "ftp")
-FIELD = re.compile(r"^  (doi|eprint|archiveprefix|isbn|title|booktitle) = \{(.*)\},$", re.MULTILINE)
-PARTS = re.compile(r"@(incollection|inproceedings|inreference|inbook)\{")
+FIELD = re.compile(r"^  (doi|eprint|archiveprefix|isbn|title|volume) = \{(.*)\},$", re.MULTILINE)
+CHAPTERS = re.compile(r"@(incollection|inreference)\{")
+PARTS = re.compile(r"@(incollection|inproceedings|inreference)\{")
 
 
 def doi(data: dict[str, Any]) -> str:
@@ -69,19 +70,19 @@ def clean_url(value: Any) -> str:
 def identities(entry: str) -> set[str]:
     """Names of the work that an entry describes, whatever its item's key in Zotero: `doi:...`, `arxiv:...`, `isbn:...`.
 
-    Two entries that share one are of the same work. All chapters of a book have its ISBN, often its DOI too, so a part
-    of a book is known by these and its title.
+    Two entries that share one are of the same work. The parts of a book have its ISBN, and chapters sometimes its DOI:
+    they are known by these and their title. The volumes of a work may have one ISBN too.
 
     Args:
         entry: its text, as `bibtex.write` makes it.
     """
     fields = dict(FIELD.findall(entry))
-    names = {f"isbn:{number}" for number in isbns(fields.get("isbn", ""))}
+    title = re.sub(r"\\[a-z]+|[\W_]", "", fields.get("title", "").casefold())
+    part, chapter = bool(PARTS.match(entry)), bool(CHAPTERS.match(entry))
+    within = " ".join(filter(None, [title if part else "", fields.get("volume", "")]))
+    names = {f"isbn:{number} {within}".rstrip() for number in isbns(fields.get("isbn", ""))}
     if fields.get("doi"):
-        names.add(f"doi:{fields['doi'].lower()}")
-    if PARTS.match(entry):
-        title = re.sub(r"\\[a-z]+|[\W_]", "", fields.get("title", "").casefold())
-        names = {f"{name} {title}" for name in names}
+        names.add(f"doi:{fields['doi'].lower()} {title if chapter else ''}".rstrip())
     if fields.get("archiveprefix") == "arXiv" and fields.get("eprint"):
         names.add(f"arxiv:{fields['eprint'].lower()}")
     return names

@@ -127,3 +127,13 @@ def test_chapters_of_one_book_are_different_works():
     assert names(**one) & names(**one, pages="1-2")
     assert not names(**one) & names(**two)
     assert not names(**one) & names(itemType="book", title="A", ISBN="9780306406157", DOI="10.1234/b")
+    paper = {"itemType": "conferencePaper", "DOI": "10.1234/b"}
+    assert names(**paper, title="A") & names(**paper, title="A study")
+    proceedings = {"itemType": "conferencePaper", "ISBN": "9780306406157"}
+    assert not names(**proceedings, title="A") & names(**proceedings, title="B")
+
+
+def test_volumes_of_one_work_are_different_works():
+    one, two = ({"itemType": "book", "volume": number, "ISBN": "9780306406157"} for number in "12")
+    assert not names(**one) & names(**two)
+    assert names(**one, title="A") & names(**one, title="B")

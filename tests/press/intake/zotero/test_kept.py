@@ -237,6 +237,13 @@ def test_the_servers_reading_of_a_range_does_not_hide_its_end():
     assert date_range(item("A", date="1999-2000", parsed="2000")) == ""
 
 
+def test_a_journal_of_which_only_the_short_name_is_known():
+    raw, _ = read(itemType="journalArticle", title="T", journalAbbreviation="Ann. Phys.")
+    assert raw["journal"] == "Ann. Phys."
+    raw, _ = read(itemType="journalArticle", title="T", publicationTitle="Annalen", journalAbbreviation="Ann. Phys.")
+    assert raw["journal"] == "Annalen"
+
+
 def test_the_holder_of_a_patent_and_the_programme_of_a_broadcast():
     raw, _ = read(itemType="patent", title="T", assignee="Black and White", issueDate="2001", country="US")
     assert (raw["holder"], raw["year"], raw["address"]) == ("{Black and White}", "2001", "US")
