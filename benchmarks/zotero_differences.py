@@ -15,9 +15,10 @@ import unicodedata
 from difflib import SequenceMatcher
 from urllib.parse import unquote
 
-from press.bibliography.dates import MONTHS, parse
-from press.bibliography.identifiers import as_doi, clean_url
 from pylatexenc.latex2text import LatexNodes2Text
+
+from press.intake.zotero.dates import MONTHS, parse
+from press.intake.zotero.identifiers import as_doi, clean_url
 
 RENAMED = {"journaltitle": "journal", "location": "address", "issue": "number", "language": "langid"}
 RENAMED |= dict.fromkeys(("school", "institution", "howpublished", "organization", "venue"), "publisher")
