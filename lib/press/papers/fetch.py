@@ -17,7 +17,7 @@ from press.papers.arxiv import Arxiv
 from press.papers.metadata import Metadata, parse_id, without_version
 from press.project import Project
 from press.source import relative
-from press.tex.classes import Paper
+from press.tex.data import Paper
 from press.tex.paper import read_paper
 
 PARTICLE = re.compile(r"[a-z]")

@@ -14,7 +14,10 @@ FONTS |= {"bfseries": "mathbf", "itshape": "mathit", "rmfamily": "mathrm", "mit"
 TEXTS = words("text mbox textrm textbf textit texttt textsf")
 LENGTHS = words("hskip kern mkern mskip vskip")
 WITHOUT = words("intertext shortintertext footnote cite citep citet citealp vspace* color")  # with their argument
-BARE = words("nonumber notag IEEEnonumber IEEEyesnumber footnotemark displaybreak nobreakdash scriptstyle centerline")
+BARE = words("IEEEeqnarraynumspace footnotemark displaybreak nobreakdash scriptstyle centerline")
+ENDS_ROW = words("cr crcr tabularnewline")
+MODES = {"nonumber": "no", "notag": "no", "IEEEnonumber": "no", "yesnumber": "yes", "IEEEyesnumber": "yes"}
+MODES |= {"IEEEyessubnumber": "yessub", "IEEEnosubnumber": "nosub"}
 RENAMED = {"dcases": "cases", "dcases*": "cases", "cases*": "cases", "smallmatrix*": "smallmatrix"}
 
 
@@ -53,16 +56,33 @@ def split(tokens: Tokens, at: Token) -> list[Tokens]:
 
 
 def rows(tokens: Tokens) -> list[Tokens]:
-    r"""Cut at `\\`, whose star and length are left out."""
-    parts = split([t._replace(text="\\") if t[:2] == ("macro", "cr") else t for t in tokens], macro("\\"))
-    for i, row in enumerate(parts[1:], 1):
-        if row and row[0][:2] == ("char", "*"):
-            row = row[1:]
-        if row and row[0] == Token("char", "["):
-            end = next((j for j, token in enumerate(row) if token[:2] == ("char", "]")), -1)
-            row = row[end + 1 :]
-        parts[i] = row
+    r"""Cut at `\\`, whose star and length are left out, and at `\intertext`."""
+    tokens = [t._replace(text="\\") if t.kind == "macro" and t.text in ENDS_ROW else t for t in tokens]
+    parts: list[Tokens] = []
+    for part in split(tokens, macro("\\")):
+        if parts and part and part[0][:2] == ("char", "*"):
+            part = part[1:]
+        if parts and part and part[0] == Token("char", "["):
+            end = next((j for j, token in enumerate(part) if token[:2] == ("char", "]")), -1)
+            part = part[end + 1 :]
+        parts += _without_texts(part)
     return parts
+
+
+def _without_texts(row: Tokens) -> list[Tokens]:
+    found: list[Tokens] = [[]]
+    i = depth = 0
+    while i < len(row):
+        token = row[i]
+        i += 1
+        depth += (token.kind in ("open", "begin")) - (token.kind in ("close", "end"))
+        if depth == 0 and token.kind == "macro" and token.text in ("intertext", "shortintertext"):
+            i = argument_at(row, i)[1]
+            if strip_spaces(found[-1]):
+                found.append([])
+        else:
+            found[-1].append(token)
+    return found
 
 
 def renderable(tokens: Tokens, numbers: Mapping[str, str], in_text: bool = False) -> Tokens:
@@ -209,10 +229,10 @@ def three_columns(row: Tokens) -> Tokens:
     return [*cells[0], Token("char", "&", True), *(token for cell in cells[1:] for token in cell)] if cells[1:] else row
 
 
-def annotations(tokens: list[Token]) -> tuple[list[Token], str, list[Token] | None, bool]:
-    """A row without its label and number commands; its label, its tag, whether it asks for no number."""
+def annotations(tokens: list[Token]) -> tuple[list[Token], str, list[Token] | None, str]:
+    """A row without its label and number commands; its label, its tag, what it says of its number: "no", "yes" ..."""
     out: list[Token] = []
-    label, tag, silent = "", None, False
+    label, tag, mode = "", None, ""
     i = 0
     while i < len(tokens):
         token = tokens[i]
@@ -221,17 +241,18 @@ def annotations(tokens: list[Token]) -> tuple[list[Token], str, list[Token] | No
             out.append(token)
         elif token.text == "label":
             given, i = argument_at(tokens, i)
-            label = to_latex(given).replace("\\_", "_")
+            label = label or to_latex(given).replace("\\_", "_").strip()
         elif token.text == "tag":
             i += i < len(tokens) and tokens[i][:2] == ("char", "*")
             tag, i = argument_at(tokens, i)
         elif token.text in ("eqno", "leqno"):
             tag, i = tokens[i:], len(tokens)
-        elif token.text in ("nonumber", "notag", "IEEEnonumber"):
-            silent = True
+        elif token.text in MODES:
+            star = i < len(tokens) and tokens[i][:2] == ("char", "*")
+            mode, i = MODES[token.text] + "*" * star, i + star
         else:
             out.append(token)
-    return out, label, tag, silent
+    return out, label, tag, mode
 
 
 def stacked(parts: list[Tokens], environment: str) -> Tokens:

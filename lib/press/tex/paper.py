@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from press.errors import fail
-from press.tex.classes import Paper
+from press.tex.data import Paper
 from press.tex.document import Document
 from press.tex.lex import Source, decode
 
@@ -27,9 +27,9 @@ def read_paper(files: dict[str, bytes], main: str = "") -> Paper:
         raise fail("", 0, f"the archive has no {main!r}. Its LaTeX files: {', '.join(sorted(map(str, files))[:20])}")
     reader = Document(files, main)
     reader.read()
-    if reader.only_referenced:
+    if names := reader.only_referenced:
         again = Document(files, main)
-        again.wanted = reader.references
+        again.wanted = set().union(*(reader.references[name] for name in names))
         again.read()
         reader = again
     return reader.finish()
