@@ -39,9 +39,10 @@ def read_one(folder: Path, main: str) -> dict:
     """What the reader finds, with its cost; run in a process of its own."""
     try:
         paper = read_paper(files_of(folder), main)
-        result = {"equations": [asdict(entry) for entry in paper.equations], "warnings": paper.warnings, "refused": ""}
+        result = {"equations": [asdict(entry) for entry in paper.equations], "blank": paper.blank, "refused": ""}
+        result["warnings"] = paper.warnings
     except PressError as error:
-        result = {"equations": [], "warnings": [], "refused": str(error)}
+        result = {"equations": [], "blank": [], "warnings": [], "refused": str(error)}
     used = resource.getrusage(resource.RUSAGE_SELF)
     return result | {"seconds": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss / 1024}
 
@@ -59,7 +60,7 @@ def truth_of(folder: Path, main: str, kept: dict) -> tuple[list[Printed], str]:
 def measure(result: dict, printed: list[Printed], show: bool) -> dict:
     """Counts of one paper."""
     pairs = matched([Numbered(**entry) for entry in result["equations"]], printed)
-    again = repeated(pairs)
+    again = repeated(pairs, result["blank"])
     doubtful = any(entry["unsure"] for entry in result["equations"])
     counts = dict.fromkeys(COLUMNS, 0)
     for k, (entry, other) in enumerate(pairs):

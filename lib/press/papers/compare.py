@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from press.papers.latex import Printed
-from press.tex.data import Numbered, Paper
+from press.tex.data import Numbered
 
 Pair = tuple[Numbered | None, Printed | None]
 SKIP = 1.0  # what it costs to leave one out
@@ -31,7 +31,8 @@ def matched(found: Sequence[Numbered], printed: Sequence[Printed]) -> list[Pair]
 
 def _anchors(found: Sequence[Numbered], printed: Sequence[Printed]) -> list[tuple[int, int]]:
     """Places of the labels that both sides have, as many as stand in the same order."""
-    places = {entry.label: j for j, entry in enumerate(printed) if entry.label}
+    times = Counter(entry.label for entry in found) + Counter(entry.label for entry in printed)
+    places = {entry.label: j for j, entry in enumerate(printed) if entry.label and times[entry.label] == 2}
     both = [(i, places.pop(entry.label)) for i, entry in enumerate(found) if entry.label in places]
     best: list[list[tuple[int, int]]] = []  # best[n] is a chain of n + 1 whose last place is the smallest
     for pair in both:
@@ -73,9 +74,9 @@ def _aligned(found: Sequence[Numbered], printed: Sequence[Printed]) -> list[Pair
     return pairs[::-1]
 
 
-def repeated(pairs: list[Pair]) -> set[int]:
-    """Places of what is printed a second time, as a theorem that is restated is."""
-    seen: set[str] = set()
+def repeated(pairs: list[Pair], blank: Sequence[str] = ()) -> set[int]:
+    """Places of what is printed a second time, as a theorem that is restated is, or beside nothing."""
+    seen = set(blank)
     again = set()
     for k, (entry, other) in enumerate(pairs):
         if other and not entry and other.number in seen:

@@ -30,7 +30,7 @@ SECTIONS_ROMAN = r"\def\thesection{\Roman{section}}\def\thesubsection{\thesectio
 APPENDIX = r"\setcounter{section}{0}\setcounter{subsection}{0}\gdef\thesection{\Alph{section}}"
 LETTERED = r"\setcounter{equation}{0}\@addtoreset{equation}{section}\gdef\theequation{\Alph{section}%s\arabic{equation}}"
 DOTTED = words("elsarticle aa iopart")
-UNDOTTED = words("revtex mnras mn2e aastex emulateapj sn-jnl mdpi")
+UNDOTTED = words("revtex mnras mn2e aastex emulateapj mdpi")
 
 # Packages that change numbers, and those that do not though they stand in many archives.
 PACKAGES = dict.fromkeys(words("natbib hyperref cleveref fancyhdr algorithm algorithmic algorithmicx algpseudocode"), "")

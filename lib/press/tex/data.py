@@ -38,11 +38,12 @@ class Numbered:
 
 @dataclass
 class Paper:
-    """A paper as its source has it. `warnings` say what could not be read."""
+    """A paper as its source has it. `warnings` say what could not be read, `blank` are numbers beside nothing."""
 
     main: str
     title: str = ""
     authors: list[str] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     equations: list[Numbered] = field(default_factory=list)
+    blank: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from press.tex.choices import CHOICES
-from press.tex.condition import CONDITIONS, known
+from press.tex.condition import CONDITIONS, known, weighs
 from press.tex.count import COUNTING, STYLES, given
 from press.tex.files import PASSING
 from press.tex.lex import Token, macro, to_latex, words
@@ -171,7 +171,7 @@ def _newenvironment(mouth: Mouth, again: bool = False) -> None:
     if name not in STRUCTURE:
         value = Macro((EMPTY,) * (count + 1), begin, None if default is None else tuple(default))
         mouth.define(mouth.environments, name, (lambda mouth: mouth.use(name, value), end))
-    elif again and not mouth.style and name not in QUIET:
+    elif again and name not in QUIET and weighs(mouth, [*begin, *end]):
         mouth.doubt(f"environment {name} is redefined; it is read as LaTeX has it")
 
 

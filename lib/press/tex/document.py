@@ -86,8 +86,10 @@ class Document(Formulas):
             mouth.options |= set(to_latex(mouth.argument()).split(","))
 
     def section(self, level: str) -> None:
-        """A heading."""
+        """A heading; a command's name in a group of its own, as after \\titleformat, is none."""
         mouth = self.mouth
+        if (following := mouth.peek()) is None or following.kind == "close":
+            return
         mouth.expand(mouth.hooks.get(level, []))
         star = mouth.star()
         mouth.optional()
@@ -126,7 +128,7 @@ class Document(Formulas):
         elif name == "subequations":
             self.begin_subequations()
         elif name in ("appendix", "appendices"):
-            mouth.push([macro("appendix")])
+            mouth.push([macro("press@appendices" if name == "appendices" else name)])
         elif name in mouth.theorems or name in ("restatable", "restatable*"):
             if name.startswith("restatable"):
                 mouth.optional()

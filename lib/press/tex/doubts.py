@@ -15,10 +15,12 @@ QUIET = re.compile(
     r"lrbox|tikz|pgf|axis|scope|program|code|alltt|multicols|acknowl|keyword|highlight|summary|font|small|large|tiny|size|"
     r"landscape|sideways|letter|titl|intro|discuss|hypoth|fact|observ|notation|property|construct|condition|principle|"
     r"equation\*|align|comment|sect|refer|subequations|group|block|sloppypar|samepage|CJK|otherlanguage|spac|adjust|"
-    r"wrap|margin|overlay|only|threepart|tabbing|proced|protocol|function|thought|body|main|author|front|nomencl|gloss"
+    r"strip|overpic|wrap|margin|overlay|only|threepart|tabbing|proced|protocol|function|thought|body|main|author|front|nomencl|gloss"
 )
 MATH = re.compile(r"\\begin\{(equation|align|gather|multline|eqnarray)(\*?)\}.*?\\end\{\1\2\}|\\\[.*?\\\]|\$\$.*?\$\$", re.DOTALL)
 INLINE = re.compile(r"(?<!\\)%[^\n]*|\\[$%_^&]|\$[^$]*\$|\\\(.*?\\\)|\\(?:label|ref|cite\w*|input|includegraphics)\s*(?:\[[^]]*\])?\{[^{}]*\}", re.DOTALL)
+FORMULA = re.compile(r"\^|\\(?:frac|sum|int|partial|mathbf|mathrm|mathcal|left|alpha|beta|theta|lambda|sigma|mu)\b")
+ELSEWHERE = re.compile(r"(?i)(fig|tab|tbl|s?sec|sub|cha?p?|app|al[gq]|th|lem|prop|cor|def|ass|rem|ex|lst|item|line|code)\w*[:_.-]")
 LONGEST = 20_000
 NO_AMSMATH = words("graphicx graphics epsfig natbib hyperref color xcolor times url cite geometry inputenc fontenc babel")
 
@@ -50,7 +52,7 @@ class Doubts:
             return
         end = source.text.find(f"\\end{{{name}}}", source.here, source.here + LONGEST)
         inner = INLINE.sub("", MATH.sub("", source.text[source.here : max(end, source.here)]))
-        if re.search(r"[\^_]|\\(?:frac|sum|int|mathbf|mathrm|left|right)\b", inner):
+        if FORMULA.search(inner):
             self.mouth.doubt(f"environment {name} is not known and seems to hold a formula")
 
     def end(self, name: str) -> None:
@@ -62,7 +64,7 @@ class Doubts:
     def label(self, name: str) -> None:
         """A label outside of formulas."""
         inner = self.open[-1] if self.open else ""
-        if inner and not QUIET.search(inner) and inner not in self.mouth.theorems:
+        if inner and not QUIET.search(inner) and inner not in self.mouth.theorems and not ELSEWHERE.match(name):
             self.mouth.doubt(f"environment {inner} is not known and holds the label {name}")
 
     def at_the_end(self, numbers: dict[str, str]) -> str:

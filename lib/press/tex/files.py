@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.tex.classes import CLASSES, LIKE_BOOKS, PACKAGES, appendix_of, family_of, numbers_of
+from press.tex.classes import APPENDIX, CLASSES, LIKE_BOOKS, PACKAGES, appendix_of, family_of, numbers_of
 from press.tex.condition import weighs
 from press.tex.count import given
 from press.tex.lex import Source, Token, macro, to_latex, tokens_of, words
@@ -109,6 +109,13 @@ def _appendix(mouth: Mouth) -> None:
     mouth.push(tokens_of(appendix_of(mouth.family, mouth.packages)))
 
 
+def _appendices(mouth: Mouth) -> None:
+    if mouth.family == "sn-jnl":  # in its environment only, and numbers go on from one appendix to the next
+        mouth.push(tokens_of(APPENDIX + r"\setcounter{equation}{0}\gdef\theequation{\Alph{section}\arabic{equation}}"))
+    else:
+        mouth.push([macro("appendix")])
+
+
 def _option(mouth: Mouth) -> None:
     r"""\DeclareOption{name}{what it does}."""
     if mouth.star():
@@ -207,7 +214,8 @@ def _at(mouth: Mouth, value: bool) -> None:
 
 NOTHING = words("protect relax noexpand long outer global leavevmode xspace ProcessOptions makeindex")
 TWO = words("newlength setlength addtolength PackageWarning PackageInfo ClassWarning ClassInfo PackageWarningNoLine")
-TWO |= words("ClassWarningNoLine patchcmd@ titleformat@")
+TWO |= words("ClassWarningNoLine")
+ONE = words("typeout wlog message errmessage titleformat titlespacing titlecontents assignpagestyle")
 THREE = words("PackageError ClassError GenericWarning DeclareFieldFormat")
 PASSING: dict[str, Callable[[Mouth], None]] = {
     **dict.fromkeys(("input", "subfile", "@input", "@@input"), _input),
@@ -216,7 +224,8 @@ PASSING: dict[str, Callable[[Mouth], None]] = {
     **dict.fromkeys(("subimport", "subincludefrom", "subinputfrom"), given(_import, True)),
     **dict.fromkeys(("usepackage", "RequirePackage", "RequirePackageWithOptions"), _package),
     **dict.fromkeys(("documentclass", "documentstyle", "LoadClass", "LoadClassWithOptions"), load_class),
-    **{"press@class": _guess, "appendix": _appendix, "DeclareOption": _option, "ExecuteOptions": _execute},
+    **{"press@class": _guess, "appendix": _appendix, "press@appendices": _appendices},
+    **{"DeclareOption": _option, "ExecuteOptions": _execute},
     **dict.fromkeys(("PassOptionsToPackage", "PassOptionsToClass"), _pass_options),
     **dict.fromkeys(("AtBeginDocument", "AtEndPreamble", "AfterEndPreamble"), _at_begin),
     **dict.fromkeys(("AtEndOfClass", "AtEndOfPackage"), _at_end),
@@ -226,7 +235,7 @@ PASSING: dict[str, Callable[[Mouth], None]] = {
     **{"makeatletter": given(_at, True), "makeatother": given(_at, False)},
     **dict.fromkeys(TWO, given(_drop, 2)),
     **dict.fromkeys(THREE, given(_drop, 3)),
-    **dict.fromkeys(("typeout", "wlog", "message", "errmessage"), given(_drop, 1)),
+    **dict.fromkeys(ONE, given(_drop, 1)),
     **dict.fromkeys(NOTHING, _nothing),
     **dict.fromkeys(("lstnewenvironment", "DefineVerbatimEnvironment"), _raw_environment),
     **{"excludecomment": _raw_environment, "includecomment": _include_comment, "specialcomment": _include_comment},

@@ -122,6 +122,8 @@ class Formulas:
             row = strip_spaces(three_columns(row) if name in ("eqnarray", "IEEEeqnarray", "subeqnarray") else row)
             if row:  # LaTeX gives a number to the empty row after a last \\
                 found.append((number, label, row))
+            elif number:
+                self.paper.blank.append(number)
         for number, label, parts in grouped(found):
             environment = "gathered" if name == "gather" else "aligned"
             self.keep(number, label, alone(parts[0]) if len(parts) == 1 else stacked(parts, environment))
