@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from press.papers.mathml import WITH_PACKAGES
 from press.tex.lex import words
 
 COUNTERS = r"""
@@ -39,8 +40,10 @@ PACKAGES |= dict.fromkeys(words("amsmath amssymb amsthm amsfonts mathtools bm en
 PACKAGES |= dict.fromkeys(words("inputenc fontenc babel titlesec titletoc setspace multirow wrapfig float lineno"), "")
 PACKAGES |= dict.fromkeys(words("algorithm2e minted eso-pic eso-pic2 balance placeins forloop todonotes tikz pgf"), "")
 PACKAGES |= dict.fromkeys(words("biblatex apacite cite footmisc authblk appendix nicefrac dsfont bbm mathrsfs"), "")
-PACKAGES |= dict.fromkeys(words("thmtools thm-restate etoolbox xparse environ xspace physics siunitx units lipsum"), "")
+PACKAGES |= dict.fromkeys(words("thmtools thm-restate etoolbox xparse environ xspace units lipsum"), "")
 PACKAGES |= dict.fromkeys(words("empheq cases optidef IEEEtrantools autonum breqn mathabx stmaryrd import subfiles"), "")
+
+PACKAGES |= WITH_PACKAGES
 
 
 def family_of(name: str) -> str:

@@ -2,6 +2,7 @@ r"""Formulas as tokens: cut into rows, and said in the LaTeX that MathML can be 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from press.tex.lex import SPACE, Token, macro, strip_spaces, to_latex, words
@@ -10,15 +11,17 @@ Tokens = list[Token]
 OPEN, CLOSE = Token("open", "{"), Token("close", "}")
 
 FONTS = {"bf": "mathbf", "rm": "mathrm", "it": "mathit", "cal": "mathcal", "sf": "mathsf", "tt": "mathtt"}
-FONTS |= {"bfseries": "mathbf", "itshape": "mathit", "rmfamily": "mathrm", "mit": "mathit"}
-TEXTS = words("text mbox textrm textbf textit texttt textsf")
-LENGTHS = words("hskip kern mkern mskip vskip")
-WITHOUT = words("intertext shortintertext footnote cite citep citet citealp vspace* color")  # with their argument
+FONTS |= {"bfseries": "mathbf", "itshape": "mathit", "rmfamily": "mathrm", "mit": "mathit", "sc": "mathrm", "scshape": "mathrm"}
+TEXTS = words("text mbox textrm textbf textit texttt textsf textsc textmd textup textnormal")
+LENGTHS = words("hskip kern mkern mskip vskip raise lower")
+WITHOUT = words("label intertext shortintertext footnote cite citep citet citealp vspace* color")  # with their argument
 BARE = words("IEEEeqnarraynumspace footnotemark displaybreak nobreakdash scriptstyle centerline")
 ENDS_ROW = words("cr crcr tabularnewline")
 MODES = {"nonumber": "no", "notag": "no", "IEEEnonumber": "no", "yesnumber": "yes", "IEEEyesnumber": "yes"}
 MODES |= {"IEEEyessubnumber": "yessub", "IEEEnosubnumber": "nosub"}
+KNOWN_LENGTH = re.compile(r"-?[\d.]+(em|pt|cm|in)")  # what Pandoc knows
 RENAMED = {"dcases": "cases", "dcases*": "cases", "cases*": "cases", "smallmatrix*": "smallmatrix"}
+RENAMED |= {"tabular": "array"}
 
 
 def group_end(tokens: Tokens, start: int) -> int:
@@ -152,6 +155,10 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
         return [], argument_at(tokens, i)[1]
     if name in LENGTHS:
         return [], _after_length(tokens, i)
+    if name == "hspace":
+        star = i < len(tokens) and tokens[i][:2] == ("char", "*")
+        inner, end = argument_at(tokens, i + star)
+        return ([token, OPEN, *inner, CLOSE] if KNOWN_LENGTH.fullmatch(to_latex(inner)) else [macro(" ")]), end
     if name == "mathop":
         inner, end = argument_at(tokens, i)
         plain = [t for t in inner if t.kind == "char" or t[:2] == ("macro", ",")]

@@ -55,8 +55,26 @@ def _given(mouth: Mouth, kind: str, marks: Tokens, default: Tokens, name: str) -
     if kind in "eE":
         return _embellishments(mouth, marks, default)
     left, right = [token.text for token in marks] or ["[", "]"]
-    found = mouth.optional(left, right)
-    return [default if found is None else found]
+    return [_enclosed(mouth, left, right) or default]
+
+
+def _enclosed(mouth: Mouth, left: str, right: str) -> Tokens | None:
+    """What stands between two characters, which may stand in pairs inside; None where there is none."""
+    following = mouth.peek()
+    if following is None or following[:2] != ("char", left):
+        return None
+    mouth.raw()
+    found: Tokens = []
+    depth = 0
+    while (token := mouth.raw()) is not None:
+        if token.kind == "close":  # it belongs to who opened it
+            mouth.push([token])
+            break
+        if token[:2] == ("char", right) and not depth:
+            break
+        depth += (token[:2] == ("char", left)) - (token[:2] == ("char", right))
+        found += [token, *mouth.balanced(), Token("close", "}")] if token.kind == "open" else [token]
+    return strip_spaces(found) or [macro("relax")]
 
 
 def _embellishments(mouth: Mouth, marks: Tokens, default: Tokens) -> list[Tokens]:
