@@ -82,6 +82,10 @@ def parser() -> argparse.ArgumentParser:
         "--citekey", default="", metavar="KEY", help="folder below papers/ (default: from references.bib)"
     )
     fetch.add_argument("--main", default="", metavar="FILE", help="LaTeX file to begin with (default: found)")
+    fetch.add_argument(
+        "--latex", choices=("auto", "never"), default="auto", help="take the numbers of pdflatex where it is installed"
+    )
+    fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
     add(
         "check",
         act_check,
@@ -294,7 +298,8 @@ def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
     from press.papers.fetch import fetch, tell
 
-    done = fetch(_project(options), options.paper, _say, citekey=options.citekey, main=options.main)
+    given = {"citekey": options.citekey, "main": options.main, "latex": options.latex, "html": options.html}
+    done = fetch(_project(options), options.paper, _say, **given)
     for note in done.notes:
         _say(f"note: {note}")
     print("\n".join(tell(done)))

@@ -14,7 +14,9 @@ from press.bibliography.keys import generated_key, is_legal, letters
 from press.errors import fail
 from press.files import locked, write_atomic, write_if_changed
 from press.papers.arxiv import Arxiv
+from press.papers.latex import program
 from press.papers.metadata import Metadata, parse_id, without_version
+from press.papers.truth import by_html, by_latex, summary
 from press.project import Project
 from press.source import relative
 from press.tex.data import Paper
@@ -81,6 +83,8 @@ def fetch(
     *,
     citekey: str = "",
     main: str = "",
+    latex: str = "never",
+    html: bool = False,
     client: Arxiv | None = None,
 ) -> Fetched:
     """Fetch a paper and write what was read. What an author wrote is never overwritten.
@@ -90,6 +94,8 @@ def fetch(
         say: told what is going on.
         citekey: the folder's name; "" takes the one that has this paper, else that of references.bib, else makes one.
         main: the LaTeX file to begin with; "" finds it.
+        latex: "auto" runs LaTeX on the source where one is installed, and takes its numbers; "never" does not.
+        html: whether to compare with the HTML that arXiv makes of the paper.
         client: what asks arXiv, in another's stead.
 
     Raises:
@@ -109,6 +115,7 @@ def fetch(
         try:
             metadata = asked.metadata(identifier)
             files = asked.source(metadata.id)
+            page = asked.html(metadata.id) if html else None
         finally:
             if client is None:
                 asked.close()
@@ -118,6 +125,11 @@ def fetch(
             raise fail(f"papers/{key}/paper.toml", 0, message)
         say(f"reading {len(files)} files")
         paper = read_paper(files, main)
+        if latex == "auto" and program():
+            say("running pdflatex")
+            paper.warnings += by_latex(paper, files)
+        if html:
+            paper.warnings += by_html(paper, page) if page else [f"arXiv has no HTML of {metadata.id}"]
         return _write(project.root, key, metadata, paper, folders)
 
 
@@ -216,6 +228,8 @@ def equations_toml(key: str, metadata: Metadata, paper: Paper) -> str:
     for equation in paper.equations:
         lines += ["", "[[equations]]"]
         lines += [f"{name} = {toml_text(getattr(equation, name))}" for name in ("number", "label", "section", "latex")]
+        if equation.unsure:
+            lines.append(f"unsure = {toml_text(equation.unsure)}")
         if not equation.mathml:
             lines.append("mathml = false  # Pandoc cannot make MathML of it")
     return "\n".join(lines) + "\n"
@@ -241,6 +255,7 @@ def tell(done: Fetched) -> list[str]:
     lines = [f"{done.citekey}: arXiv:{done.metadata.id}, {done.metadata.title}"]
     lines += [f"wrote {name}" for name in done.written] + [f"kept {name}" for name in done.kept]
     lines.append(f"{count} numbered {'equation' if count == 1 else 'equations'} in {done.paper.main}")
+    lines += summary(done.paper)
     if bad:
         lines.append(f"{len(bad)} of them cannot become MathML, kept as they are: {', '.join(bad)}")
     return lines

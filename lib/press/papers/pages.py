@@ -8,6 +8,7 @@ from press.papers import library
 from press.papers.addresses import from_page, function_url, label, names_of, paper_url, post_url
 from press.papers.backlinks import Backlink, block
 from press.papers.functions import Source, find_test, functions_of
+from press.papers.fetched import doubts_of
 from press.papers.graph import Graph
 from press.papers.markup import (
     anchor,
@@ -105,9 +106,12 @@ def _equations(paper: Paper, shelf: Shelf) -> list[str]:
         return []
     lines = ["## Equations {#equations}", "", "::::: {.paper-equations}", ""]
     own = f"papers/{paper.citekey}/index.qmd"
+    doubts = doubts_of(shelf.root, paper.citekey)
     for index, (equation, name) in enumerate(zip(paper.equations, names_of(paper), strict=True)):
         lines += [f"### {escape_markdown(label(equation.number), at_start=True)} {{#{name}}}", ""]
         lines += [":::: {.paper-equation}", "::: {.paper-math}", *formula(paper, index, own), ""]
+        if equation.number in doubts:
+            lines += [f"*The number is not certain:* {code(doubts[equation.number])}", ""]
         lines += [escape_markdown(equation.says, at_start=True), ":::", "::: {.paper-code}"]
         lines += [*_functions(equation, shelf, paper_url(paper.citekey)), ":::", "::::", ""]
     return [*lines, ":::::", ""]
