@@ -21,8 +21,9 @@ from pathlib import Path
 
 from press.errors import PressError
 from press.papers.archive import TEXT
+from press.papers.auxfile import Printed
 from press.papers.compare import matched, repeated
-from press.papers.latex import Printed, run_latex
+from press.papers.latex import run_latex
 from press.tex.data import Numbered
 from press.tex.paper import main_file, read_paper
 
@@ -110,7 +111,7 @@ def main() -> int:
         result = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
         counts = measure(result, printed, given.show)
         row = "".join(f"{counts[name]:9d}" for name in COLUMNS)
-        note = result["refused"] and f"  REFUSED: {result['refused'][:80]}" or trouble and f"  ({trouble[:90]})"
+        note = (result["refused"] and f"  REFUSED: {result['refused'][:80]}") or (trouble and f"  ({trouble[:90]})")
         print(f"{folder.name[:40]:40s}{row}{result['seconds']:9.1f}{result['memory']:9.0f}{note}", flush=True)
         if given.show:
             print("".join(f"   {warning[:160]}\n" for warning in result["warnings"]), end="")

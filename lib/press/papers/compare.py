@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from press.papers.latex import Printed
+from press.papers.auxfile import Printed
 from press.tex.data import Numbered
 
 Pair = tuple[Numbered | None, Printed | None]

@@ -47,13 +47,17 @@ PRELUDE = r"""
 """
 
 
+GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+PRELUDE += "".join(rf"\newcommand{{\up{name}}}{{\{name}}}" for name in GREEK.split())  # upgreek's
+CAPITALS = ["Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+PRELUDE += "".join(rf"\newcommand{{\Up{name.lower()}}}{{\{name}}}" for name in CAPITALS)
 # What packages add that papers then use in formulas, in the same words.
 WITH_PACKAGES = {
     "physics": r"""
 \NewDocumentCommand\qty{d() o d|| g}{\IfValueT{#1}{\left(#1\right)}\IfValueT{#2}{\left[#2\right]}%
 \IfValueT{#3}{\left|#3\right|}\IfValueT{#4}{\left\{#4\right\}}}
-\NewDocumentCommand\dv{s o m g}{\IfValueTF{#4}{\frac{\mathrm{d}\IfValueT{#2}{^{#2}}#3}{\mathrm{d}#4\IfValueT{#2}{^{#2}}}}%
-{\frac{\mathrm{d}\IfValueT{#2}{^{#2}}}{\mathrm{d}#3\IfValueT{#2}{^{#2}}}}}
+\NewDocumentCommand\dv{s o m g}{\IfValueTF{#4}{\frac{\mathrm{d}\IfValueT{#2}{^{#2}}#3}%
+{\mathrm{d}#4\IfValueT{#2}{^{#2}}}}{\frac{\mathrm{d}\IfValueT{#2}{^{#2}}}{\mathrm{d}#3\IfValueT{#2}{^{#2}}}}}
 \NewDocumentCommand\pdv{s o m g g}{\IfValueTF{#4}{\frac{\partial\IfValueT{#2}{^{#2}}#3}{\partial#4\IfValueT{#2}{^{#2}}%
 \IfValueT{#5}{\partial#5}}}{\frac{\partial\IfValueT{#2}{^{#2}}}{\partial#3\IfValueT{#2}{^{#2}}}}}
 \NewDocumentCommand\dd{o g d()}{\mathrm{d}\IfValueT{#1}{^{#1}}\IfValueT{#2}{#2}\IfValueT{#3}{(#3)}}

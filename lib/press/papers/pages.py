@@ -7,8 +7,8 @@ from press.claims import Entry
 from press.papers import library
 from press.papers.addresses import from_page, function_url, label, names_of, paper_url, post_url
 from press.papers.backlinks import Backlink, block
-from press.papers.functions import Source, find_test, functions_of
 from press.papers.fetched import doubts_of
+from press.papers.functions import Source, find_test, functions_of
 from press.papers.graph import Graph
 from press.papers.markup import (
     anchor,

@@ -1,12 +1,13 @@
-"""A paper's numbers beside those that LaTeX prints, whose word counts, and beside those of arXiv's HTML, which it shows."""
+"""A paper's numbers beside those that LaTeX prints, whose word counts, and beside those of arXiv's HTML."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
+from press.papers.auxfile import Printed
 from press.papers.compare import matched, repeated
-from press.papers.latex import Printed, run_latex
+from press.papers.latex import run_latex
 from press.papers.mathml import not_mathml
 from press.tex.data import Numbered, Paper
 from press.tex.lex import decode
@@ -43,7 +44,11 @@ def by_latex(paper: Paper, files: dict[str, bytes]) -> list[str]:
             equations.append(_unread(other, files))
             said.append(f"{other.file}:{other.first}: LaTeX prints ({other.number}), nothing was read there")
     paper.equations = equations
-    return [f"pdflatex prints {len(printed)} numbers; {len(said) or 'none'} of them differ from what was read", *_few(said)]
+    return [_told("pdflatex prints", len(printed), said), *_few(said)]
+
+
+def _told(who: str, count: int, said: list[str]) -> str:
+    return f"{who} {count} numbers; {len(said) or 'none'} of them differ from what was read"
 
 
 def _few(said: list[str]) -> list[str]:
@@ -79,7 +84,7 @@ def by_html(paper: Paper, page: bytes) -> list[str]:
             said.append(f"{entry.place}({entry.number}) was read, arXiv's HTML has nothing there")
         elif other and not entry and k not in again:
             said.append(f"arXiv's HTML has ({other.number}), nothing was read there")
-    return [f"arXiv's HTML has {len(theirs)} numbers; {len(said) or 'none'} of them differ from what was read", *_few(said)]
+    return [_told("arXiv's HTML has", len(theirs), said), *_few(said)]
 
 
 def numbers_in(page: bytes) -> list[str]:

@@ -13,36 +13,42 @@ COUNTERS = r"""
 \newcommand{\thesubsubsection}{\thesubsection.\arabic{subsubsection}}\newcommand{\theequation}{\arabic{equation}}
 \def\empty{}\def\@empty{}
 """
-BOOKS = words("book report memoir scrbook scrreprt extbook extreport svmono svmult tufte-book ctexbook ctexrep")
-BY_SECTION = words("siamart siamonline siamltex siamproc")
+BOOKS = words("book report memoir scrbook scrreprt extbook extreport svmono svmult ctexbook ctexrep hepthesis ucthesis")
+NO_ZERO = words("scrbook scrreprt hepthesis ucthesis")  # these print 0.1 before the first chapter, the others 1
+BY_SECTION = words("siamart siamonline siamltex siamproc cc")
 ROMAN = words("revtex IEEEtran IEEEconf")
-PLAIN = words("article amsart scrartcl extarticle proc letter minimal standalone elsarticle amsproc aa aastex emulateapj")
-PLAIN |= words("mnras mn2e jmlr llncs svjour acmart sig-alternate acmsmall beamer moderncv ltxdoc tufte-handout amsdtx")
-PLAIN |= words("ctexart IEEEtaes ifacconf quantumarticle interact wlscirep cas-dc cas-sc frontiers iopart achemso")
-PLAIN |= words("sn-jnl imsart asme2ej easychair lipics-v lipics eptcs colt pnas-new amsbook OptEx mdpi tlp scipost")
+PLAIN = words("""
+article amsart scrartcl extarticle proc letter minimal standalone elsarticle amsproc aa aastex emulateapj mnras mn2e
+jmlr llncs svjour acmart sig-alternate acmsmall acmconf beamer moderncv ltxdoc tufte-handout tufte-book amsdtx ctexart
+IEEEtaes ifacconf quantumarticle interact wlscirep cas-dc cas-sc frontiers iopart achemso sn-jnl imsart asmejour
+asmeconf easychair lipics-v lipics eptcs colt pnas-new amsbook mdpi scipost nature acmtog sigplanconf aiaa-tc
+""")
 CLASSES = BOOKS | BY_SECTION | ROMAN | PLAIN
 
 LIKE_BOOKS = r"\@addtoreset{section}{chapter}\@addtoreset{equation}{chapter}"
 IN_CHAPTERS = (
     LIKE_BOOKS + r"\setcounter{secnumdepth}{2}\def\thesection{\thechapter.\arabic{section}}"
-    r"\def\theequation{\ifnum\c@chapter>\z@\thechapter.\fi\arabic{equation}}"
+    r"\def\theequation{%s\arabic{equation}}"
 )
+PREFIX = r"\ifnum\c@chapter>\z@\thechapter.\fi"
 SECTIONS_ROMAN = r"\def\thesection{\Roman{section}}\def\thesubsection{\thesection-\Alph{subsection}}"
 APPENDIX = r"\setcounter{section}{0}\setcounter{subsection}{0}\gdef\thesection{\Alph{section}}"
-LETTERED = r"\setcounter{equation}{0}\@addtoreset{equation}{section}\gdef\theequation{\Alph{section}%s\arabic{equation}}"
+LETTERED = (
+    r"\setcounter{equation}{0}\@addtoreset{equation}{section}\gdef\theequation{\Alph{section}%s\arabic{equation}}"
+)
 DOTTED = words("elsarticle aa iopart")
-UNDOTTED = words("revtex mnras mn2e aastex emulateapj mdpi")
+UNDOTTED = words("revtex mnras mn2e aastex emulateapj mdpi asmejour")
 
 # Packages that change numbers, and those that do not though they stand in many archives.
-PACKAGES = dict.fromkeys(words("natbib hyperref cleveref fancyhdr algorithm algorithmic algorithmicx algpseudocode"), "")
-PACKAGES |= dict.fromkeys(words("graphicx subfigure subcaption caption booktabs xcolor color times url geometry"), "")
-PACKAGES |= dict.fromkeys(words("amsmath amssymb amsthm amsfonts mathtools bm enumitem microtype listings comment"), "")
-PACKAGES |= dict.fromkeys(words("inputenc fontenc babel titlesec titletoc setspace multirow wrapfig float lineno"), "")
-PACKAGES |= dict.fromkeys(words("algorithm2e minted eso-pic eso-pic2 balance placeins forloop todonotes tikz pgf"), "")
-PACKAGES |= dict.fromkeys(words("biblatex apacite cite footmisc authblk appendix nicefrac dsfont bbm mathrsfs"), "")
-PACKAGES |= dict.fromkeys(words("thmtools thm-restate etoolbox xparse environ xspace units lipsum"), "")
-PACKAGES |= dict.fromkeys(words("empheq cases optidef IEEEtrantools autonum breqn mathabx stmaryrd import subfiles"), "")
-
+QUIET = """
+natbib hyperref cleveref fancyhdr algorithm algorithmic algorithmicx algpseudocode graphicx subfigure subcaption
+caption booktabs xcolor color times url geometry amsmath amssymb amsthm amsfonts mathtools bm enumitem microtype
+listings comment inputenc fontenc babel titlesec titletoc setspace multirow wrapfig float lineno algorithm2e minted
+eso-pic balance placeins forloop todonotes tikz pgf biblatex apacite cite footmisc authblk appendix nicefrac dsfont
+bbm mathrsfs thmtools thm-restate etoolbox xparse environ xspace units lipsum empheq cases optidef IEEEtrantools
+autonum breqn mathabx stmaryrd import subfiles
+"""
+PACKAGES = dict.fromkeys(words(QUIET), "")
 PACKAGES |= WITH_PACKAGES
 
 
@@ -54,7 +60,7 @@ def family_of(name: str) -> str:
 def numbers_of(family: str, options: set[str]) -> str:
     """What a document class does to numbers, as LaTeX."""
     if family in BOOKS and not (family == "memoir" and "article" in options):
-        return IN_CHAPTERS
+        return IN_CHAPTERS % (r"\thechapter." if family in NO_ZERO else PREFIX)
     if family == "amsbook":
         return r"\@addtoreset{section}{chapter}"
     if family in BY_SECTION or "eqsecnum" in options:
@@ -66,6 +72,8 @@ def appendix_of(family: str, packages: set[str]) -> str:
     r"""What \appendix does in this document class, as LaTeX."""
     if family in BOOKS | {"amsbook"}:
         return r"\setcounter{chapter}{0}\setcounter{section}{0}\gdef\thechapter{\Alph{chapter}}"
+    if family == "aastex":  # which begins anew once, not in each appendix
+        return APPENDIX + (LETTERED % "").replace(r"\@addtoreset{equation}{section}", "")
     if family in DOTTED | UNDOTTED:
         return APPENDIX + LETTERED % ("." if family in DOTTED else "")
     return APPENDIX

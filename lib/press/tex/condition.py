@@ -15,20 +15,23 @@ FIXED = {"iftrue": True, "iffalse": False, "ifmmode": True, "ifpdf": True, "ifPD
 FIXED |= dict.fromkeys(words("ifxetex ifluatex ifXeTeX ifLuaTeX ifmeasuring@ if@twocolumn if@twoside if@fleqn"), False)
 FIXED |= dict.fromkeys(words("if@mainmatter if@tempswa if@titlepage if@compatibility if@draft ifdraft ifvtex"), False)
 TESTS = words("if ifx ifnum ifodd ifcase ifdefined ifcsname")
+CONDITIONALS = TESTS | UNDECIDED | set(FIXED)
 # What changes numbers, in a branch of a condition that cannot be decided.
-WEIGHTY = words("section chapter part appendix appendices input include import subimport subfile theequation c@equation")
-WEIGHTY |= words("numberwithin counterwithin counterwithout @addtoreset newtheorem align equation eqnarray gather")
+WEIGHTY = words("section chapter part appendix appendices input include import subimport subfile theequation")
+WEIGHTY |= words(
+    "c@equation numberwithin counterwithin counterwithout @addtoreset newtheorem align equation eqnarray gather"
+)
 COUNTING = words("setcounter addtocounter stepcounter refstepcounter")
 IN_STYLE = words("theequation c@equation numberwithin counterwithin counterwithout @addtoreset")
 # Commands of LaTeX and of pdfTeX that exist, for tests whether they do.
 KERNEL = words("relax pdfoutput pdftexversion section subsection maketitle title author newcommand emph textbf begin")
-KERNEL |= words("label ref frac sqrt par hfill centering small normalsize caption footnote bf rm it mathbf mathrm alpha")
+KERNEL |= words("label ref frac sqrt par hfill centering small normalsize caption footnote bf rm it mathbf mathrm")
 KERNEL |= words("AtBeginDocument RequirePackage usepackage theequation thesection c@equation equation Pr min max item")
 
 
 def opens(mouth: Mouth, name: str) -> bool:
     r"""Whether this begins what a \fi ends."""
-    return name in mouth.flags or name in TESTS or name in FIXED or name in UNDECIDED or name[:2] == "if" and "@" in name
+    return name in mouth.flags or name in CONDITIONALS or (name[:2] == "if" and "@" in name)
 
 
 def known(mouth: Mouth, name: str) -> bool | None:

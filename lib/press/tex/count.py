@@ -90,10 +90,7 @@ def expression(mouth: Mouth, depth: int = 0) -> int | None:
             value = number(mouth)
         if value is None or (operator == "/" and not value):
             return None
-        if operator:
-            product = product * value if operator == "*" else round(product / value)
-        else:
-            product = value
+        product = value if not operator else product * value if operator == "*" else round(product / value)
         token = mouth.raw()
         text = token.text if token and token.kind == "char" else ""
         operator = text if text in ("*", "/") else ""
@@ -190,6 +187,7 @@ def new_counter(mouth: Mouth, name: str, outer: str = "", printed: list[Token] |
 def _alias(mouth: Mouth) -> None:
     name, other = mouth.name(), _counter(mouth)
     mouth.aliases[name] = other
+    mouth.define(mouth.macros, f"the{name}", Macro(((),), (macro(f"the{other}"),)), everywhere=True)
 
 
 def _call(command: str, name: str) -> list[Token]:
@@ -222,10 +220,7 @@ STYLES |= {"fnsymbol": lambda n: FOOTNOTES[n - 1] if 0 < n < 6 else str(n)}
 
 
 def _print(mouth: Mouth, style: str, inner: bool = False) -> None:
-    if inner:  # \@arabic\c@equation
-        value = number(mouth)
-    else:
-        value = mouth.counters.get(_counter(mouth), 0)
+    value = number(mouth) if inner else mouth.counters.get(_counter(mouth), 0)  # inner: \@arabic\c@equation
     mouth.push([Token("char", c) for c in STYLES[style](value or 0)])
 
 

@@ -8,17 +8,19 @@ from press.tex.choices import CHOICES
 from press.tex.condition import CONDITIONS, known, weighs
 from press.tex.count import COUNTING, STYLES, given
 from press.tex.files import PASSING
-from press.tex.lex import Token, macro, to_latex, words
+from press.tex.lex import Token, macro, to_latex, with_parameters, words
 from press.tex.loops import LOOPS
-from press.tex.macros import KEPT, Macro, Mouth, with_parameters
+from press.tex.macros import KEPT, Macro, Mouth
 from press.tex.theorems import THEOREMS
 from press.tex.xparse import DOCUMENT
 
 Tokens = list[Token]
 EMPTY: tuple[Token, ...] = ()
 # What the reader itself relies on; other names of LaTeX may be a paper's own.
-LOCKED = words("newcommand renewcommand providecommand def gdef edef xdef let newenvironment renewenvironment newif fi else")
-LOCKED |= words("or csname expandafter begingroup endgroup makeatletter makeatother if ifx ifnum ifcase newtheorem")
+LOCKED = words("newcommand renewcommand providecommand def gdef edef xdef let newenvironment renewenvironment newif fi")
+LOCKED |= words(
+    "else or csname expandafter begingroup endgroup makeatletter makeatother if ifx ifnum ifcase newtheorem"
+)
 EXPANDING = frozenset((*CONDITIONS, *STYLES, *(f"@{style}" for style in STYLES))) - {"newif", "loop"}
 EXPANDING |= words("csname expandafter romannumeral number the @ifundefined IfValueTF IfNoValueTF IfBooleanTF")
 EXPANDING |= words("ifdef ifundef ifcsdef ifcsundef ifbool iftoggle ifblank ifstrequal ifdefempty csuse @nameuse")
@@ -30,7 +32,7 @@ def start(mouth: Mouth) -> None:
     for name in ("section", "subsection", "subsubsection", "chapter", "part", "equation", "paragraph"):
         mouth.counters[name] = 0
     mouth.counters["secnumdepth"] = 3
-    mouth.resets = {"section": {"subsection"}, "subsection": {"subsubsection"}, "equation": set()}
+    mouth.resets = {"section": {"subsection"}, "subsection": {"subsubsection"}, "equation": {"IEEEsubequation"}}
 
 
 def set_macro(mouth: Mouth, name: str, value: Macro, everywhere: bool = False) -> None:
@@ -200,7 +202,8 @@ QUIET = words("document appendix verbatim matrix figure table array")
 
 
 COMMANDS: dict[str, Callable[[Mouth], None]] = {
-    **dict.fromkeys(("newcommand", "renewcommand", "DeclareRobustCommand", "newrobustcmd", "renewrobustcmd"), _newcommand),
+    **dict.fromkeys(("newcommand", "renewcommand", "DeclareRobustCommand"), _newcommand),
+    **dict.fromkeys(("newrobustcmd", "renewrobustcmd"), _newcommand),
     **dict.fromkeys(("providecommand", "providerobustcmd"), given(_newcommand, True)),
     **{"def": _def, "edef": given(_def, False, True), "let": _let, "protected@edef": given(_def, False, True)},
     **{"gdef": given(_def, True), "xdef": given(_def, True, True), "protected@xdef": given(_def, True, True)},

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from press.tex.count import letter, step
 from press.tex.lex import Token, macro, strip_spaces
 from press.tex.macros import Mouth
-from press.tex.math import argument_at, split
+from press.tex.rows import argument_at, split
 
 Tokens = list[Token]
 OPEN, CLOSE = Token("open", "{"), Token("close", "}")
@@ -32,20 +32,22 @@ class Sub:
     """
 
     def __init__(self, numbered: bool):
-        self.numbered, self.persists, self.begun, self.letters = numbered, False, False, 0
+        self.numbered, self.persists = numbered, False
 
     def count(self, mouth: Mouth, mode: str) -> tuple[bool, str]:
         """Step the counter for a row; whether it has a number, and the letter after it."""
         if mode.endswith("*"):
-            self.numbered, self.persists = mode[:2] != "no", "sub" in mode and mode[:2] != "no"
-        sub = mode[:6] == "yessub" or (self.persists and mode in ("", "*"))
-        if not (sub or mode[:3] == "yes" or (self.numbered and mode[:2] != "no") or mode == "nosub"):
+            self.persists = mode == "yessub*"
+            self.numbered = mode != "no*" if mode != "nosub*" else self.numbered
+        sub = mode[:6] == "yessub" or (self.persists and not mode)
+        if not (sub or mode[:3] == "yes" or mode[:5] == "nosub" or (self.numbered and not mode)):
             return False, ""
-        if not sub or not self.begun:
+        if sub:  # the number of the equation before, whatever it is
+            step(mouth, "IEEEsubequation")
+        else:
             step(mouth, "equation")
-            self.letters = 0
-        self.begun, self.letters = True, self.letters + sub
-        return True, letter(self.letters).lower() if sub else ""
+            mouth.counters["IEEEsubequation"] = 0
+        return True, letter(mouth.counters["IEEEsubequation"]).lower() if sub else ""
 
 
 def problem(mouth: Mouth, name: str, body: Callable[[str], Tokens]) -> list[Tokens]:
@@ -72,7 +74,6 @@ def problem(mouth: Mouth, name: str, body: Callable[[str], Tokens]) -> list[Toke
             part, i = argument_at(tokens, i)
             out.append([amp, *part])
     return out
-
 
 
 def braced(text: str) -> Tokens:

@@ -38,7 +38,9 @@ class Document(Formulas):
     def only_referenced(self) -> set[str]:
         """The commands whose arguments get a number; none where all equations get one."""
         showing = any(option.replace(" ", "") in ("showonlyrefs", "showonlyrefs=true") for option in self.mouth.options)
-        return set(REFERENCES) if "autonum" in self.mouth.packages else words("eqref refeq noeqref") if showing else set()
+        if "autonum" in self.mouth.packages:
+            return set(REFERENCES)
+        return words("eqref refeq noeqref") if showing else set()
 
     def read(self) -> None:
         """Go through the whole source."""

@@ -17,12 +17,20 @@ QUIET = re.compile(
     r"equation\*|align|comment|sect|refer|subequations|group|block|sloppypar|samepage|CJK|otherlanguage|spac|adjust|"
     r"strip|overpic|wrap|margin|overlay|only|threepart|tabbing|proced|protocol|function|thought|body|main|author|front|nomencl|gloss"
 )
-MATH = re.compile(r"\\begin\{(equation|align|gather|multline|eqnarray)(\*?)\}.*?\\end\{\1\2\}|\\\[.*?\\\]|\$\$.*?\$\$", re.DOTALL)
-INLINE = re.compile(r"(?<!\\)%[^\n]*|\\[$%_^&]|\$[^$]*\$|\\\(.*?\\\)|\\(?:label|ref|cite\w*|input|includegraphics)\s*(?:\[[^]]*\])?\{[^{}]*\}", re.DOTALL)
+MATH = re.compile(
+    r"\\begin\{(equation|align|gather|multline|eqnarray)(\*?)\}.*?\\end\{\1\2\}|\\\[.*?\\\]|\$\$.*?\$\$", re.DOTALL
+)
+INLINE = re.compile(
+    r"(?<!\\)%[^\n]*|\\[$%_^&]|\$[^$]*\$|\\\(.*?\\\)|"
+    r"\\(?:label|ref|cite\w*|input|includegraphics)\s*(?:\[[^]]*\])?\{[^{}]*\}",
+    re.DOTALL,
+)
 FORMULA = re.compile(r"\^|\\(?:frac|sum|int|partial|mathbf|mathrm|mathcal|left|alpha|beta|theta|lambda|sigma|mu)\b")
-ELSEWHERE = re.compile(r"(?i)(fig|tab|tbl|s?sec|sub|cha?p?|app|al[gq]|th|lem|prop|cor|def|ass|rem|ex|lst|item|line|code)\w*[:_.-]")
+ELSEWHERE = re.compile(
+    r"(?i)(fig|tab|tbl|s?sec|sub|cha?p?|app|al[gq]|th|lem|prop|cor|def|ass|rem|lst|item|line|code)\w*[:_.-]"
+)
 LONGEST = 20_000
-NO_AMSMATH = words("graphicx graphics epsfig natbib hyperref color xcolor times url cite geometry inputenc fontenc babel")
+NO_AMSMATH = words("graphicx graphics epsfig natbib hyperref color xcolor times url cite inputenc fontenc babel")
 
 
 class Doubts:

@@ -58,7 +58,7 @@ def _read(mouth: Mouth, name: str, folder: str = "") -> None:
 def _end_input(mouth: Mouth) -> None:
     source = next((part for part in reversed(mouth.stack) if isinstance(part, Source)), None)
     if source:
-        source.skip_line()
+        source.end_input()
 
 
 def _package(mouth: Mouth) -> None:
@@ -87,8 +87,8 @@ def load_class(mouth: Mouth) -> None:
     if family in CLASSES:
         mouth.family = family
         mouth.push(tokens_of(numbers_of(family, mouth.options)))
-    elif mouth.read(name, (".cls",)):
-        mouth.stack[-1].after.insert(0, macro("press@class")) if isinstance(mouth.stack[-1], Source) else None
+    elif mouth.read(name, (".cls",)) and isinstance(mouth.stack[-1], Source):
+        mouth.stack[-1].after.append(macro("press@class"))
     else:
         _guess(mouth, name)
 
@@ -99,7 +99,8 @@ def _guess(mouth: Mouth, name: str = "") -> None:
         return
     mouth.family = "report" if any(b"\\chapter{" in data for data in mouth.files.values()) else "article"
     if name:
-        mouth.doubt(f"document class {name} is neither known nor in the archive; numbers are guessed from {mouth.family}")
+        guess = f"numbers are guessed from {mouth.family}"
+        mouth.doubt(f"document class {name} is neither known nor in the archive; {guess}")
         mouth.push(tokens_of(numbers_of(mouth.family, mouth.options)))
     elif mouth.family == "report":
         mouth.push(tokens_of(LIKE_BOOKS))
@@ -111,7 +112,8 @@ def _appendix(mouth: Mouth) -> None:
 
 def _appendices(mouth: Mouth) -> None:
     if mouth.family == "sn-jnl":  # in its environment only, and numbers go on from one appendix to the next
-        mouth.push(tokens_of(APPENDIX + r"\setcounter{equation}{0}\gdef\theequation{\Alph{section}\arabic{equation}}"))
+        once = r"\setcounter{equation}{0}\gdef\theequation{\Alph{section}\arabic{equation}}"
+        mouth.push(tokens_of(APPENDIX + once))
     else:
         mouth.push([macro("appendix")])
 

@@ -2,6 +2,7 @@ r"""Displayed formulas: what they hold, and the numbers that are printed beside 
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 
 from press.papers.mathml import DEEPEST
@@ -11,7 +12,8 @@ from press.tex.displays import Sub, braced, in_cases, problem
 from press.tex.doubts import Doubts
 from press.tex.lex import Token, macro, strip_spaces, to_latex, words
 from press.tex.macros import Macro, Mouth
-from press.tex.math import alone, annotations, argument_at, grouped, renderable, rows, stacked, three_columns
+from press.tex.math import renderable
+from press.tex.rows import alone, annotations, grouped, rows, stacked, three_columns
 from press.tex.text import plain_text
 
 ONE = words("equation multline dmath")  # one number for all of it
@@ -62,6 +64,15 @@ class Formulas:
         mouth.define(mouth.macros, "theparentequation", Macro(((),), tuple(body[: len(number)])))
         mouth.define(mouth.macros, "theequation", Macro(((),), tuple(body)))
 
+    @contextmanager
+    def subequations(self):
+        """What is counted here has letters."""
+        self.mouth.enter()
+        self.begin_subequations()
+        yield
+        self.end_subequations()
+        self.mouth.leave()
+
     def end_subequations(self) -> None:
         if self.parents:
             self.mouth.counters["equation"] = self.parents.pop()
@@ -71,8 +82,9 @@ class Formulas:
         tokens = self.collect(name)
         numbered = name in ONE or name in ROWS
         if name == "subeqnarray":
-            self.begin_subequations()
-        if name.rstrip("*") in ROWS:
+            with self.subequations():
+                self.several(name, tokens, numbered)
+        elif name.rstrip("*") in ROWS:
             self.several(name.rstrip("*"), tokens, numbered)
         else:
             tokens, label, tag, mode = annotations(tokens)
@@ -81,8 +93,6 @@ class Formulas:
             parts = [part for part in rows(tokens) if strip_spaces(part)]
             if number and parts:
                 self.keep(number, label, parts[0] if len(parts) == 1 else stacked(parts, "gathered"))
-        if name == "subeqnarray":
-            self.end_subequations()
 
     def collect(self, name: str) -> list[Token]:
         """The tokens up to where this formula ends."""
@@ -131,24 +141,20 @@ class Formulas:
     def cases(self, name: str) -> None:
         """numcases: a number for each row, all with what stands before the brace."""
         left = self.mouth.expand(self.mouth.argument())
-        if name == "subnumcases":
-            self.begin_subequations()
-        for row in rows(self.collect(name)):
-            row, label, tag, mode = annotations(row)
-            if strip_spaces(row):
-                number = self.number(label, tag, mode != "no")
-                self.keep(number, label, in_cases(left, row))
-        if name == "subnumcases":
-            self.end_subequations()
+        found = rows(self.collect(name))
+        with self.subequations() if name == "subnumcases" else nullcontext():
+            for row in found:
+                row, label, tag, mode = annotations(row)
+                if strip_spaces(row):
+                    self.keep(self.number(label, tag, mode != "no"), label, in_cases(left, row))
 
     def problem(self, name: str) -> None:
         """A problem of optidef: no number, one, or with ! one for each row."""
         found = [annotations(row) for row in problem(self.mouth, name, self.collect)]
         if name.endswith("!"):
-            self.begin_subequations()
-            for row, label, tag, _ in found:
-                self.keep(self.number(label, tag, True), label, alone(row))
-            self.end_subequations()
+            with self.subequations():
+                for row, label, tag, _ in found:
+                    self.keep(self.number(label, tag, True), label, alone(row))
         elif not name.endswith("*"):
             label = next((label for _, label, *_ in found if label), "")
             self.keep(self.number(label, None, True), label, stacked([row for row, *_ in found], "aligned"))

@@ -84,9 +84,9 @@ class Source:
         """Leave out text up to what may matter outside of formulas."""
         self.here = PROSE.match(self.text, self.here).end()
 
-    def skip_line(self) -> None:
-        """Leave out the lines after this one."""
-        end = self.text.find("\n", self.here)
+    def end_input(self) -> None:
+        r"""Leave out the lines after the one with the \endinput that was just read."""
+        end = self.text.find("\n", self.text.rfind("\\endinput", 0, self.here))
         self.text = self.text[: len(self.text) if end < 0 else end]
 
     def skip_past(self, end: str) -> None:
@@ -159,3 +159,28 @@ def strip_spaces(tokens: list[Token]) -> list[Token]:
     while tokens and (tokens[-1].kind == "par" or tokens[-1] == SPACE):
         tokens = tokens[:-1]
     return [tokens[0]._replace(space=False), *tokens[1:]] if tokens else []
+
+
+def strip_first(tokens: list[Token]) -> list[Token]:
+    """Without white space before the first."""
+    return [tokens[0]._replace(space=False), *tokens[1:]] if tokens else []
+
+
+def with_parameters(tokens: list[Token]) -> tuple[Token, ...]:
+    """A definition's text, in which #1 is one token and ## is a #."""
+    found: list[Token] = []
+    waiting = None
+    for token in tokens:
+        if waiting is not None:
+            if token.kind == "char" and token.text in "123456789":
+                found.append(Token("param", token.text, waiting.space))
+            else:
+                found.append(waiting)
+                if token[:2] != ("char", "#"):
+                    found.append(token)
+            waiting = None
+        elif token[:2] == ("char", "#"):
+            waiting = token
+        else:
+            found.append(token)
+    return (*found, *([waiting] if waiting else []))

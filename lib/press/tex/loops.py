@@ -8,7 +8,7 @@ from collections.abc import Callable
 from press.tex.count import given
 from press.tex.lex import Token, macro, strip_spaces, to_latex, tokens_of
 from press.tex.macros import Macro, Mouth
-from press.tex.math import split
+from press.tex.rows import split
 
 Tokens = list[Token]
 MAX_ITEMS = 500

@@ -37,26 +37,6 @@ class Macro:
     default: tuple[Token, ...] | None = None
 
 
-def with_parameters(tokens: list[Token]) -> tuple[Token, ...]:
-    """A definition's text, in which #1 is one token and ## is a #."""
-    found: list[Token] = []
-    waiting = None
-    for token in tokens:
-        if waiting is not None:
-            if token.kind == "char" and token.text in "123456789":
-                found.append(Token("param", token.text, waiting.space))
-            else:
-                found.append(waiting)
-                if token[:2] != ("char", "#"):
-                    found.append(token)
-            waiting = None
-        elif token[:2] == ("char", "#"):
-            waiting = token
-        else:
-            found.append(token)
-    return (*found, *([waiting] if waiting else []))
-
-
 class Mouth(Reader):
     """Gives the tokens of a paper with all of its own macros expanded.
 
@@ -127,11 +107,6 @@ class Mouth(Reader):
         """Whether TeX expands this token where it wants a number or a list of tokens; if so, that is done."""
         own = self.macros.get(token.text)
         return bool(own or token.text in self.expanding or token.text in self.flags) and self._expanded(token)
-
-    def again(self, token: Token) -> Mouth:
-        """Put one token back."""
-        self.stack.append(deque([token]))
-        return self
 
     def name(self) -> str:
         """An argument that is a name, such as a file's or a counter's."""

@@ -93,6 +93,11 @@ class Reader:
             self.stack.append(deque([token]))
         return token
 
+    def again(self, token: Token):
+        """Put one token back."""
+        self.stack.append(deque([token]))
+        return self
+
     def argument(self) -> list[Token]:
         """A macro's argument: what stands between braces, without them, or one token."""
         token = self.raw()

@@ -14,7 +14,9 @@ DISPLAYS = words("equation multline align gather eqnarray flalign alignat IEEEeq
 def _theorem(mouth: Mouth, name: str, shared: str, within: str) -> None:
     if shared:
         mouth.theorems[name] = mouth.aliases[name] = mouth.aliases.get(shared, shared)
-        mouth.push([macro("def"), macro(f"the{name}"), Token("open", "{"), macro(f"the{shared}"), Token("close", "}")])
+        if shared != name:
+            same = [Token("open", "{"), macro(f"the{shared}"), Token("close", "}")]
+            mouth.push([macro("def"), macro(f"the{name}"), *same])
     else:
         mouth.theorems[name] = name
         printed = [macro(f"the{within}"), Token("char", "."), macro("arabic"), *_braced(name)] if within else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from press.tex.count import given
-from press.tex.lex import Token, macro, strip_spaces
-from press.tex.macros import KEPT, Macro, Mouth, with_parameters
+from press.tex.lex import Token, macro, strip_spaces, with_parameters
+from press.tex.macros import KEPT, Macro, Mouth
 
 Tokens = list[Token]
 NONE = macro("press@none")
