@@ -18,7 +18,7 @@ NO_ZERO = words("scrbook scrreprt hepthesis ucthesis")  # these print 0.1 before
 BY_SECTION = words("siamart siamonline siamltex siamproc cc")
 ROMAN = words("revtex IEEEtran IEEEconf")
 PLAIN = words("""
-article amsart scrartcl extarticle proc letter minimal standalone elsarticle amsproc aa aastex emulateapj mnras mn2e
+article amsart scrartcl extarticle proc letter minimal standalone elsarticle amsproc aa aastex aastex631 emulateapj mnras mn2e
 jmlr llncs svjour acmart sig-alternate acmsmall acmconf beamer moderncv ltxdoc tufte-handout tufte-book amsdtx ctexart
 IEEEtaes ifacconf quantumarticle interact wlscirep cas-dc cas-sc frontiers iopart achemso sn-jnl imsart asmejour
 asmeconf easychair lipics-v lipics eptcs colt pnas-new amsbook mdpi scipost nature acmtog sigplanconf aiaa-tc
@@ -54,7 +54,11 @@ PACKAGES |= WITH_PACKAGES
 
 def family_of(name: str) -> str:
     """A class without the number of its version: siamart220329 is siamart, revtex4-2 is revtex."""
-    return re.sub(r"(?<=[a-z])[\d.-]+(?:rev\d+)?$|(?<=aastex)\d+.*|(?<=revtex)\d.*", "", name.strip())
+    return (
+        name
+        if name == "aastex631"
+        else re.sub(r"(?<=[a-z])[\d.-]+(?:rev\d+)?$|(?<=aastex)\d+.*|(?<=revtex)\d.*", "", name.strip())
+    )
 
 
 def numbers_of(family: str, options: set[str]) -> str:
@@ -72,7 +76,7 @@ def appendix_of(family: str, packages: set[str]) -> str:
     r"""What \appendix does in this document class, as LaTeX."""
     if family in BOOKS | {"amsbook"}:
         return r"\setcounter{chapter}{0}\setcounter{section}{0}\gdef\thechapter{\Alph{chapter}}"
-    if family == "aastex":  # which begins anew once, not in each appendix
+    if family == "aastex631":  # which begins anew once, not in each appendix
         return APPENDIX + (LETTERED % "").replace(r"\@addtoreset{equation}{section}", "")
     if family in DOTTED | UNDOTTED:
         return APPENDIX + LETTERED % ("." if family in DOTTED else "")
