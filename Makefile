@@ -14,7 +14,7 @@ site: $(STAMP)
 	@press build $(if $(GPU),--profile gpu) $(ARGS)
 
 test: $(STAMP)
-	@python -m pytest -n auto $(ARGS)
+	@python -m pytest -n auto --dist loadfile $(ARGS)
 
 preview: $(STAMP)
 	@press preview $(ARGS)

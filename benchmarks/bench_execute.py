@@ -23,7 +23,9 @@ CELL = "```{python}\nimport time\n\nimport torch\n\ntime.sleep(1)\nprint(torch.z
 
 def make_project(root: Path) -> list[Path]:
     """A project with COUNT posts, and the same posts as plain notebooks for papermill."""
-    from press.notebook import read_post, to_bytes
+    from press.core.config import read_config
+    from press.posts.notebook import read_post
+    from press.posts.post import to_bytes
 
     (root / "_quarto.yml").write_text("project:\n  type: website\n  render: [posts/*/index.ipynb]\n")
     books = []
@@ -32,7 +34,7 @@ def make_project(root: Path) -> list[Path]:
         post.parent.mkdir(parents=True)
         post.write_text(HEAD.format(i=i) + CELL)
         books.append(root / f"p{i}.ipynb")
-        books[-1].write_bytes(to_bytes(read_post(post, root).notebook))
+        books[-1].write_bytes(to_bytes(read_post(post, read_config(root), {}).notebook))
     return books
 
 

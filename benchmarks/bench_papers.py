@@ -17,11 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from press.papers.backlinks import backlinks
+from press.core.project import open_project
+from press.pages.backlinks import backlinks
+from press.pages.publish import INDEXES, make
 from press.papers.graph import collect
-from press.papers.publish import INDEXES, make
+from press.papers.schema import read_papers
 from press.papers.shelf import read_shelf
-from press.project import open_project
 
 CONFIG = """\
 project: {type: website, render: [index.qmd, "*.qmd", "papers/index.qmd", "papers/*/index.qmd"]}
@@ -115,15 +116,17 @@ def build(root: Path, what: str) -> None:
 
 def render_indexes(root: Path) -> None:
     """Pandoc's part of each index page, by the embedded renderer, into an empty cache."""
-    from press.site import config, render
+    from press.core.config import read_config
+    from press.core.selection import site_inputs
+    from press.renderer import onepage
 
-    settings = config.load(root, "")
-    site = render.open_site(settings, config.site_inputs(root, settings))
+    settings = read_config(root)
+    site = onepage.open_site(settings, site_inputs(settings))
     for name in INDEXES:
         path = root / name
         cache = root / ".press" / "bench"
         timed(
-            f"rendered: {name}", lambda path=path, cache=cache: render.render_page(site, cache, path, f"{path.stem}x")
+            f"rendered: {name}", lambda path=path, cache=cache: onepage.render_page(site, cache, path, f"{path.stem}x")
         )
 
 
@@ -137,15 +140,15 @@ def main() -> None:
         root = Path(folder)
         write_project(root, given.papers)
         project = open_project(root)
-        timed("read, first time", lambda: read_shelf(project))
-        shelf = timed("read again", lambda: read_shelf(project))
+        timed("read, first time", lambda: read_shelf(project, read_papers(root), {}))
+        shelf = timed("read again", lambda: read_shelf(project, read_papers(root), {}))
         graph = timed("graph", lambda: collect(shelf))
         timed("backlinks", lambda: backlinks(shelf, graph))
         start = time.perf_counter()
         for name, write in INDEXES.items():
             timed(f"text: {name}", lambda write=write: write(shelf, graph))
         print(f"{'all index pages':34} {time.perf_counter() - start:7.2f} s")
-        timed("everything, with papers' pages", lambda: make(project))
+        timed("everything, with papers' pages", lambda: make(project, read_papers(root), {}))
         if given.no_site:
             return
         build(root, "cold")

@@ -18,8 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT)]
 
-from tests.press.bibliography.test_scale import generated  # noqa: E402
-from tests.press.bibliography.zotero import Server  # noqa: E402
+from tests.press.intake.zotero.test_scale import generated  # noqa: E402
+from tests.press.intake.zotero.zotero import Server  # noqa: E402
 
 
 def measure(name: str, root: Path, server: Server) -> None:

@@ -19,13 +19,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from press.errors import PressError
-from press.papers.archive import TEXT
-from press.papers.auxfile import Printed
-from press.papers.compare import matched, repeated
-from press.papers.latex import run_latex
-from press.tex.data import Numbered
-from press.tex.paper import main_file, read_paper
+from press.core.errors import PressError
+from press.intake.archive import TEXT
+from press.intake.auxfile import Printed
+from press.intake.compare import matched, repeated
+from press.intake.pdflatex import run_latex
+from press.intake.tex.data import Numbered
+from press.intake.tex.paper import main_file, read_paper
 
 COLUMNS = ("latex", "found", "right", "unsure", "wrong", "lost", "invented", "mathml")
 

@@ -14,5 +14,5 @@ if not os.environ.get("PRESS_BUILD") and out:
     own = root / ".venv" / "bin" / "python"
     python = str(own) if own.exists() else sys.executable
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(root / "lib"), os.environ.get("PYTHONPATH")]))}
-    command = [python, "-m", "press.site.quarto", out]
+    command = [python, "-m", "press.renderer.quarto", out]
     sys.exit(subprocess.run(command, cwd=root, env=env, check=False).returncode)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from press.pandoc import binary
+from press.core.pandoc import binary
+from press.core.project import open_project
 from press.papers.graph import collect
 from press.papers.schema import check_citekeys, read_papers
 from press.papers.shelf import read_shelf
-from press.project import open_project
+from press.posts.collection import read_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = read_papers(ROOT)
@@ -175,7 +176,8 @@ def test_notes_quote_only_numbers_of_the_paper(paper):
 
 def test_no_orphan():
     """A post cites or links, a post cites each paper, a paper has each equation and claim, an equation each function."""
-    graph = collect(read_shelf(open_project(ROOT)))
+    project = open_project(ROOT)
+    graph = collect(read_shelf(project, PAPERS, read_notebooks(project)))
     held_by = {"paper": "post", "equation": "paper", "claim": "paper", "function": "equation"}
     pairs = {(graph.nodes[edge.source].kind, edge.target) for edge in graph.edges}
     assert {node.kind for node in graph.nodes.values()} == {"post", *held_by}

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from press.notebook import read_post
+from press.core.config import read_config
+from press.papers.schema import claims_by_id, read_papers
+from press.posts.notebook import read_post
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))  # _ is a draft
@@ -22,7 +24,7 @@ FIGURES = 5
 
 @pytest.fixture(scope="module", params=SOURCES, ids=lambda path: path.parent.name)
 def post(request):
-    return read_post(request.param, ROOT)
+    return read_post(request.param, read_config(ROOT), claims_by_id(read_papers(ROOT)))
 
 
 def numbered_code(cell):

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
+import os
 import sys
 import threading
 from pathlib import Path
 
-from press.build import build
-from press.errors import PressError, fail
-from press.papers.markup import is_generated
-from press.progress import Progress
-from press.project import Project, open_project
-from press.source import relative
+from press.core.bars import Progress
+from press.core.errors import PressError, fail
+from press.core.project import Project, open_project
+from press.core.sitefolder import check_place, site_problems
+from press.core.source import is_generated, relative
+from press.pipeline import build
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
-WATCHED = (
-    ".qmd",
-    ".md",
-    ".py",
-    ".yml",
-    ".yaml",
-    ".bib",
-    ".toml",
-    ".png",
-    ".jpg",
-    ".svg",
-    ".css",
-    ".js",
-    ".lua",
-    ".html",
-)
-IGNORED = (".press", "_site", ".git", ".venv", ".quarto", "index_files", "__pycache__")
+WATCHED = (".qmd", ".md", ".py", ".yml", ".yaml", ".bib", ".toml")
+WATCHED += (".png", ".jpg", ".svg", ".css", ".js", ".lua", ".html")
+IGNORED = (".press", ".git", ".venv", ".quarto", "index_files", "__pycache__")
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -49,12 +37,22 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         if self.path == "/-/changes":
             return self._stream()
         path = Path(self.translate_path(self.path))
-        if path.is_dir() and self.path.endswith("/"):
+        if os.path.isdir(path) and self.path.partition("?")[0].endswith("/"):
             path = path / "index.html"
-        if path.suffix != ".html" or not path.is_file():
+        if path.suffix != ".html" or not os.path.isfile(path):
             return super().do_GET()
+        return self._page(path, 200)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """An error; where there is no such file, the site's own page says so, as its host would."""
+        own = Path(self.directory) / "404.html"
+        if code == 404 and os.path.isfile(own):
+            return self._page(own, 404)
+        return super().send_error(code, message, explain)
+
+    def _page(self, path: Path, status: int) -> None:
         page = path.read_bytes().replace(b"</body>", RELOAD)
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
         self.send_header("Cache-Control", "no-store")
@@ -83,6 +81,9 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     """Build, serve at 127.0.0.1, rebuild after each save until interrupted. Returns the exit status."""
     from watchfiles import watch
 
+    check_place(project)
+    if problems := site_problems(project):
+        raise PressError(problems)
     changes = threading.Condition()
     _build(project, jobs, renderer)
     handler = functools.partial(Handler, site=project.site, changes=changes)
@@ -94,10 +95,10 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
     try:
-        for batch in watch(project.root, watch_filter=_wanted, step=200):
+        for batch in watch(project.root, watch_filter=functools.partial(_wanted, project.site), step=200):
             names = sorted({relative(Path(path), project.root) for _, path in batch})
             print(f"changed: {', '.join(names[:4])}", file=sys.stderr, flush=True)
-            if _build(open_project(project.root, project.profile), jobs, renderer):
+            if _build(open_project(project.root, project.config.asked), jobs, renderer):
                 with changes:
                     changes.notify_all()
     except KeyboardInterrupt:
@@ -107,21 +108,23 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     return 0
 
 
-def _wanted(_change, path: str) -> bool:
+def _wanted(site: Path, _change, path: str) -> bool:
     file = Path(path)
+    if file.is_relative_to(site):
+        return False
     return file.suffix in WATCHED and not any(part in IGNORED for part in file.parts) and not is_generated(file)
 
 
 def _build(project: Project, jobs: int, renderer: str) -> bool:
     """Build, or say what is wrong and keep serving what there was."""
-    progress = Progress()
     try:
-        report = build(project, {}, jobs=jobs, renderer=renderer, progress=progress)
+        with contextlib.closing(Progress()) as progress:
+            report = build(project, {}, jobs=jobs, renderer=renderer, progress=progress)
     except PressError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr, flush=True)
         return False
-    finally:
-        progress.close()
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
     print(
         f"built: {len(report.executed)} posts ran, {len(report.rendered)} pages rendered", file=sys.stderr, flush=True
     )

@@ -9,6 +9,6 @@ sdf, setting, shading   what the renderer is made of
 oracle     the classifier that grades pictures: score against captions, Frechet distance, object masks
 identity   a head on the oracle for concepts that no caption names, trained on renders in seconds
 tokenizer, sampling, models   CLIP's tokenizer on our words; text to image by diffloop; loading the exported folders
-training   the training loop of every stage: resumable to the bit; with budget, checkpoint, parallel, progress
+trainer    the training loop of every stage: resumable to the bit; with budget, checkpoint, parallel, progress
 stage_*    one file a stage: world, oracle, vae, clip, unet (and joint), export; `stages` runs one from the command line
 """

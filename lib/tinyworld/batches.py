@@ -15,7 +15,7 @@ from tinyworld.sampling import Parts
 from tinyworld.scene import decode
 from tinyworld.stage_clip import tokenize
 from tinyworld.stage_world import World
-from tinyworld.training import batch_indices
+from tinyworld.trainer import batch_indices
 
 
 def captions_at(rows: Tensor, generator: Generator, *, dropout: float = 0.0) -> list[str]:

@@ -25,7 +25,7 @@ from tinyworld.parallel import ranks
 from tinyworld.scene import COLOURS, GROUNDS, SHAPES, SIZES, Scene, decode, edit
 from tinyworld.stage_world import World, to_float
 from tinyworld.tokenizer import LENGTH, make_tokenizer
-from tinyworld.training import Losses, autocast, batch_indices, train
+from tinyworld.trainer import Losses, autocast, batch_indices, train
 
 STEPS = 6000
 WIDTH = 128
@@ -132,7 +132,7 @@ def train_clip(
     seed: int = 0,
     extend: bool = True,
 ) -> dict:
-    """Train; resume if `runs`/clip has a checkpoint. Raises: see `training.train`."""
+    """Train; resume if `runs`/clip has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
     towers = Towers(make_clip(tokenizer, width), width).to(device)

@@ -32,7 +32,7 @@ from tinyworld.stage_inpaint import with_channels
 from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_unet import CAPTION_DROPOUT, trained_parts
 from tinyworld.stage_world import World, to_uint8
-from tinyworld.training import Losses, autocast, train
+from tinyworld.trainer import Losses, autocast, train
 
 STEPS = {"glide-base": 1500, "glide-upsampler": 800}
 SIZES = {"glide-base": (32, 32), "glide-upsampler": (64, 64)}
@@ -60,7 +60,7 @@ def train_glide(
     """Train one of the two; resume if it has a checkpoint.
 
     Raises:
-        ValueError: if the stage is unknown or an earlier one is missing; see `training.train`.
+        ValueError: if the stage is unknown or an earlier one is missing; see `trainer.train`.
     """
     if stage not in STEPS:
         raise ValueError(f"stage is {stage!r}; choose one of {', '.join(map(repr, STEPS))}")

@@ -31,7 +31,7 @@ from tinyworld.scene import decode
 from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_unet import trained_parts, training_latents
 from tinyworld.stage_world import World, to_uint8
-from tinyworld.training import Losses, autocast, train
+from tinyworld.trainer import Losses, autocast, train
 
 STEPS = 1200
 ROUNDS = {32: 80, 16: 80, 8: 160, 4: 320, 2: 480, 1: 640}  # steps of training, by the student's number of steps
@@ -49,7 +49,7 @@ def train_guided(
     samples: int = 16,
     extend: bool = True,
 ) -> dict:
-    """Stage 1; resume if the stage has a checkpoint. Raises: see `training.train`."""
+    """Stage 1; resume if the stage has a checkpoint. Raises: see `trainer.train`."""
     parts, student = _teacher_and_student(runs, device)
     uncond = encode_text(parts, [""])
     teacher, model = guided_teacher(unet_model(parts.unet), uncond), unet_student(student)
@@ -96,7 +96,7 @@ def train_students(
 
     budget: of each round; where its steps are None, `rounds` gives them.
 
-    Raises: see `training.train`; ValueError if stage `guided` is missing.
+    Raises: see `trainer.train`; ValueError if stage `guided` is missing.
     """
     parts, teacher = _teacher_and_student(runs, device)
     load_ema(runs / "guided" / "checkpoint.pt", "guided", {"unet": teacher})

@@ -28,7 +28,7 @@ from tinyworld.scene import COLOURS, Scene, decode, edit
 from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_unet import CAPTION_DROPOUT, denoising_loss, trained_parts, training_latents
 from tinyworld.stage_world import World, to_float, to_uint8
-from tinyworld.training import Losses, autocast, train
+from tinyworld.trainer import Losses, autocast, train
 
 STEPS = 600
 
@@ -80,7 +80,7 @@ def train_inpaint(
     samples: int = 16,
     extend: bool = True,
 ) -> dict:
-    """Fine-tune; resume if the stage has a checkpoint. Raises: see `training.train`."""
+    """Fine-tune; resume if the stage has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
     parts = trained_parts(runs, device=device)
     latents, scaling = training_latents(world, runs, device=device)

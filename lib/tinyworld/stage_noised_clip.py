@@ -26,7 +26,7 @@ from tinyworld.stage_unet import training_latents
 from tinyworld.stage_vae import trained_vae
 from tinyworld.stage_world import World, to_float
 from tinyworld.tokenizer import make_tokenizer
-from tinyworld.training import Losses, autocast, batch_indices, train
+from tinyworld.trainer import Losses, autocast, batch_indices, train
 
 STEPS = 2500
 LEVELS = (0, 200, 400, 600, 800)  # timesteps at which it is measured
@@ -42,7 +42,7 @@ def train_noised_clip(
     seed: int = 0,
     extend: bool = True,
 ) -> dict:
-    """Train; resume if the stage has a checkpoint. Raises: see `training.train`."""
+    """Train; resume if the stage has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
     latents, scaling = training_latents(world, runs, device=device)
     clip, tokenizer = trained_clip(runs, device=device), make_tokenizer()

@@ -13,7 +13,7 @@ from tinyworld.checkpoint import load_ema
 from tinyworld.oracle import HEADS, Oracle
 from tinyworld.parallel import ranks
 from tinyworld.stage_world import World, to_float
-from tinyworld.training import Losses, autocast, batch_indices, train
+from tinyworld.trainer import Losses, autocast, batch_indices, train
 
 STEPS = 1500
 
@@ -54,7 +54,7 @@ def train_oracle(
     seed: int = 0,
     extend: bool = True,
 ) -> dict:
-    """Train; resume if `folder` has a checkpoint. Raises: see `training.train`."""
+    """Train; resume if `folder` has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
     oracle = Oracle(width).to(device)
     rank, n_ranks = ranks()

@@ -31,7 +31,7 @@ from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_vae import trained_vae
 from tinyworld.stage_world import World
 from tinyworld.tokenizer import make_tokenizer
-from tinyworld.training import Losses, autocast, batch_indices, train
+from tinyworld.trainer import Losses, autocast, batch_indices, train
 
 STEPS, JOINT_STEPS = 20_000, 10_000
 CHANNELS = (64, 160)
@@ -90,7 +90,7 @@ def train_unet(
     """Train; resume if the stage has a checkpoint. joint: start from stage `unet`, and train the text encoder too.
     samples: pictures drawn as it goes.
 
-    Raises: see `training.train`; ValueError if an earlier stage is missing.
+    Raises: see `trainer.train`; ValueError if an earlier stage is missing.
     """
     stage = "joint" if joint else "unet"
     torch.manual_seed(seed)

@@ -21,7 +21,7 @@ from tinyworld.parallel import ranks
 from tinyworld.pictures import save_grid
 from tinyworld.stage_oracle import trained_oracle
 from tinyworld.stage_world import World, to_float, to_uint8
-from tinyworld.training import Losses, autocast, batch_indices, train
+from tinyworld.trainer import Losses, autocast, batch_indices, train
 
 STEPS = 12_000
 CHANNELS = (32, 64, 128)
@@ -79,7 +79,7 @@ def train_vae(
     seed: int = 0,
     extend: bool = True,
 ) -> dict:
-    """Train; resume if `runs`/vae has a checkpoint. Raises: see `training.train`; ValueError without an oracle."""
+    """Train; resume if `runs`/vae has a checkpoint. Raises: see `trainer.train`; ValueError without an oracle."""
     torch.manual_seed(seed)
     vae, oracle = make_vae(channels).to(device), trained_oracle(runs, device=device)
     rank, n_ranks = ranks()

@@ -61,7 +61,7 @@ def test_a_removed_post_leaves_the_site(site):
     (site.root / "posts/b/post.qmd").unlink()
     site.press("build")
     assert not (site.root / "_site/posts/b").exists()
-    assert not (site.root / "posts/b").exists()
+    assert not (site.root / "posts/b/index.ipynb").exists()
 
 
 def test_nothing_changed_renders_nothing(site):
@@ -72,12 +72,14 @@ def test_nothing_changed_renders_nothing(site):
     assert {p: p.stat().st_mtime_ns for p in (site.root / "_site").rglob("*")} == before
 
 
-def test_a_site_touched_by_hand_is_made_whole(site):
+def test_a_site_touched_by_hand_is_left_alone_until_that_is_gone_then_made_whole(site):
     site.post("a", cell("print(1)"))
     site.press("build")
     page = site.root / "_site/posts/a/index.html"
     whole = page.read_bytes()
     page.write_text("spoilt")
+    assert "changed since: _site/posts/a/index.html. A build" in site.press("build", status=1).stderr
+    page.unlink()
     site.press("build")
     assert page.read_bytes() == whole
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from press.cache import Cache
+from press.posts.cache import Cache
 from tests.press.conftest import Site, cell
 
 KILLS = 50

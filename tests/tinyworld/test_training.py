@@ -18,7 +18,7 @@ from tests.tinyworld.conftest import SMALL, train_small
 from tinyworld.budget import Budget, learning_rate_scale
 from tinyworld.checkpoint import load_checkpoint, write_atomic
 from tinyworld.stage_world import FILES, World, make_world
-from tinyworld.training import batch_indices, train
+from tinyworld.trainer import batch_indices, train
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_STEP = 1e-9  # minutes: a call does at least one step, then finds its time spent
@@ -28,7 +28,7 @@ import sys, time
 from pathlib import Path
 import torch
 from tinyworld.budget import Budget
-from tinyworld.training import train
+from tinyworld.trainer import train
 torch.set_num_threads(1)
 torch.manual_seed(0)
 net = torch.nn.Linear(8, 8)

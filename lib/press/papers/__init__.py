@@ -1,1 +1,1 @@
-"""Papers: what each `papers/<citekey>/paper.toml` says, read, checked, and quoted in prose."""
+"""Papers: what each paper.toml says, what posts measured and refer to, and the graph of it all."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import functools
 import posixpath
+import re
 
-from press.papers.markup import slug
 from press.papers.schema import Paper
 
 FUNCTIONS = "functions.html"
+
+
+def slug(value: str) -> str:
+    """Part of an address: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-") or "x"
 
 
 def post_url(name: str) -> str:

@@ -10,20 +10,32 @@ from typing import Any
 
 from postkit.claims import MIME, bundle, from_json
 from postkit.verdicts import Claim, Measurement
-from press.errors import PressError, Problem
+from press.core.errors import PressError, Problem
 from press.papers.schema import Paper
 
 
-def remake(outputs: list[dict[str, Any]], papers: Sequence[Paper], file: str, line: int) -> list[dict[str, Any]]:
-    """A cell's outputs, each claim box in its present form; everything else as it was.
-
-    Args:
-        file: the cell's source file.
-        line: its first line there.
+def with_boxes(notebook: dict[str, Any], papers: Sequence[Paper]) -> dict[str, Any]:
+    """The notebook with each claim box in its present form; everything else as it was.
 
     Raises:
-        PressError: a cell displayed a measurement that is none, or whose claim no paper.toml has.
+        PressError: every cell that displayed a measurement that is none, or whose claim no paper.toml has.
     """
+    problems: list[Problem] = []
+    cells = []
+    for cell in notebook["cells"]:
+        if any(MIME in _data(output) for output in cell.get("outputs", ())):
+            place = cell["metadata"]["press"]
+            try:
+                cell = cell | {"outputs": _remade_all(cell["outputs"], papers, place["file"], place["line"])}
+            except PressError as error:
+                problems += error.problems
+        cells.append(cell)
+    if problems:
+        raise PressError(problems)
+    return notebook | {"cells": cells}
+
+
+def _remade_all(outputs: list[dict[str, Any]], papers: Sequence[Paper], file: str, line: int) -> list[dict[str, Any]]:
     return [_remade(output, papers, file, line) if MIME in _data(output) else output for output in outputs]
 
 

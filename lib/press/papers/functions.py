@@ -8,7 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.errors import Problem
+from press.core.errors import Problem
 from press.papers.schema import Equation, Paper
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

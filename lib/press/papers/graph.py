@@ -14,15 +14,8 @@ from press.papers.mentions import Page
 from press.papers.shelf import Shelf
 
 KINDS = ("post", "paper", "equation", "claim", "function")
-CITES, LINKS, MEASURES, HAS, IMPLEMENTED, USES, RELATED = (
-    "cites",
-    "links to",
-    "measures",
-    "has",
-    "implemented by",
-    "uses",
-    "related to",
-)
+CITES, LINKS, MEASURES, HAS = "cites", "links to", "measures", "has"
+IMPLEMENTED, USES, RELATED = "implemented by", "uses", "related to"
 CLAIMS = "claims"  # the section of a paper's page that links to the posts that measured
 
 

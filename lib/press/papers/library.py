@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from press.errors import fail
-from press.files import write_atomic
-from press.pandoc import run_pandoc
-from press.project import Project
-from press.source import read_text
+from press.core.errors import fail
+from press.core.memory import remembered
+from press.core.pandoc import run_pandoc
+from press.core.project import Project
+from press.core.source import read_text
 
 if TYPE_CHECKING:
-    from press.bibliography.state import State
+    from press.intake.zotero.state import State
 
 Entry = dict[str, Any]
+TAG = re.compile(r"</?(?:span|i|b|sup|sub|sc)\b[^<>]*>")
 
 
 def read_library(project: Project) -> dict[str, Entry] | None:
@@ -34,27 +34,18 @@ def read_library(project: Project) -> dict[str, Entry] | None:
     found: dict[str, Entry] = {}
     for name in [names] if isinstance(names, str) else names:
         text = read_text(project.root / name, project.root)
-        path = project.work / "facts" / (hashlib.sha256(f"library 1 {text}".encode()).hexdigest() + ".json")
-        found |= _remembered(path) or _read(text, name, path)
+        read = functools.partial(_read, text, name)
+        found |= remembered(project.work / "facts", f"library 1 {text}", read)
     return found
 
 
-def _remembered(path: Path) -> dict[str, Entry] | None:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def _read(text: str, name: str, path: Path) -> dict[str, Entry]:
+def _read(text: str, name: str) -> dict[str, Entry]:
     try:
         entries = json.loads(run_pandoc(["-f", "biblatex", "-t", "csljson"], text))
     except RuntimeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise fail(name, int(line[1]) if line else 0, f"not valid BibTeX: {error}") from None
-    found = {entry["id"]: entry for entry in entries}
-    write_atomic(path, json.dumps(found).encode())
-    return found
+    return {entry["id"]: entry for entry in entries}
 
 
 def zotero_links(project: Project) -> dict[str, str]:
@@ -81,7 +72,7 @@ def zotero_statuses(project: Project) -> dict[str, str]:
 
 
 def _synced(project: Project) -> State:
-    from press.bibliography import state
+    from press.intake.zotero import state
 
     path = state.state_path(project)
     data = state.read_bytes(path)
@@ -110,3 +101,8 @@ def year(entry: Entry) -> str:
     """The year of publication; "" for none."""
     parts = (entry.get("issued") or {}).get("date-parts") or [[""]]
     return str(parts[0][0]) if parts[0] else ""
+
+
+def plain_title(value: str) -> str:
+    """A title of the bibliography without the few HTML tags that Pandoc leaves in it."""
+    return " ".join(TAG.sub("", value).split())

@@ -6,7 +6,6 @@ site, cells. A post's code says which functions it uses.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 import re
@@ -17,13 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import yaml
-
-from press.files import write_atomic
-from press.pandoc import run_pandoc
+from press.core.celloptions import option_rows
+from press.core.memory import remembered
+from press.core.pandoc import run_pandoc
+from press.core.source import page_start
 from press.papers.uses import Names
-from press.provenance import is_made
-from press.source import FRONT_MATTER_ENDS
+from press.posts.made import is_made
 
 VERSION = "mentions 2"
 ELSEWHERE = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#|$)")
@@ -98,8 +96,7 @@ def read_plain_page(url: str, title: str, body: str, folder: Path) -> Page:
 
 def _cell_text(number: int, source: str) -> str:
     """A cell as the reader of sections sees it. A caption may cite and link; everything else in a cell is code."""
-    options = (line for line in source.split("\n") if line.startswith("#|"))
-    captions = [line[2:].strip() for line in options if "@" in line or "](" in line]
+    captions = [row.strip() for row in option_rows(source) if "@" in row or "](" in row]
     return "\n\n".join([f'::::::::: {{press-cell="{number}"}}', *captions, ":::::::::"])
 
 
@@ -113,21 +110,12 @@ def _shown_links(cell: dict[str, Any]) -> Iterator[str]:
 
 def _remembered(name: str, url: str, title: str, text: str, cells: list[list[Any]], folder: Path) -> Page:
     content = json.dumps([VERSION, name, url, title, text, cells])
-    path = folder / (hashlib.sha256(content.encode()).hexdigest() + ".json")
-    try:
-        return Page(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        pass
-    page = _read(Page(name, url, title, {}, [], [], [], {}), text, cells)
-    write_atomic(path, json.dumps(asdict(page)).encode())
-    return page
+    page = Page(name, url, title, {}, [], [], [], {})
+    return Page(**remembered(folder, content, lambda: asdict(_read(page, text, cells))))
 
 
 def _title(source: str) -> str:
-    lines = source.split("\n")
-    end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), len(lines))
-    meta = yaml.safe_load("\n".join(lines[1:end]))
-    return str(meta.get("title") or "") if isinstance(meta, dict) else ""
+    return str(page_start(source.split("\n"), lambda line: ("", line))[0].data.get("title") or "")
 
 
 def _read(page: Page, text: str, cells: list[list[Any]]) -> Page:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
-from press.errors import PressError, Problem
+from press.core.errors import PressError, Problem
+from press.core.source import read_text, relative
 from press.papers.schemacheck import (
     CLAIM,
     EQUATION,
@@ -21,7 +22,6 @@ from press.papers.schemacheck import (
     check_unique,
 )
 from press.papers.tomlfile import key_lines, parse
-from press.source import read_text, relative
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ def read_papers(root: Path) -> tuple[Paper, ...]:
     if problems:
         raise PressError(problems)
     return tuple(papers)
+
+
+def claims_by_id(papers: Iterable[Paper]) -> dict[str, Claim]:
+    """All claims of all papers; `read_papers` has seen to it that their ids differ."""
+    return {claim.id: claim for paper in papers for claim in paper.claims}
 
 
 def check_citekeys(papers: Iterable[Paper], known: Iterable[str]) -> list[Problem]:

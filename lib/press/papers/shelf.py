@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.claims import Entry, ledger, read_notebooks
-from press.errors import PressError, Problem
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.core.selection import is_rendered
+from press.core.source import Expanded, check_fences, front_matter, read_expanded
 from press.papers import library, mentions
 from press.papers.functions import check_functions
-from press.papers.inputs import is_rendered, read_pages
-from press.papers.markup import plain_title, unsafe_math
-from press.papers.prose import resolve
-from press.papers.schema import Paper, read_papers
-from press.project import Project
-from press.source import Expanded, check_fences, front_matter, read_expanded
+from press.papers.inputs import read_pages
+from press.papers.ledger import Entry, ledger
+from press.papers.library import plain_title
+from press.papers.schema import Paper, claims_by_id
+from press.posts.prose import resolve
 
 
 @dataclass(frozen=True)
@@ -100,23 +102,19 @@ class Shelf:
         return f"{self.repository}/blob/HEAD/{file}{at}" if self.repository else ""
 
 
-def read_shelf(
-    project: Project, papers: tuple[Paper, ...] | None = None, notebooks: dict[str, dict[str, Any]] | None = None
-) -> Shelf:
-    """Read it all.
+def read_shelf(project: Project, papers: tuple[Paper, ...], notebooks: dict[str, dict[str, Any]]) -> Shelf:
+    """Read the rest, and put it all on the shelf.
 
     Args:
-        notebooks: slug -> a post's notebook as it will be; those of other posts are read from their places.
+        notebooks: slug -> a post's notebook, executed; of every post that has one.
 
     Raises:
-        PressError: a bad paper.toml or notes, a function or test that is gone, a formula that would spoil its page.
+        PressError: bad notes, a function or test that is gone, a formula that would spoil its page.
     """
-    papers = read_papers(project.root) if papers is None else papers
     problems = check_functions(project.root, papers) + check_math(papers)
-    found = read_notebooks(project, notebooks)
-    entries = ledger(project, papers, found)
+    entries = ledger(papers, notebooks)
     notes: dict[str, Notes] = {}
-    claims = {claim.id: claim for paper in papers for claim in paper.claims}
+    claims = claims_by_id(papers)
     folder = project.work / "facts"
     for paper in papers:
         path = (project.root / paper.file).with_name("paper.qmd")
@@ -132,14 +130,14 @@ def read_shelf(
         papers,
         notes,
         entries,
-        found,
-        tuple(mentions.read_post_page(slug, notebook, folder) for slug, notebook in found.items()),
+        notebooks,
+        tuple(mentions.read_post_page(slug, notebook, folder) for slug, notebook in notebooks.items()),
         read_pages(project),
         library.read_library(project) or {},
         library.zotero_links(project),
         library.zotero_statuses(project),
-        str((project.config.get("website") or {}).get("repo-url") or "").rstrip("/"),
-        lambda name: is_rendered(project, name),
+        str(project.config.get("website.repo-url") or "").rstrip("/"),
+        lambda name: is_rendered(project.config, name),
         {paper.citekey: paper for paper in papers},
     )
 
@@ -148,10 +146,10 @@ def _read_notes(path: Path, citekey: str, root: Path, claims: dict, folder: Path
     expanded = read_expanded(path, root)
     check_fences(expanded)
     expanded = resolve(expanded, claims)
-    meta, taken = front_matter(expanded)
-    if not meta.get("title"):
+    parsed, taken = front_matter(expanded)
+    if not parsed.data.get("title"):
         raise PressError(Problem(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ..."))
-    title = str(meta["title"])
+    title = str(parsed.data["title"])
     body = "\n".join(expanded.text.split("\n")[taken:])
     return Notes(title, expanded, taken + 1, mentions.read_notes(citekey, title, body, folder))
 
@@ -170,3 +168,12 @@ def check_math(papers: tuple[Paper, ...]) -> list[Problem]:
                     line = paper.lines.get(("symbols", symbol), paper.lines.get(("symbols",), 1))
                     problems.append(Problem(paper.file, line, f"symbols: {json.dumps(symbol)}: {wrong}"))
     return problems
+
+
+def unsafe_math(latex: str, *, inline: bool = False) -> str:
+    """Why this LaTeX would end its formula early, in words; "" if it would not."""
+    if ("$" if inline else "$$") in latex:
+        return f"{latex!r} contains {'$' if inline else '$$'}, which would end the formula. Leave it out"
+    if len(re.findall(r"\\*$", latex.strip())[0]) % 2:
+        return f"{latex!r} ends with a backslash. Leave it out"
+    return ""

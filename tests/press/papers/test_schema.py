@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from postkit.claims import claim_of
-from press.errors import PressError
+from press.core.bib import entries
+from press.core.errors import PressError
 from press.papers.schema import check_citekeys, read_paper, read_papers
 from press.papers.tomlfile import key_lines
-from press.site.bib import entries
 
 ROOT = Path(__file__).resolve().parents[3]
 

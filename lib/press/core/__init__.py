@@ -1,0 +1,1 @@
+"""What everything else stands on: errors with places, sources, configuration, writing whole files."""

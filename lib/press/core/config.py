@@ -1,0 +1,180 @@
+"""The one configuration: `_quarto.yml`, profiles, `_metadata.yml` of folders; read once, with each value's place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from press.core import supported
+from press.core.errors import PressError, Problem, fail
+from press.core.merging import NOT_OF_PAGES, level, merge
+from press.core.profiles import LOCAL, active_profiles
+from press.core.source import read_text, relative
+from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
+
+FILE = "_quarto.yml"
+HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
+
+
+@dataclass(frozen=True)
+class Config:
+    """The project's configuration, and what the pages of a folder share.
+
+    Args:
+        data: `_quarto.yml`, overlaid by the active profiles' files and by `_quarto.yml.local`.
+        asked: the profiles that were asked for, as they were written.
+        profiles: those that are active, the one with the last word first.
+        problems: what is wrong with these files for everybody.
+        unknown: the keys in them that the embedded renderer does not know.
+    """
+
+    root: Path
+    data: Map
+    asked: str = ""
+    profiles: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unknown: tuple[Problem, ...] = ()
+    folders: dict[str, Parsed] = field(default_factory=dict, repr=False, compare=False)
+
+    def get(self, dotted: str, default: Any = None) -> Any:
+        """The value at a dotted key, or the default."""
+        value: Any = self.data
+        for key in dotted.split("."):
+            if not isinstance(value, dict) or key not in value:
+                return default
+            value = value[key]
+        return value
+
+    def where(self, dotted: str) -> Place:
+        """File and line of a key, or of the nearest one above it that is known; numbers count the items of lists."""
+        return place_of(self.data, dotted) or (FILE, 0)
+
+    def folder(self, name: str) -> Parsed:
+        """What `_metadata.yml` of a folder and of those above it say, the root's left out; each is read once.
+
+        As in Quarto, the one in the root counts for pages that lie there themselves, and for no others.
+
+        Args:
+            name: relative to the root; "" or "." for the root itself.
+        """
+        name = "" if name == "." else name.strip("/")
+        if name not in self.folders:
+            parent = name.rpartition("/")[0]
+            above = self.folder(parent) if parent else Parsed(Map())
+            own = _folder_metadata(self.root, name)
+            problems, unknown = above.problems + own.problems, above.unknown + own.unknown
+            self.folders[name] = Parsed(merge(above.data, own.data), problems, unknown)
+        return self.folders[name]
+
+    def meta(self, own: Map, folder: str) -> Map:
+        """A page's metadata: the project's, then each folder's from the root down, then the page's own.
+
+        Paths of the project and of folders begin with a slash; those of the page itself count from its folder.
+        """
+        shared = Map({k: v for k, v in self.data.items() if k not in NOT_OF_PAGES}, self.data.places)
+        return merge(merge(level(shared, ""), self.folder(folder).data), level(own))
+
+    def settings(self, meta: Map | None = None) -> dict[str, Any]:
+        """The `press:` part of the configuration, with what a page's metadata says over it."""
+        own = (meta or {}).get("press")
+        return merge(self.data.get("press") or Map(), own if isinstance(own, dict) else Map())
+
+
+def _folder_metadata(root: Path, name: str) -> Parsed:
+    for suffix in ("yml", "yaml"):
+        path = root / name / f"_metadata.{suffix}"
+        if path.is_file():
+            try:
+                parsed = read_yaml_file(path, root, supported.FOLDER)
+            except PressError as error:
+                return Parsed(Map(), list(error.problems))
+            parsed.problems += check_shapes(parsed.data, ("press",))
+            parsed.data = level(parsed.data, name)
+            return parsed
+    return Parsed(Map())
+
+
+def read_yaml_file(path: Path, root: Path, kind: Kind) -> Parsed:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        PressError: missing, not UTF-8, broken YAML (with the line), or not a mapping.
+    """
+    name = relative(path, root)
+    return parse(read_text(path, root), kind, lambda line: (name, line))
+
+
+def read_config(root: Path, asked: str = "") -> Config:
+    """Read `_quarto.yml`, the active profiles' files and `_quarto.yml.local`.
+
+    Args:
+        asked: names of profiles, separated by commas or spaces; "" for what the files say.
+
+    Raises:
+        PressError: there is no `_quarto.yml`, one of the files is not valid YAML, or a profile is unknown.
+    """
+    root = root.resolve()
+    if not (root / FILE).is_file():
+        raise fail(FILE, 0, f"not found in {root}. Run press in the project's folder, or name it with --root")
+    broken: list[Problem] = []
+    files: dict[str, Parsed] = {}
+
+    def read(name: str) -> Map:
+        if not (root / name).is_file():
+            return Map()
+        try:
+            files[name] = read_yaml_file(root / name, root, supported.PROJECT)
+        except PressError as error:
+            broken.extend(error.problems)
+            return Map()
+        files[name].problems += check_shapes(files[name].data, NOT_OF_PAGES)
+        return files[name].data
+
+    base, local = read(FILE), read(LOCAL)
+    profiles = [] if broken else active_profiles(root, asked, base, local)
+    data = base
+    for name in reversed(profiles):  # the one named first has the last word
+        data = merge(data, read(f"_quarto-{name}.yml"))
+    if broken:
+        raise PressError(broken)
+    problems = tuple(problem for parsed in files.values() for problem in parsed.problems)
+    unknown = tuple(problem for parsed in files.values() for problem in parsed.unknown)
+    return Config(root, merge(data, local), asked, tuple(profiles), problems, unknown)
+
+
+def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
+    """Keys that hold something else than what everything below relies on; they are taken out.
+
+    Args:
+        mappings: the keys of which each must be a mapping.
+    """
+    problems = []
+    if isinstance(data.get("format"), str):
+        data["format"] = Map({data["format"]: Map()}, {data["format"]: data.places["format"]})
+    for key in (*mappings, "execute", "format"):
+        value = data.get(key)
+        if value is None or isinstance(value, dict) or (key == "execute" and isinstance(value, bool)):
+            continue
+        message = (
+            f"{key}: {json.dumps(value)} must be a mapping. Write the keys that belong to it below {key}:, indented"
+        )
+        problems.append(Problem(*data.places[key], message))
+        del data[key]
+    press = data.get("press") or {}
+    parameters, timeout = press.get("parameters"), press.get("timeout")
+    if parameters is not None and not isinstance(parameters, dict):
+        message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"
+        problems.append(Problem(*place_of(data, "press.parameters"), message))
+        del press["parameters"]
+    if timeout is not None and not is_seconds(timeout):
+        message = f"press: timeout: {timeout!r} must be a number of seconds above 0"
+        problems.append(Problem(*place_of(data, "press.timeout"), message))
+        del press["timeout"]
+    return problems
+
+
+def is_seconds(value: Any) -> bool:
+    """Whether this is a number of seconds that something may take."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0

@@ -1,0 +1,124 @@
+"""Which files are pages of the site, and which are copied as they are: `project: render:` and `resources:`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from press.core.config import HOST_FILES, Config
+from press.core.errors import PressError, Problem
+from press.core.merging import as_list
+
+SUFFIXES = (".qmd", ".ipynb", ".md")
+PASSED_OVER = (
+    "node_modules",
+    "venv",
+    "env",
+    "renv",
+    "packrat",
+    "rsconnect",
+)  # folders in which Quarto looks for no pages
+
+
+def site_inputs(config: Config) -> list[Path]:
+    """Files that `project.render` selects, sorted; Quarto's default where it is absent.
+
+    Raises:
+        PressError: a selected file is none that can be a page.
+    """
+    chosen = [name for name in _files(config) if is_rendered(config, name)]
+    # What is named in full may lie in a folder that is passed over otherwise.
+    named = [pattern.lstrip("/") for pattern in _patterns(config) if not re.search(r"[*?\[]", pattern)]
+    chosen += [name for name in named if name not in chosen and _is_page(config, name)]
+    wrong = sorted(name for name in chosen if not name.endswith(SUFFIXES))
+    if wrong:
+        place = config.where("project.render")
+        raise PressError(
+            [Problem(*place, f"cannot render {name}: only .qmd, .md and .ipynb are pages") for name in wrong]
+        )
+    return sorted(config.root / name for name in chosen)
+
+
+def is_rendered(config: Config, name: str) -> bool:
+    """Whether `render:` selects this input, be it there yet or not."""
+    patterns = _patterns(config)
+    if _hidden(name):
+        return False
+    if not patterns:
+        return name.endswith(SUFFIXES)
+    chosen = False
+    for pattern in patterns:
+        if pattern.startswith("!"):
+            chosen = chosen and not _matches(name, pattern[1:].lstrip("/"))
+        else:
+            chosen = chosen or _matches(name, pattern.lstrip("/"))
+    return chosen
+
+
+def _patterns(config: Config) -> list[str]:
+    return [str(pattern) for pattern in as_list(config.get("project.render"))]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """A file may be named in full; a pattern stands for pages only, and one that matches a folder for all in it."""
+    bare = pattern.rstrip("/")
+    if name == bare:
+        return True
+    return name.endswith(SUFFIXES) and any(_regex(glob).fullmatch(name) for glob in (bare, bare + "/**"))
+
+
+@functools.lru_cache(maxsize=256)
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    table = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(table.get(p, p if p[:1] == "[" and p[-1:] == "]" else re.escape(p)) for p in parts))
+
+
+def _hidden(name: str) -> bool:
+    # Quarto never renders what begins with _ or . , nor a README.
+    parts = name.split("/")
+    return any(part[:1] in ("_", ".") for part in parts) or parts[-1] in ("README.md", "README.qmd")
+
+
+def _is_page(config: Config, name: str) -> bool:
+    return os.path.isfile(config.root / name) and not _hidden(name)
+
+
+def _files(config: Config) -> Iterator[str]:
+    """Every file in which a page could be, relative to the root; not what the site's own folder holds."""
+    site = os.path.normpath(str(config.get("project.output-dir") or "_site"))
+    for folder, folders, files in os.walk(config.root):
+        below = os.path.relpath(folder, config.root)
+        prefix = "" if below == "." else below.replace(os.sep, "/") + "/"
+        folders[:] = [f for f in folders if f[0] not in "_." and f not in PASSED_OVER and prefix + f != site]
+        yield from (prefix + file for file in files)
+
+
+def resources(config: Config) -> list[Path]:
+    """Files that `project.resources` asks to be copied as they are, and those that the configuration names.
+
+    Raises:
+        PressError: every one that is not there.
+    """
+    root, files, problems = config.root, set(), []
+    for pattern in as_list(config.get("project.resources")):
+        for path in root.glob(str(pattern).lstrip("/")):
+            files |= {path} if path.is_file() else {below for below in path.rglob("*") if below.is_file()}
+    site = os.path.normpath(root / str(config.get("project.output-dir") or "_site"))
+    files = {path for path in files if not path.is_relative_to(site)}
+    files |= {root / name for name in HOST_FILES if os.path.isfile(root / name)}
+    for key in ("website.favicon", "website.image", "format.html.css"):
+        for name in map(str, as_list(config.get(key))):
+            said = f"{key.rpartition('.')[2]} {name!r}"
+            if "://" in name:
+                problems.append(Problem(*config.where(key), f"{said}: a file of the project is needed"))
+            elif not os.path.isfile(root / name.lstrip("/")):
+                problems.append(Problem(*config.where(key), f"{said}: file not found"))
+            else:
+                files.add(root / name.lstrip("/"))
+    if problems:
+        raise PressError(problems)
+    return sorted(files)

@@ -1,0 +1,153 @@
+"""What the command line understands: each command with its options, and the form of their values."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+DESCRIPTION = "Execute posts that are stale, render the site, check it, publish it in one step."
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    main = argparse.ArgumentParser("press", description=DESCRIPTION, epilog="press COMMAND --help tells more.")
+    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, about: str, *examples: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+        )
+        command.add_argument("--root", type=Path, default=None, help="the project's folder (default: here or above)")
+        command.add_argument(
+            "--profile", default=os.environ.get("QUARTO_PROFILE", ""), help="merge _quarto-PROFILE.yml"
+        )
+        return command
+
+    build = add(
+        "build",
+        "Execute what is stale, render and check the site.",
+        "press build --jobs 4 -p seed 7",
+        "press build --force-render",
+    )
+    build.add_argument(
+        "--force-render", action="store_true", help="render every page again; execute only what is stale"
+    )
+    _renderer(build)
+    _execution(build)
+    run = add("run", "Execute stale posts, render nothing.", "press run", "press run ddpm-ddim -p seed 7 --force")
+    run.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all that are stale)")
+    _execution(run)
+    why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
+    why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
+    preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")
+    preview.add_argument("--port", type=int, default=4848, help="default: 4848; 0 takes any free port")
+    _renderer(preview)
+    _execution(preview, short=True)
+    new = add("new", "Start a post from a template.", "press new post guidance", 'press new post glide --title "GLIDE"')
+    new.add_argument("kind", choices=("post",))
+    new.add_argument("slug", metavar="SLUG", help="folder below posts/, and the last part of the URL")
+    new.add_argument("--title", default="", help="default: made from the slug")
+    fetch = add(
+        "fetch",
+        "Fetch a paper's numbered equations from its LaTeX source on arXiv into papers/.",
+        "press fetch 2010.02502v4",
+        "press fetch https://arxiv.org/abs/2006.11239 --citekey ho2020ddpm",
+    )
+    fetch.add_argument("paper", metavar="ID", help="arXiv id, with or without version, or its address")
+    fetch.add_argument(
+        "--citekey", default="", metavar="KEY", help="folder below papers/ (default: from references.bib)"
+    )
+    fetch.add_argument("--main", default="", metavar="FILE", help="LaTeX file to begin with (default: found)")
+    fetch.add_argument(
+        "--latex", choices=("auto", "never"), default="auto", help="take the numbers of pdflatex where it is installed"
+    )
+    fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
+    add(
+        "check",
+        "Report what is wrong with sources and built site; write nothing.",
+        "press check",
+        "press check --root site",
+    )
+    claims = add(
+        "claims",
+        "List what papers claim, what posts measured, and the verdicts.",
+        "press claims",
+        'press claims --verdict "not at this scale" --json',
+    )
+    claims.add_argument("--json", action="store_true", help="everything, as JSON")
+    claims.add_argument("--verdict", default="", help='only these, e.g. reproduced or "not measured"')
+    claims.add_argument("--paper", default="", metavar="CITEKEY", help="only this paper's")
+    claims.add_argument("--post", default="", metavar="SLUG", help="only what this post measured")
+    sync = add(
+        "sync",
+        "Bring references.bib up to date with Zotero. The key is read from ZOTERO_API_KEY only.",
+        "press sync --dry-run",
+        "press sync --library-id 123456 --library-type group --tag diffusion",
+    )
+    _sync_options(sync)
+    clean = add("clean", "Remove what was generated.", "press clean", "press clean --all")
+    clean.add_argument("--all", action="store_true", help="executed results too: everything runs again")
+    clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
+    return main
+
+
+def _renderer(command: argparse.ArgumentParser) -> None:
+    kinds = ("auto", "quarto", "pandoc")
+    command.add_argument("--renderer", choices=kinds, default="auto", help="default: quarto if on PATH")
+
+
+def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
+    command.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, help="notebooks at a time (default: cores)"
+    )
+    if short:
+        command.set_defaults(parameters=[], force=False, dask=None)
+        return
+    command.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter in the posts that declare it (YAML value); may be repeated",
+    )
+    command.add_argument("--force", action="store_true", help="execute everything again; build also renders it")
+    command.add_argument("--dask", metavar="ADDRESS", help="execute on a Dask cluster, e.g. tcp://host:8786")
+    command.add_argument("--dry-run", action="store_true", help="say what would run and why, and do nothing")
+
+
+def _sync_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--local", action="store_true", help="ask the Zotero that runs on this machine; needs no key")
+    command.add_argument("--library-id", type=_number, metavar="ID", help="default: $ZOTERO_LIBRARY_ID")
+    command.add_argument("--library-type", choices=("user", "group"), help="default: $ZOTERO_LIBRARY_TYPE, else user")
+    command.add_argument(
+        "--collection", type=_collection, metavar="KEY", help='only this collection; remembered, "" for all'
+    )
+    command.add_argument("--tag", help='only items with this tag; remembered, "" for all')
+    command.add_argument("--rewrite", action="store_true", help="where a key was renamed in Zotero, rewrite citations")
+    command.add_argument("--full", action="store_true", help="read the whole library, not only what changed")
+    command.add_argument("--dry-run", action="store_true", help="print the changes as a diff, and write nothing")
+
+
+def _number(text: str) -> str:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number; a user's stands at zotero.org/settings/keys")
+    return text
+
+
+def _collection(text: str) -> str:
+    if text and not (len(text) == 8 and text.isascii() and text.isalnum()):
+        raise argparse.ArgumentTypeError(f"{text!r} must be the 8 letters and digits at the end of its address")
+    return text.upper()
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)

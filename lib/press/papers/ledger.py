@@ -1,0 +1,218 @@
+"""`press claims`: the ledger of what papers claim and what posts measured; and what `press check` says about it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from postkit.claims import interval_text, value_text
+from postkit.verdicts import CONTRADICTED, NOT_AT_THIS_SCALE, VERDICTS, Claim, Measurement, verdict
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.papers.boxes import claim_of, measurements
+from press.papers.schema import Paper, check_citekeys
+from press.posts.collection import read_notebooks
+
+NOT_MEASURED = "not measured"
+WIDTH = 100
+DEFAULT_SCALE = "small"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger: a claim, and one measurement of it or none.
+
+    Args:
+        post: slug of the post that measured it; "" for none.
+        place: file and line of the measuring cell.
+        verdict: the measured verdict, or "not measured".
+        recorded: the verdict in paper.toml at the measurement's scale; "" for none.
+    """
+
+    claim: Claim
+    paper: str
+    post: str
+    place: tuple[str, int]
+    measured: Measurement | None
+    verdict: str
+    recorded: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as plain data."""
+        found = self.measured.as_json() if self.measured else {"id": self.claim.id, "paper": self.paper}
+        keys = ("statement", "table", "row", "number", "quantity", "direction", "than", "expected", "tolerance")
+        own = {"post": self.post or None, "verdict": self.verdict, "recorded": self.recorded or None}
+        return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
+
+
+def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> list[Entry]:
+    """Every claim of every paper with what the executed notebooks measured, in the order of the papers.
+
+    Args:
+        notebooks: slug -> a post's notebook.
+
+    Raises:
+        PressError: a measurement that is none, or of a claim that no paper has.
+    """
+    found: dict[str, list[tuple[str, Measurement, str, int]]] = {}
+    problems: list[Problem] = []
+    for slug, notebook in notebooks.items():
+        try:
+            for measured, file, line in measurements(notebook, f"posts/{slug}/index.ipynb"):
+                claim_of(measured, papers, file, line)
+                found.setdefault(measured.id, []).append((slug, measured, file, line))
+        except PressError as error:
+            problems += error.problems
+    if problems:
+        raise PressError(problems)
+    entries = [
+        entry for paper in papers for claim in paper.claims for entry in _entries(claim, paper, found.get(claim.id, []))
+    ]
+    return sorted(entries, key=lambda entry: entry.measured is None)  # measured ones first
+
+
+def _entries(claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str, int]]) -> list[Entry]:
+    if not found:
+        recorded = claim.verdict.get(DEFAULT_SCALE, "")
+        return [Entry(claim, paper.citekey, "", ("", 0), None, NOT_MEASURED, recorded)]
+    return [
+        Entry(
+            claim,
+            paper.citekey,
+            post,
+            (file, line),
+            measured,
+            verdict(claim, measured.measured, measured.interval),
+            claim.verdict.get(measured.scale, ""),
+        )
+        for post, measured, file, line in found
+    ]
+
+
+def select(entries: Iterable[Entry], *, verdict: str = "", paper: str = "", post: str = "") -> list[Entry]:
+    """The entries with this verdict (in any case), this paper and this post; an empty text takes all.
+
+    Raises:
+        PressError: a verdict that is none, or a paper or post that the ledger does not have; with the legal ones.
+    """
+    entries = list(entries)
+    kinds = (*VERDICTS, NOT_MEASURED)
+    legal = {"verdict": [kind.lower() for kind in kinds], "paper": {entry.paper for entry in entries}}
+    legal["post"] = {entry.post for entry in entries if entry.post}
+    for name, wanted in (("verdict", verdict.lower()), ("paper", paper), ("post", post)):
+        if wanted and wanted not in legal[name]:
+            choices = ", ".join(sorted(legal[name])) or "none"
+            raise PressError(Problem("", 0, f"--{name} {wanted!r}: not in the ledger. Legal: {choices}"))
+    return [
+        entry
+        for entry in entries
+        if verdict.casefold() in ("", entry.verdict.casefold())
+        and paper in ("", entry.paper)
+        and post in ("", entry.post)
+    ]
+
+
+def as_json(entries: Iterable[Entry]) -> str:
+    """The entries as a JSON list."""
+    return json.dumps([entry.as_json() for entry in entries], indent=1, ensure_ascii=False)
+
+
+def as_table(entries: Sequence[Entry], width: int = WIDTH) -> str:
+    """The entries as a text table of at most `width` columns; what is too long goes on in the next line."""
+    header = ("claim", "paper", "post", "verdict", "measured", "seeds", "recorded")
+    grid = [header, *(_cells(entry) for entry in entries)]
+    widths = _widths(grid, width)
+    lines = []
+    for number, row in enumerate(grid):
+        wrapped = [_wrap(text, size) for text, size in zip(row, widths, strict=True)]
+        for i in range(max(map(len, wrapped))):
+            parts = [cell[i] if i < len(cell) else "" for cell in wrapped]
+            lines.append("  ".join(part.ljust(size) for part, size in zip(parts, widths, strict=True)).rstrip())
+        if number == 0:
+            lines.append("  ".join("-" * size for size in widths))
+    measured = sum(entry.measured is not None for entry in entries)
+    return "\n".join([*lines, "", f"{len(entries)} lines, {measured} of them measured"])
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    recorded = "same" if entry.recorded == entry.verdict else entry.recorded
+    names = (entry.claim.id, entry.paper, entry.post, entry.verdict)
+    if entry.measured is None:
+        return *names, "", "", recorded
+    scale = "" if entry.measured.scale == DEFAULT_SCALE else f" ({entry.measured.scale})"
+    return *names, interval_text(entry.measured), f"{entry.measured.seed_count}{scale}", recorded
+
+
+def _widths(grid: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """Each column as wide as its longest cell; while that is too much, the widest gives way."""
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _wrap(text: str, size: int) -> list[str]:
+    return textwrap.wrap(text, size) or [""]
+
+
+def check_claims(project: Project, papers: Sequence[Paper], known: Iterable[str] | None) -> list[Problem]:
+    """What is wrong between papers, posts and recorded verdicts.
+
+    A verdict recorded for the scale "small" must be measured by some post, in a build without profile: "full" needs a
+    real checkpoint, and so does a profile.
+
+    Args:
+        known: the bibliography's keys; None where the project has no bibliography.
+    """
+    try:
+        entries = ledger(papers, read_notebooks(project))
+    except PressError as error:
+        return error.problems
+    problems = check_citekeys(papers, known) if known is not None else []
+    for paper in papers:
+        for claim in paper.claims:
+            own = [entry for entry in entries if entry.claim.id == claim.id and entry.measured]
+            problems += _judge(paper, claim, own, required=not project.profile)
+    return problems
+
+
+def _judge(paper: Paper, claim: Claim, entries: list[Entry], *, required: bool) -> list[Problem]:
+    problems = []
+    for scale in dict.fromkeys(entry.measured.scale for entry in entries):
+        at_scale = [entry for entry in entries if entry.measured.scale == scale]
+        other = next((entry for entry in at_scale if entry.verdict != at_scale[0].verdict), None)
+        if other:
+            message = (
+                f"claim {claim.id!r} is {other.verdict} here ({value_text(other.measured)}), and "
+                f"{at_scale[0].verdict} in {_told(at_scale[0])}. Measure it once, or let them agree"
+            )
+            problems.append(Problem(*other.place, message))
+        elif at_scale[0].verdict != claim.verdict.get(scale):
+            problems.append(_differs(paper, claim, at_scale[0]))
+    measured = {entry.measured.scale for entry in entries}
+    if required and DEFAULT_SCALE in claim.verdict and DEFAULT_SCALE not in measured:
+        message = (
+            f"claim {claim.id!r} is recorded as {claim.verdict[DEFAULT_SCALE]} ({DEFAULT_SCALE}), and no post measures "
+            f"it. Measure it in a post, or remove {DEFAULT_SCALE} from its verdict"
+        )
+        problems.append(Problem(*paper.claim_place(claim.id, "verdict", DEFAULT_SCALE), message))
+    return problems
+
+
+def _differs(paper: Paper, claim: Claim, entry: Entry) -> Problem:
+    scale = entry.measured.scale
+    now = ", ".join(f'{key} = "{value}"' for key, value in {**claim.verdict, scale: entry.verdict}.items())
+    reason = " and a reason" if entry.verdict in (NOT_AT_THIS_SCALE, CONTRADICTED) and not claim.reason else ""
+    said = f"is recorded as {claim.verdict[scale]} ({scale})" if scale in claim.verdict else "has no recorded verdict"
+    message = (
+        f"claim {claim.id!r} {said}, and is {entry.verdict} in {_told(entry)}. "
+        f"If the measurement is right, write: verdict = {{ {now} }}{reason}"
+    )
+    return Problem(*paper.claim_place(claim.id, "verdict", scale), message)
+
+
+def _told(entry: Entry) -> str:
+    return f"{entry.place[0]}:{entry.place[1]} ({value_text(entry.measured)})"

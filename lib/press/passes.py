@@ -1,0 +1,73 @@
+"""What becomes of a post on its way from source to page: every pass, in order, one line each.
+
+source -> cells      posts/notebook.py, with what its prose quotes of claims put in by posts/prose.py
+cells -> run         posts/run.py, only where the key has changed
+run -> page          the passes below, on every build and without a run; each returns a new notebook
+page -> site         renderer/, or Quarto
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.pages.backlinks import with_backlinks
+from press.pages.publish import make
+from press.papers.boxes import with_boxes
+from press.papers.schema import Paper
+from press.posts.collection import read_notebooks
+from press.posts.download import with_links
+from press.posts.made import with_provenance
+from press.posts.notebook import with_outputs
+from press.posts.plan import Plan
+from press.renderer.leading import with_leading_picture
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is made of all that was read and run; nothing of it is written yet.
+
+    Args:
+        notebooks: slug -> a post's notebook; without what links to it where there are problems.
+        pages: path relative to the root -> text of a generated page; empty where there are problems.
+        problems: what is wrong with measurements, papers, notes, functions or tests.
+    """
+
+    notebooks: dict[str, dict[str, Any]]
+    pages: dict[str, str]
+    problems: list[Problem]
+
+
+def publish(project: Project, papers: tuple[Paper, ...], plan: Plan) -> Published:
+    """Put the executed posts through all passes, and make the pages that the press generates.
+
+    Args:
+        plan: every step of it has run; posts that are not in it take part with the notebooks that lie in their places.
+    """
+    notebooks: dict[str, dict[str, Any]] = {}
+    wrong: dict[str, Sequence[Problem]] = {}
+    for step in plan.steps:
+        post, ran = step.post, plan.executed[step.post.slug]
+        notebook = with_outputs(post, ran)  # outputs of the run; prose, captions and options as they are now
+        notebook = with_leading_picture(notebook, post.meta)  # the figure that stands for it in listings
+        try:
+            notebook = with_boxes(notebook, papers)  # claims in the words of the present paper.toml
+            notebook = with_provenance(notebook, post, ran)  # how each figure and claim was made
+            notebook = with_links(notebook, post.slug, project.config)  # where to download it, and Colab
+        except PressError as error:
+            wrong[post.slug] = error.problems
+        notebooks[post.slug] = notebook
+    problems = {problem for found in wrong.values() for problem in found}
+    sound = {slug: notebook for slug, notebook in notebooks.items() if slug not in wrong}
+    try:
+        notebooks = read_notebooks(project, notebooks)
+        made = make(project, papers, notebooks)
+    except PressError as error:
+        problems |= set(error.problems)
+    if problems:
+        return Published(sound, {}, sorted(problems))
+    notebooks = {slug: with_backlinks(book, made.ends[slug]) for slug, book in notebooks.items()}  # what links to it
+    return Published(notebooks, made.pages, [])

@@ -1,0 +1,252 @@
+"""The whole way: execute what is stale, render, check, and put the site in its place in one step.
+
+Nothing below `_site` is touched before everything else has succeeded; then one exchange of folders publishes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from press.checks.links import check_site
+from press.checks.sources import check_sources
+from press.core import sitefolder
+from press.core.config import HOST_FILES
+from press.core.errors import PressError, Problem, fail
+from press.core.manifest import Manifest, at_work
+from press.core.project import Project
+from press.core.secrets import secrets_in
+from press.core.selection import site_inputs
+from press.core.source import relative
+from press.pages.publish import page_names, stale_pages, write_pages
+from press.papers.schema import Paper
+from press.passes import publish
+from press.posts.closure import file_hash
+from press.posts.plan import Plan
+from press.posts.run import execute, place, place_of, remove_orphans
+from press.preflight import check_first, planned
+
+NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
+
+
+@dataclass
+class Report:
+    """What a build did: slugs executed, pages rendered, whether the site changed, what the author should know."""
+
+    executed: list[str] = field(default_factory=list)
+    rendered: list[str] = field(default_factory=list)
+    pages: int = 0
+    changed: bool = False
+    renderer: str = ""
+    elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_renderer(wanted: str) -> str:
+    """`quarto` where it is installed, else `pandoc`, unless one of them is asked for.
+
+    Raises:
+        PressError: Quarto is asked for and not on PATH.
+    """
+    found = shutil.which("quarto")
+    if wanted == "quarto" and not found:
+        raise fail("", 0, "--renderer quarto: no quarto on PATH. Install it, or use --renderer pandoc")
+    return ("quarto" if found else "pandoc") if wanted == "auto" else wanted
+
+
+def run_posts(
+    project: Project,
+    slugs: list[str],
+    given: dict[str, Any],
+    *,
+    jobs: int,
+    dask: str | None,
+    force: bool,
+    progress: Any,
+) -> Report:
+    """Execute stale posts, place their notebooks and write the generated pages, without rendering.
+
+    Raises:
+        PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
+    """
+    sitefolder.check_place(project)
+    with at_work(project) as manifest:
+        plan, papers = planned(project, slugs, given, force)
+        if plan.problems:
+            raise PressError(plan.problems)
+        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
+
+
+def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress) -> Report:
+    if problems := not_ours(project, manifest, plan, papers):
+        raise PressError(problems)
+    progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
+    executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
+    done = publish(project, papers, plan)
+    place(done.notebooks, manifest)  # what ran can be read, whatever else is wrong
+    if done.problems:
+        raise PressError(done.problems)
+    _, left = write_pages(done.pages, manifest)
+    plan.cache.sweep({step.key.digest for step in plan.steps})
+    return Report(executed=executed, elsewhere=plan.elsewhere, notes=list(map(_stays, left)))
+
+
+def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
+    """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
+    return manifest.problems([*(place_of(step.post.slug) for step in plan.steps), *page_names(project, papers)])
+
+
+def _stays(name: str) -> str:
+    return f"{name}: has no source any longer, but is not as the press wrote it. It stays, as a file of yours"
+
+
+def build(
+    project: Project,
+    given: dict[str, Any],
+    *,
+    jobs: int,
+    dask: str | None = None,
+    force: bool = False,
+    force_render: bool = False,
+    renderer: str = "auto",
+    progress: Any,
+) -> Report:
+    """Execute, render, check, publish.
+
+    Args:
+        force: execute and render everything, whatever is up to date.
+        force_render: render everything; execute only what is stale.
+
+    Raises:
+        PressError: anything that is wrong; the previous site is then still in place, untouched.
+    """
+    chosen = choose_renderer(renderer)
+    sitefolder.check_place(project)
+    with at_work(project) as manifest:
+        staging, last = project.work / "site-next", project.work / "site-last"
+        sitefolder.recover(last, project.site)
+        if problems := sitefolder.site_problems(project):
+            raise PressError(problems)
+        left = remove_orphans(project, manifest)
+        plan, papers = planned(project, [], given, force)
+        if problems := check_first(project, plan, chosen, jobs):
+            raise PressError(problems)
+        report = _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        report.notes += map(_stays, left)
+        report.renderer = chosen
+        pages = site_pages(project)
+        report.pages = len(pages)
+        problems = check_sources(project, papers, pages)
+        if problems:
+            raise PressError(problems)
+        shutil.rmtree(staging, ignore_errors=True)
+        draw = _with_quarto if chosen == "quarto" else _with_pandoc
+        rendered = draw(project, staging, pages, jobs=jobs, force=force or force_render, progress=progress)
+        if rendered is None:
+            return report
+        problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
+        if problems:
+            raise PressError(problems)
+        kept = sitefolder.replace_site(staging, project.site, last)
+        report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
+        report.rendered, report.changed = rendered, True
+    return report
+
+
+def check(project: Project) -> list[Problem]:
+    """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
+    sitefolder.check_place(project)
+    plan, papers = planned(project, [], {})
+    wrong = sitefolder.site_problems(project)
+    if in_the_way := not_ours(project, Manifest(project), plan, papers):
+        return sorted(in_the_way + wrong)  # what else is said of such files would be of no use
+    if first := check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1):
+        return sorted({*wrong, *first})
+    stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
+    # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
+    done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
+    now = {project.root / place_of(slug): book for slug, book in done.notebooks.items()}
+    pages = [page for page in site_pages(project) if page.exists()]
+    problems = stale + done.problems + check_sources(project, papers, pages, now)
+    if not problems:  # the build that mends the sources writes the pages
+        problems = stale_pages(project, done.pages, done.notebooks)
+    if project.site.is_dir():
+        problems += check_site(project.site, project) + scan_site(project.site)
+    return sorted({*wrong, *problems})
+
+
+def site_pages(project: Project) -> list[Path]:
+    """The inputs that `render:` selects."""
+    return site_inputs(project.config)
+
+
+def _with_pandoc(
+    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
+) -> list[str] | None:
+    """Fill `out` by the embedded renderer; the pages drawn anew, or None when the published site is up to date."""
+    from press.renderer import render_site
+
+    report = render_site(
+        project.config,
+        out=out,
+        cache=project.work / "pages",
+        jobs=jobs,
+        on_page=progress.rendered,
+        force=force,
+        current=None if force else project.site,
+    )
+    return report.rendered if report.changed else None
+
+
+def _with_quarto(
+    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
+) -> list[str] | None:
+    """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
+    from press.renderer import onepage, quarto
+
+    version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    mark = fingerprint(project, pages, version + onepage.own_source())
+    published = sitefolder.read_mark(project.site)
+    if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
+        return None
+    command = ["quarto", "render", "--output-dir", relative(out, project.root)]
+    if project.profile:
+        command += ["--profile", project.profile]
+    # The pre-render hook would run the press again while it holds the lock.
+    env = os.environ | {"PRESS_BUILD": "1"}
+    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
+    quarto.finish(project, out)
+    sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
+    return [relative(page, out) for page in sorted(out.rglob("*.html"))]
+
+
+def fingerprint(project: Project, pages: list[Path], version: str) -> str:
+    """One hash over every file that Quarto may read: the whole project, without what is generated or only code."""
+    digest = hashlib.sha256(f"{version} {project.profile}".encode())
+    named = {path.resolve() for path in pages}
+    for path in sorted(project.root.rglob("*")):
+        first = path.relative_to(project.root).parts[0]
+        if first in NOT_PAGES or (first.startswith(".") and first not in HOST_FILES) or "index_files" in path.parts:
+            continue
+        if path.is_relative_to(project.site):
+            continue
+        if path.is_file() and (path.suffix != ".ipynb" or path.resolve() in named):
+            digest.update(f"{relative(path, project.root)}\0{file_hash(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def scan_site(site: Path) -> list[Problem]:
+    """Secrets in the text files of a site that is about to be published."""
+    problems = []
+    for path in sorted(site.rglob("*")):
+        if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
+            for what in secrets_in(path.read_text(encoding="utf-8", errors="replace")):
+                problems.append(Problem(path.relative_to(site).as_posix(), 0, f"the page would publish {what}"))
+    return problems

@@ -1,0 +1,136 @@
+"""Which posts are stale, and the results of those that are not.
+
+A post's key is the SHA-256 over everything that its outputs depend on. Results lie in `.press/cache/<key>/`:
+`notebook.ipynb`, and `record.json`, which is written last and holds the notebook's own hash. An entry without a valid
+record does not exist; what fails is never entered.
+
+What counts is the text of a module, comments included: a post may print a function's source, so hashing less could
+leave it stale. What does not count is prose, captions and other cell options: they are joined with the stored outputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from press.core.disk import write_atomic
+from press.core.workfolder import HEX
+from press.posts.closure import Library, closure, file_hash, versions
+from press.posts.post import KERNEL, Post, to_bytes
+
+FORMAT = 1  # raise it when execution itself changes in a way that alters outputs
+
+
+@dataclass(frozen=True)
+class Key:
+    """A post's key and the parts it was made of: {"module diffloop.ddim": hash, "parameter seed": "0", ...}."""
+
+    digest: str
+    parts: dict[str, str]
+
+
+def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Path, hashes: dict[Path, str]) -> Key:
+    """The key of running this post with these parameters, now.
+
+    Args:
+        parameters: only what differs from the post's own defaults.
+        hashes: memo of file hashes for this build, filled as it goes.
+    """
+
+    def hashed(path: Path) -> str:
+        if path not in hashes:
+            hashes[path] = file_hash(path)
+        return hashes[path]
+
+    modules, external = closure(post, library)
+    python = f"{KERNEL} {sys.version_info.major}.{sys.version_info.minor}"
+    parts = {"format": str(FORMAT), "kernel": python, "slug": post.slug}
+    for cell in post.cells:
+        tagged = " parameters" if "parameters" in cell.tags else ""
+        parts[f"cell {cell.name}"] = hashlib.sha256((cell.code.strip() + tagged).encode()).hexdigest()
+    parts |= {f"parameter {name}": json.dumps(value) for name, value in parameters.items()}
+    parts |= {f"module {name}": hashed(path) for name, path in modules.items()}
+    parts |= {f"file {name}": hashed(root / name) for name in post.data}
+    parts |= {f"version {name}": version for name, version in versions(external).items()}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return Key(digest, parts)
+
+
+def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    """What `press why` says: one line a part that was changed, added or removed."""
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if before == after:
+            continue
+        kind = name.partition(" ")[0]
+        readable = kind in ("parameter", "version", "kernel", "format")
+        if before is None:
+            lines.append(f"{name} added" + (f": {after}" if readable else ""))
+        elif after is None:
+            lines.append(f"{name} removed" + (f": was {before}" if readable else ""))
+        else:
+            lines.append(f"{name} changed" + (f": {before} -> {after}" if readable else ""))
+    return lines
+
+
+class Cache:
+    """Executed notebooks by key, below one folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def get(self, digest: str) -> dict[str, Any] | None:
+        """The executed notebook, or None when there is no complete and undamaged entry."""
+        record = self.record(digest)
+        if record is None:
+            return None
+        try:
+            data = (self.folder / digest / "notebook.ipynb").read_bytes()
+            return json.loads(data) if hashlib.sha256(data).hexdigest() == record["sha256"] else None
+        except (OSError, ValueError):
+            return None
+
+    def record(self, digest: str) -> dict[str, Any] | None:
+        """What was noted of the run: sha256, seconds, slug, parts; None when the entry is not complete."""
+        try:
+            record = json.loads((self.folder / digest / "record.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) and "sha256" in record else None
+
+    def put(self, key: Key, slug: str, notebook: dict[str, Any], seconds: float) -> None:
+        """Enter a result: a new folder, the notebook in it, the record last, and one rename into place."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data = to_bytes(notebook)
+        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+        write_atomic(temporary / "notebook.ipynb", data)
+        record = {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "slug": slug,
+            "seconds": round(seconds, 3),
+            "parts": key.parts,
+        }
+        write_atomic(temporary / "record.json", json.dumps(record, indent=1, sort_keys=True).encode())
+        entry = self.folder / key.digest
+        if entry.exists():  # a damaged entry, or the same result from a forced run
+            shutil.rmtree(entry)
+        os.replace(temporary, entry)
+
+    def sweep(self, keep: set[str], newest: int = 200) -> None:
+        """Remove remains of killed runs, and the oldest entries beyond `newest` that are not in `keep`."""
+        if not self.folder.is_dir():
+            return
+        for left in self.folder.glob(".new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        entries = sorted(self.folder.glob(HEX), key=lambda p: p.stat().st_mtime, reverse=True)
+        for entry in entries[newest:]:
+            if entry.name not in keep:
+                shutil.rmtree(entry, ignore_errors=True)

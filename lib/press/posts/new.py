@@ -1,0 +1,36 @@
+"""`press new post SLUG`: a first `post.qmd` that runs, passes every check and shows how a post is written."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from importlib.resources import files
+
+from press.core.disk import create
+from press.core.errors import PressError, fail
+from press.core.manifest import Manifest
+from press.core.project import Project
+from press.posts.notebook import SLUG
+from press.posts.run import place_of
+
+
+def new_post(project: Project, slug: str, title: str = "") -> str:
+    """Write `posts/<slug>/post.qmd` from the template. Returns its path, relative to the root.
+
+    Raises:
+        PressError: the slug is not one, the post exists, or a notebook lies where it would be published from.
+    """
+    name = f"posts/{slug}/post.qmd"
+    if not SLUG.match(slug):
+        raise fail("", 0, f"{slug!r} is no slug: use lower-case letters, digits and single hyphens")
+    if problems := Manifest(project).problems([place_of(slug)]):  # where it would be published from
+        raise PressError(problems)
+    text = files("press.posts").joinpath("template.qmd").read_text(encoding="utf-8")
+    title = title or slug.replace("-", " ").capitalize()
+    text = text.replace("@TITLE@", json.dumps(title, ensure_ascii=False))
+    text = text.replace("@DATE@", datetime.date.today().isoformat())
+    try:
+        create(project.root / name, text.encode())
+    except FileExistsError:
+        raise fail(name, 0, "exists already. Choose another slug") from None
+    return name

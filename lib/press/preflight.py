@@ -1,0 +1,64 @@
+"""What is known to be wrong before anything runs: configuration, papers, posts and the other pages, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from press.checks.sources import bibliography_keys, check_pages
+from press.core.errors import Problem, collected
+from press.core.project import Project
+from press.core.selection import is_rendered, site_inputs
+from press.core.source import is_generated, relative
+from press.papers.schema import Paper, claims_by_id, read_papers
+from press.posts.plan import Plan, make_plan
+
+
+def planned(
+    project: Project, slugs: list[str], given: dict[str, Any], force: bool = False
+) -> tuple[Plan, tuple[Paper, ...]]:
+    """Read papers and posts, and find which posts have to run and why; what is wrong with them is in the plan.
+
+    Raises:
+        PressError: an unknown slug.
+    """
+    problems: list[Problem] = []
+    papers, claims = (), None
+    with collected(problems):
+        papers = read_papers(project.root)
+        claims = claims_by_id(papers)
+    plan = make_plan(project, slugs, given, force, claims=claims)
+    plan.problems += problems
+    return plan, papers
+
+
+def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[Problem]:
+    """What is wrong with all that a build will read, as far as it can be judged before the posts run.
+
+    Args:
+        plan: of all posts.
+        renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
+    """
+    problems = list(plan.problems)
+    pages, posts = _sources(project, plan, problems)
+    known = None
+    with collected(problems):
+        known = bibliography_keys(project)
+    problems += check_pages(project, pages, posts, known)
+    if renderer == "pandoc":
+        from press.renderer.early import refused_early
+
+        problems += refused_early(project.config, pages, posts, project.work / "facts", jobs)
+    return sorted(set(problems))
+
+
+def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:
+    """The pages that people write, and page -> notebook, not run, of the posts among them."""
+    found = [step.post for step in plan.steps] + plan.unsound
+    posts = {(project.root / post.file).with_name("index.ipynb"): post.notebook for post in found}
+    posts = {path: book for path, book in posts.items() if is_rendered(project.config, relative(path, project.root))}
+    pages: list[Path] = []
+    with collected(problems):
+        inputs = site_inputs(project.config)
+        pages = [path for path in inputs if not is_generated(path) and not path.with_name("post.qmd").is_file()]
+    return sorted([*pages, *posts]), posts

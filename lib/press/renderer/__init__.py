@@ -1,0 +1,118 @@
+"""The embedded renderer: the site without Quarto, from the same inputs, under the same addresses.
+
+The flow, one module a step:
+
+    core.config _quarto.yml, profiles, _metadata.yml -> Config; core.selection: which inputs `render:` selects
+    page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line
+                (cells and outputs write code cells, shortcodes resolves {{< meta >}})
+    convert     the document -> HTML, through filters/*.lua and template.html; warnings become problems
+    onepage     ties these together for one page, under a key that covers all the page is made of
+    record      what a page leaves for the others: title, date, picture, links
+    store       the page cache: written aside, renamed last, verified on every read
+    previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
+    assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
+
+What Quarto knows and this renderer does not is refused by name, with file and line, never dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from press.core.config import Config
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """What a call did.
+
+    Args:
+        pages: URLs of all pages, e.g. "posts/x/index.html".
+        rendered: those that were rendered now; the others came from the cache.
+        changed: False where the finished site was there already and nothing was written.
+    """
+
+    pages: list[str]
+    rendered: list[str]
+    changed: bool
+
+
+def render_site(
+    settings: Config,
+    *,
+    out: Path,
+    cache: Path,
+    jobs: int = 2,
+    on_page: Callable[[str], None] = lambda page: None,
+    force: bool = False,
+    current: Path | None = None,
+) -> SiteReport:
+    """Render the project into the directory `out`.
+
+    Args:
+        out: is made complete. May hold an earlier site of ours: then only what is stale in it is replaced.
+        cache: rendered pages by content; safe to delete, safe against kill -9, shared by concurrent builds.
+        jobs: how many pages to render at a time.
+        on_page: called with the URL of each page that is rendered now.
+        force: render all pages, whatever the cache holds.
+        current: where the finished site may be already (the live one, say); if it is, nothing is written to `out`.
+
+    Raises:
+        PressError: every problem of every page.
+    """
+    from press.core.errors import PressError
+    from press.core.refused import refused
+    from press.core.selection import resources, site_inputs
+    from press.renderer import assemble, onepage, search, store, symbols
+
+    if problems := [*settings.problems, *refused(settings)]:
+        raise PressError(problems)
+    root = settings.root
+    site = onepage.open_site(settings, site_inputs(settings))
+    keys = {path: onepage.page_key(site, path) for path in site.inputs}
+    pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
+    static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
+    key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
+    if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
+        return SiteReport(pages, [], changed=False)
+    records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
+    out.mkdir(parents=True, exist_ok=True)
+    assemble.assemble(site, cache, out, records, key)
+    store.prune(cache, set(keys.values()))
+    return SiteReport(pages, rendered, changed=True)
+
+
+def _render_pages(
+    site: Any, cache: Path, keys: dict[Path, str], jobs: int, on_page: Callable[[str], None], force: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Records of all pages, in the inputs' order, and the URLs of those that were rendered now."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from press.core.errors import PressError, Problem
+    from press.renderer import onepage
+
+    rendered: list[str] = []
+    problems: list[Problem] = []
+
+    def one(path: Path) -> dict[str, Any] | None:
+        try:
+            record = None if force else onepage.load_page(site, cache, keys[path])
+            if record is None:
+                url = site.urls[path.relative_to(site.root).as_posix()]
+                on_page(url)
+                record = onepage.render_page(site, cache, path, keys[path])
+                rendered.append(url)
+            return record | {"key": keys[path]}
+        except PressError as error:
+            problems.extend(error.problems)
+            return None
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        records = list(pool.map(one, keys))
+    if problems:
+        raise PressError(sorted(set(problems)))
+    return [record for record in records if record is not None], sorted(rendered)

@@ -1,0 +1,182 @@
+"""What surrounds a page's body: navigation, head, title block; as variables of our template."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from press.core import escapes, templates
+from press.core.merging import as_list
+from press.renderer import dateformat, icons
+from press.renderer.page import Document
+
+if TYPE_CHECKING:
+    from press.renderer.onepage import Site
+
+LISTING_MARKER = "<!--press-listing-->"
+HEAD_MARKER = "<!--press-head-->"
+
+
+def marker(key: str, name: str) -> str:
+    """A comment in a page that no author and no output can have written: it holds the page's own digest."""
+    return f"<!--press:{key}:{name}-->"
+
+
+def prefix(url: str) -> str:
+    """From a page back to the site's root: "../../", or "./" at the root."""
+    return "../" * url.count("/") or "./"
+
+
+def author_text(author: Any) -> str:
+    """An author's name, whether given as a string or as a mapping."""
+    if not isinstance(author, dict):
+        return str(author)
+    name = author.get("name", "")
+    return " ".join(str(part) for part in name.values()) if isinstance(name, dict) else str(name)
+
+
+def listing_of(document: Document) -> dict[str, Any] | None:
+    """The page's listing with its id, or None. Several listings on a page are refused."""
+    value = document.meta.get("listing")
+    if not value:
+        return None
+    value = {} if value is True else {"type": value} if isinstance(value, str) else value
+    return {"id": "listing", **value} if isinstance(value, dict) else {"id": "listing", "several": True}
+
+
+def href(site: Site, target: str, url: str) -> str:
+    """A link of the navigation as seen from a page: inputs become their pages, paths count from the root."""
+    if re.match(r"^(?:[a-zA-Z][\w+.-]*:|//|#)", target):
+        return target
+    path, mark, rest = target.lstrip("/").partition("#")
+    path = site.urls.get(posixpath.normpath(path), path) if path else "index.html"
+    return prefix(url) + path + mark + rest
+
+
+def public_url(site: Site, url: str) -> str:
+    """The page's address on the web; "" where the configuration has no site-url."""
+    base = str(site.config.get("website.site-url") or "").rstrip("/")
+    return f"{base}/{url.removesuffix('index.html')}" if base else ""
+
+
+def _items(site: Site, side: str, url: str) -> list[dict[str, Any]]:
+    items = []
+    for item in as_list(site.config.get(f"website.navbar.{side}")):
+        item = {"href": item} if isinstance(item, str) else item
+        target = href(site, str(item.get("href", "#")), url)
+        here = posixpath.normpath(posixpath.join(posixpath.dirname(url), target)) == url
+        items.append({
+            "href": target,
+            "text": item.get("text", ""),
+            "icon": icons.svg(item["icon"]) if item.get("icon") else "",
+            "label": item.get("aria-label", ""),
+            "current": here,
+        })  # fmt: skip
+    return items
+
+
+def _footer(site: Site, url: str) -> dict[str, str]:
+    value = site.config.get("website.page-footer") or {}
+    value = {"center": value} if isinstance(value, str) else value
+    return {side: _footer_side(site, value[side], url) for side in ("left", "center", "right") if value.get(side)}
+
+
+def _footer_side(site: Site, value: Any, url: str) -> Markup:
+    if isinstance(value, str):
+        found = re.split(r"\[([^\]]+)\]\(([^)\s]+)\)", value)  # text, then label, target, text of each link
+        parts = [{"text": found[0]}]
+        for label, target, after in zip(found[1::3], found[2::3], found[3::3], strict=True):
+            parts += [{"text": label, "icon": "", "href": href(site, target, url)}, {"text": after}]
+    else:
+        parts = []
+        for item in value:
+            icon = icons.svg(item["icon"]) if item.get("icon") else ""
+            target = href(site, str(item.get("href", "#")), url)
+            parts += [{"text": item.get("text", ""), "icon": icon, "href": target}, {"text": " "}]
+        parts = parts[:-1]
+    return templates.render("renderer/footer.html", parts=parts)
+
+
+def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
+    """Everything that the template needs beside the body; escaped."""
+    url = site.urls[document.input]
+    found = _about(site, document, url) | _around(site, url) | _switches(site, document)
+    found |= {
+        "start": Markup(marker(key, "start")),
+        "end": Markup(marker(key, "end")),
+        "title-start": Markup(f"<!--press:{key}:title "),
+        "head-marker": Markup(HEAD_MARKER),
+        "prefix": prefix(url),
+        "version": key_version(),
+    }
+    # What is empty must be absent: Pandoc's $if()$ takes a map for true, whatever is in it.
+    return {name: _escaped(value) for name, value in found.items() if value not in ("", [], {}, None, False)}
+
+
+def _escaped(value: Any) -> Any:
+    """A variable of Pandoc's template, which escapes nothing itself."""
+    if isinstance(value, dict):
+        return {name: _escaped(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return value if isinstance(value, bool) else str(escapes.html(value))
+
+
+def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
+    """Title block and head."""
+    meta, config = document.meta, site.config
+    name = str(config.get("website.title") or "")
+    style = str(meta.get("date-format") or "medium")
+    home = prefix(url) + "index.html#category=" if "index.html" in site.urls.values() else ""
+    return {
+        "sitetitle": name,
+        "suffix": name if name != str(meta.get("title") or "") else "",
+        "date": dateformat.show(meta.get("date"), style),
+        "date-iso": dateformat.show(meta.get("date"), "iso"),
+        "date-modified": dateformat.show(meta.get("date-modified"), style),
+        "categories": [{"text": c, "link": home and home + quote(str(c))} for c in as_list(meta.get("categories"))],
+        "canonical": public_url(site, url),
+        "open-graph": bool(config.get("website.open-graph")),
+        "toc-title": meta.get("toc-title", "On this page"),
+    }
+
+
+def _around(site: Site, url: str) -> dict[str, Any]:
+    """Navigation bar, footer, styles."""
+    config = site.config
+    right = _items(site, "right", url)
+    repo, icon = config.get("website.repo-url"), config.get("website.favicon")
+    if repo:
+        right.append({"href": repo, "icon": icons.svg("github"), "label": "Source"})
+    return {
+        "brand": config.get("website.navbar.title") or config.get("website.title") or "",
+        "nav-left": _items(site, "left", url),
+        "nav-right": right,
+        "footer": _footer(site, url),
+        "favicon": prefix(url) + str(icon).lstrip("/") if icon else "",
+        "css": [prefix(url) + str(path).lstrip("/") for path in as_list(config.get("format.html.css"))],
+    }
+
+
+def _switches(site: Site, document: Document) -> dict[str, Any]:
+    """What the page has or does."""
+    meta, config = document.meta, site.config
+    hovers = [name for name in ("citations", "footnotes", "crossrefs") if meta.get(f"{name}-hover", True)]
+    return {
+        "search": config.get("website.search", True) is not False,
+        "back-to-top": bool(config.get("website.back-to-top-navigation")),
+        "wide": meta.get("page-layout") in ("full", "custom") or bool(meta.get("listing")),
+        "hover": " ".join(hovers),
+        "copy": bool(meta.get("code-copy", True)),
+    }
+
+
+def key_version() -> str:
+    """A short stamp for the addresses of our CSS and JS, so that browsers never mix versions."""
+    from press.renderer.onepage import own_source
+
+    return own_source()[:10]

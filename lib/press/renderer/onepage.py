@@ -1,0 +1,217 @@
+"""One page: its key, its HTML, and the record that the listing, the feed and the link check need."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from press.core import bib
+from press.core.config import Config
+from press.core.errors import PressError, Problem, fail
+from press.core.pandoc import version as pandoc_version
+from press.core.source import read_expanded
+from press.core.yamlfile import place_of
+from press.renderer import chrome, convert, page, store
+from press.renderer.record import record_of
+
+HERE = Path(__file__).parent
+META = ("title", "pagetitle", "subtitle", "author", "description", "abstract")
+META += ("lang", "keywords", "nocite", "link-citations")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages share.
+
+    Args:
+        urls: input path (relative to the root) -> URL relative to the site's root.
+        settings: digest of configuration, our own source and Pandoc's version.
+    """
+
+    config: Config
+    inputs: list[Path]
+    urls: dict[str, str]
+    settings: str
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+        return self.config.root
+
+
+@functools.lru_cache(maxsize=1)
+def own_source() -> str:
+    """Digest of this renderer and of what it imports of the press: code, filters, templates, styles, font."""
+    folders = (HERE, HERE.parent / "core", HERE.parent / "posts")
+    found = (path for folder in folders for path in folder.rglob("*"))
+    files = sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
+    names = (path.relative_to(HERE.parent).as_posix() for path in files)
+    return store.digest(*(part for name, path in zip(names, files, strict=True) for part in (name, path.read_bytes())))
+
+
+def open_site(config: Config, inputs: list[Path]) -> Site:
+    """Bundle what pages share; refuses two inputs that would make the same page."""
+    names = [path.relative_to(config.root).as_posix() for path in inputs]
+    urls = {name: page.url_of(name) for name in names}
+    problems = []
+    for name in names:
+        twins = [other for other in names if urls[other] == urls[name] and other < name]
+        problems += [Problem(name, 0, f"makes the same page as {other}: {urls[name]}") for other in twins]
+    if problems:
+        raise PressError(problems)
+    data = {key: value for key, value in config.data.items() if key not in ("press", "profile")}
+    data["project"] = None  # which pages there are does not change how one of them looks
+    data["home"] = "index.html" in urls.values()
+    settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
+    return Site(config, inputs, urls, settings)
+
+
+def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
+    """The page's bibliography files: the site's, its folders', its own.
+
+    Raises:
+        PressError: each that is not there, or not BibTeX.
+    """
+    paths, problems = [], []
+    place = place_of(document.meta, "bibliography") or (document.input, 0)
+    for name in map(str, document.meta.get("bibliography") or []):
+        path = file_of(config, document, name)
+        paths.append(path)
+        if not os.path.isfile(path):
+            problems.append(Problem(*place, f"bibliography {name!r}: file not found"))
+        elif path.suffix != ".bib":
+            problems.append(Problem(*place, f"bibliography {name!r}: the embedded renderer reads .bib only"))
+    if problems:
+        raise PressError(problems)
+    return paths
+
+
+def csl_path(config: Config, document: page.Document) -> Path | None:
+    """The page's citation style; None for Pandoc's default (Chicago author-date).
+
+    Raises:
+        PressError: it is not there.
+    """
+    name = document.meta.get("csl")
+    path = file_of(config, document, str(name)) if name else None
+    if path and not os.path.isfile(path):
+        place = place_of(document.meta, "csl") or (document.input, 0)
+        raise fail(*place, f"csl {name!r}: file not found")
+    return path
+
+
+def file_of(config: Config, document: page.Document, name: str) -> Path:
+    """A file that a page's metadata name: with a leading slash from the root, else from the page's folder."""
+    return config.root / name.lstrip("/") if name.startswith("/") else (config.root / document.input).parent / name
+
+
+def page_key(site: Site, path: Path) -> str:
+    """Digest of all that the page's HTML is made of."""
+    data = path.read_bytes()
+    if path.suffix != ".ipynb":
+        data = read_expanded(path, site.root).text.encode()
+    cited = bib.cited_in(data)
+    paths = [site.root / name.lstrip("/") for name in chrome.as_list(site.config.get("bibliography"))]
+    stamps = [(str(p), os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in paths if os.path.isfile(p)]
+    text = _bib_text(*stamps)
+    if b"@*" in data or "@*" in str(site.config.get("nocite")):
+        cited |= set(bib.entries(text)[0])
+    csl = site.config.get("csl")
+    style = (site.root / csl.lstrip("/")).read_bytes() if csl and os.path.isfile(site.root / csl.lstrip("/")) else b""
+    name = path.relative_to(site.root).as_posix()
+    shared = json.dumps(site.config.folder(posixpath.dirname(name)).data, sort_keys=True)
+    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared)
+
+
+@functools.lru_cache(maxsize=64)
+def _bib_text(*stamps: tuple[str, int, int]) -> str:
+    return bib.read([Path(name) for name, _, _ in stamps])
+
+
+def load_page(site: Site, cache: Path, key: str) -> dict[str, Any] | None:
+    """A page's record from the cache, unless it is damaged or a file that only this page names has changed."""
+    record = store.load(cache, key)
+    for name, sha in (record or {}).get("depends", {}).items():
+        path = site.root / name
+        if not path.is_file() or store.digest(path.read_bytes()) != sha:
+            return None
+    return record
+
+
+def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]:
+    """Render a page into the cache and return its record.
+
+    Raises:
+        PressError: all that the page uses and we do not support, and all that Pandoc warned of.
+    """
+    document = page.read(site.config, path)
+    paths = bibliography_paths(site.config, document)
+    csl = csl_path(site.config, document)
+    options = _options(document) | {"appendix": chrome.marker(key, "appendix")}
+    with store.scratch(cache) as work:
+        (work / "run").mkdir()
+        cited = bib.cited_in("\n".join(document.lines).encode())
+        nocite = str(document.meta.get("nocite") or "")
+        cited |= bib.cited_in(nocite.encode())
+        text = bib.read(paths)
+        text = text if "@*" in nocite else bib.subset(text, cited)
+        markup = convert.render(
+            document,
+            work / "run",
+            meta=_meta(document),
+            variables=chrome.variables(site, document, key),
+            options=options,
+            bibliography=text,
+            csl=csl,
+            toc_depth=_toc_depth(document),
+        )
+        if document.problems:
+            raise PressError(sorted(set(document.problems)))
+        folder = work / "entry"
+        folder.mkdir()
+        record = record_of(document, markup, key, folder)
+        used = {os.path.relpath(p, site.root): p for p in (csl, *paths) if p}  # the site's are in the key already
+        shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
+        record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}
+        return store.save(cache, key, folder, record)
+
+
+def _toc_depth(document: page.Document) -> int:
+    return document.meta.get("toc-depth", 3) if document.meta.get("toc") else 0
+
+
+def _options(document: page.Document) -> dict[str, Any]:
+    meta = document.meta
+    fold = meta.get("code-fold", False)
+    listing = chrome.listing_of(document)
+    return {
+        "prefix": chrome.prefix(page.url_of(document.input)),
+        "code_fold": str(fold).lower() if fold else "false",
+        "code_summary": meta.get("code-summary", "Code"),
+        "code_overflow": meta.get("code-overflow", "scroll"),
+        "number_sections": bool(meta.get("number-sections", False)),
+        "number_depth": meta.get("number-depth", 6),
+        "references_title": meta.get("reference-section-title", "References"),
+        "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
+        "listing_id": listing["id"] if listing else "",
+        "listing_marker": chrome.LISTING_MARKER if listing else None,
+    }
+
+
+def _meta(document: page.Document) -> dict[str, Any]:
+    meta = {key: document.meta[key] for key in META if key in document.meta}
+    meta.setdefault("lang", "en")
+    meta["link-citations"] = bool(meta.get("link-citations", True))
+    if document.meta.get("suppress-bibliography"):
+        meta["suppress-bibliography"] = True
+    if not meta.get("title"):
+        # Quarto takes the name of the file; a page without any title would be unfindable.
+        meta["pagetitle"] = Path(document.input).stem
+    meta["author"] = [chrome.author_text(author) for author in chrome.as_list(meta.get("author"))]
+    return meta

@@ -1,0 +1,228 @@
+"""Every template, filled with values that try to be markup: a parser must see the same page as with harmless ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+from lxml import etree, html
+from markupsafe import Markup
+
+import press
+from press.core import escapes
+from press.core.pandoc import run_pandoc
+from press.core.templates import environment, render
+from press.papers.graph import Node
+from press.renderer.convert import READER
+
+LIB = Path(press.__file__).parent
+HOSTILE = (
+    "<script>alert(1)</script></svg></title> ]]> {{ 7 * 7 }} {{< meta title >}} {% raw %} {# c #} \"q\" 'r' &amp; --> <!-- "
+    "| `c` ``` $x$ **b** [l](javascript:alert(2)) @key ^[n] \\n \x00\x07\x1b\x7f\x85\u2028\ud800\uffff"
+    "\n\n````````\n\n# Heading\n\n- item\n\n:::\n\n---\n\n    code\n\n<b>"
+)
+# Where a line may begin with a value.
+STARTS = ("1. ", "- ", "+ ", "# ", "> ", "% ", ": ", "=== ", "::: ", "(a) ", "| ", "    ")
+NAME = "known2020"
+
+
+def entry(text: str) -> dict[str, Any]:
+    """A row of a listing, of a feed."""
+    names = ("link", "title", "subtitle", "description", "iso", "date", "author", "image", "image_alt", "minutes")
+    return dict.fromkeys(names, text) | {"categories": [text, text], "author": text}
+
+
+def item(text: str) -> dict[str, Any]:
+    names = ("title", "link", "content", "published", "picture", "mime")
+    return dict.fromkeys(names, text) | {"author": [text], "categories": [text, text]}
+
+
+def verdict(text: str) -> dict[str, str]:
+    return dict.fromkeys(("word", "symbol", "id"), text)
+
+
+def claims(text: str) -> dict[str, Any]:
+    names = ("paper", "paper_title", "paper_href", "post", "where", "reason", "measured")
+    names += ("post_title", "post_href", "seeds", "scale")
+    claim = dict.fromkeys(("id", "statement", "number", "quantity"), text)
+    row = dict.fromkeys(names, text) | {"claim": claim, "first": True, "verdict": verdict(text)}
+    return {"caption": text, "with_paper": True, "rows": [row, row]}
+
+
+def equation(text: str) -> dict[str, Any]:
+    place = {"name": text, "href": text, "file": text, "file_href": text, "text": text}
+    values = {"id": text, "label": text, "doubt": text, "says": text, "latex": "a = b"}
+    values |= {"functions": [place, place], "tests": [place]}
+    return values | {"above": Markup("<!-- a -->"), "below": Markup("<!-- b -->")}
+
+
+def graph(text: str) -> dict[str, Any]:
+    nodes = [Node(text, kind, text, text, text) for kind in ("post", "paper", "equation", "claim", "function")]
+    edge = {"source": nodes[0], "target": nodes[1], "kind": text, "path": text}
+    drawn = [{"node": node, "x": 1.0, "y": 2.0, "left": 3.0} for node in nodes]
+    kinds = [(node.kind, 2) for node in nodes]
+    return {"height": 9.0, "label_width": 5.0, "edges": [edge], "nodes": drawn, "kinds": kinds, "has_functions": True}
+
+
+def local(text: str) -> dict[str, Any]:
+    node = Node(text, "post", text, text, text)
+    marked = {"number": 0, "node": node, "href": text, "x": 1, "y": 2.0, "anchored": "end", "at": 3}
+    drawn = [marked | {"rows": [(1.0, text), (2.0, text)]}, {"number": 2, "kind": "claim", "x": 1, "y": 2.0}]
+    size = {"width": 3, "height": 4.0, "middle": 1, "own_y": 2.0}
+    return {"edges": [(text, text)], "drawn": drawn, "own": node} | size
+
+
+def links(text: str) -> dict[str, Any]:
+    return {"links": [(text, text, [(text, text), (text, text)])], "picture": ""}
+
+
+def papers(text: str) -> dict[str, Any]:
+    row = dict.fromkeys(("title", "href", "names", "status", "equations", "posts"), text)
+    return {"rows": [row | {"verdicts": [(1, verdict(text)), (2, verdict(text))]}]} | dict.fromkeys(
+        ("has_reading", "has_functions", "has_graph"), True
+    )
+
+
+def paper(text: str) -> dict[str, Any]:
+    names = ("title", "subtitle", "about", "names", "venue", "year", "status")
+    values = dict.fromkeys(names, text) | {"made_from": "paper.toml", "backlinks": "", "notes": Markup("Notes.")}
+    values |= {"links": [(text, text), (text, text)], "equations": [equation(text)], "symbols": [("a", "b")]}
+    return values | {"related": [(text, text, text), (text, "", text)]} | claims(text)
+
+
+def functions(text: str) -> dict[str, Any]:
+    values = dict.fromkeys(("name", "label", "file", "file_href"), text)
+    values |= {"papers": [(text, [(text, text), (text, text)])], "posts": [(text, text, [(text, text)])]}
+    return {"modules": [(text, [values])]}
+
+
+def glossary(text: str) -> dict[str, Any]:
+    return {name: Markup(name) for name in ("above", "notation", "below")} | {"rows": [("a", "b", text, text)]}
+
+
+def choices(text: str) -> dict[str, Any]:
+    return {"choices": [("verdict", [(text, text)])]}
+
+
+CASES = {
+    "renderer/listing.html": lambda text: {
+        "id": text, "kind": text, "page_size": 3, "counts": [(text, 2)], "entries": [entry(text), entry(text)],
+        "fields": ["image", "date", "title", "subtitle", "author", "description", "categories", "reading-time"],
+    },
+    "renderer/feed.xml": lambda text: dict.fromkeys(("title", "page", "own", "about", "language", "built"), text)
+    | {"entries": [item(text), item(text)]},
+    "renderer/sitemap.xml": lambda text: {"pages": [(text, text), (text, "")]},
+    "renderer/head.html": lambda text: {"image": text, "feed": text, "feed_title": text},
+    "renderer/footer.html": lambda text: {"parts": [{"text": text}, {"text": text, "icon": "", "href": text}]},
+    "posts/made.html": lambda text: {"what": text, "facts": [(text, text), (text, text)]},
+    "pages/claims.html": claims,
+    "pages/filter.html": choices,
+    "pages/papers.html": papers,
+    "pages/links.html": links,
+    "pages/graph.html": graph,
+    "pages/graph.svg": graph,
+    "pages/local.svg": local,
+    "pages/paper.qmd": paper,
+    "pages/papers.qmd": papers,
+    "pages/claims.qmd": lambda text: {"claims": 1, "measured": 1, "has_about": True} | claims(text) | choices(text),
+    "pages/equations.qmd": lambda text: {
+        "papers": [{"citekey": text, "title": text, "page": text, "equations": [equation(text)]}]
+    },
+    "pages/glossary.qmd": glossary,
+    "pages/functions.qmd": functions,
+    "pages/graph.qmd": graph,
+    "pages/links.qmd": links,
+}  # fmt: skip
+# Macros that the templates above use, and files that are no templates: Pandoc's, and a first post.
+WITHIN = {"pages/parts.html", "pages/parts.qmd", "pages/marks.svg"}
+WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
+OTHERS = {"renderer/template.html", "posts/template.qmd"}
+
+
+def seen(text: str) -> str:
+    """What a reader sees of a text: without controls, every space alike."""
+    return " ".join(escapes.FORBIDDEN.sub("", " ".join(text.split())).split())
+
+
+def parsed(name: str, markup: str) -> Any:
+    """The page as a parser sees it: one that mends nothing for XML and SVG; Pandoc's for Markdown."""
+    if name.endswith((".xml", ".svg")):
+        return etree.fromstring(markup.encode())
+    if name.endswith(".qmd"):
+        matter, body = re.fullmatch(r"(?:---\n(.*?)\n---\n)?(.*)", markup, re.DOTALL).groups()
+        matter = re.sub(r"^\w[\w-]*: (\".*\")$", lambda m: json.loads(m[1]) + "\n", matter or "", flags=re.M)
+        markup = run_pandoc(["-f", READER, "-t", "html"], f"{matter}\n\n{body}")
+    return html.document_fromstring(f"<main>{markup}</main>")
+
+
+def skeleton(root: Any) -> list[tuple[str, list[str]]]:
+    """Each element with the names of its attributes; code is coloured by what it says, so the inside of it counts not."""
+    for code in root.iter("pre"):
+        code.text = seen("".join(code.itertext()))
+        for child in [*code]:
+            code.remove(child)
+    found = [element for element in root.iter() if isinstance(element.tag, str) and element.tag not in WIDTHS]
+    return [(element.tag, sorted(element.attrib)) for element in found]
+
+
+def texts(root: Any) -> list[str]:
+    found = [text for element in root.iter() for text in (element.text, element.tail, *element.attrib.values()) if text]
+    return [*map(seen, found), seen("".join(root.itertext()))]
+
+
+def test_every_template_is_looked_at():
+    found = {
+        path.relative_to(LIB).as_posix()
+        for suffix in ("html", "svg", "xml", "qmd")
+        for path in LIB.rglob(f"*.{suffix}")
+    }
+    assert found == {*CASES, *WITHIN, *OTHERS}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_value_stays_text(name):
+    harmless = parsed(name, render(name, **CASES[name]("word")))
+    root = parsed(name, render(name, **CASES[name](HOSTILE)))
+    assert skeleton(root) == skeleton(harmless)
+    if "word" in "".join(texts(harmless)):
+        assert any(seen(HOSTILE) in text for text in texts(root))
+    assert not [e for e in root.iter() if str(e.tag).endswith("script") and "alert" in (e.text or "")]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.endswith(".qmd")])
+def test_no_value_begins_a_block(name):
+    harmless = skeleton(parsed(name, render(name, **CASES[name]("word"))))
+    for start in STARTS:
+        assert skeleton(parsed(name, render(name, **CASES[name](f"{start}word")))) == harmless, start
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_value_that_is_not_given_is_an_error(name):
+    with pytest.raises(jinja2.UndefinedError):
+        render(name)
+
+
+def test_markup_is_not_escaped_again():
+    assert escapes.html(escapes.html("<")) == "&lt;"
+    assert escapes.xml(escapes.xml('"')) == "&quot;"
+    assert escapes.markdown(escapes.markdown("*")) == r"\*"
+
+
+def test_the_language_is_that_of_the_template_in_which_a_value_stands():
+    made = environment().overlay(loader=jinja2.DictLoader({
+        "a.qmd": "{{ x }}{% include 'b.html' %}{% from 'c.xml' import m %}{{ m(x) }}",
+        "b.html": "[{{ x }}]",
+        "c.xml": "{% macro m(x) %}<{{ x }}>{% endmacro %}",
+    }))  # fmt: skip
+    made.finalize = environment().finalize
+    assert made.get_template("a.qmd").render(x="*'") == r"\*\'[*&#x27;]<*'>"
+
+
+@pytest.mark.parametrize("value", ["plain text", Markup("<p>\n````````\n</p>")])
+def test_raw_html_is_markup_and_ends_no_fence(value):
+    with pytest.raises(ValueError, match="raw HTML must be markup"):
+        escapes.raw(value)
