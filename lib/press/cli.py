@@ -153,7 +153,8 @@ def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
     from press.intake.fetch import fetch, tell
 
-    done = fetch(_project(options), options.paper, _say, citekey=options.citekey, main=options.main)
+    given = {"citekey": options.citekey, "main": options.main, "latex": options.latex, "html": options.html}
+    done = fetch(_project(options), options.paper, _say, **given)
     _notes(done)
     print("\n".join(tell(done)))
     return 0

@@ -67,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
         "--citekey", default="", metavar="KEY", help="folder below papers/ (default: from references.bib)"
     )
     fetch.add_argument("--main", default="", metavar="FILE", help="LaTeX file to begin with (default: found)")
+    fetch.add_argument(
+        "--latex", choices=("auto", "never"), default="auto", help="take the numbers of pdflatex where it is installed"
+    )
+    fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
     add(
         "check",
         "Report what is wrong with sources and built site; write nothing.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from press.core.errors import PressError, fail
 
 TEXT = (".tex", ".ltx", ".latex", ".sty", ".cls", ".def", ".inc", ".txt", ".json", ".yaml")
+TEXT += (".clo", ".cfg", ".fd", ".rtx", ".bbl", ".tikz", ".pgf")  # what LaTeX itself reads beside those
 CHUNK = 1 << 16
 HEADERS = 1 << 18  # bytes of headers that one entry may have
 MAX_ENTRIES = 5_000

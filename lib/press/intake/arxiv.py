@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
 API = "https://export.arxiv.org/api/query"
 EPRINT = "https://export.arxiv.org/e-print"
+HTML = "https://arxiv.org/html"
 AGENT = "executable-papers-press/0.1 (a blog's fetcher of single papers; 1 request in 3 s; python-httpx2)"
 PAUSE = 3.0  # seconds between requests, which arXiv's terms of use ask for
 TIMEOUT = 30.0  # seconds without a byte
 MAX_METADATA = 1 << 20
 MAX_SOURCE = 60 << 20
 REDIRECTS = 3
+
+
+class NotThere(PressError):
+    """ArXiv answers that it does not have this."""
 
 
 class Arxiv:
@@ -37,7 +42,7 @@ class Arxiv:
         cache: folder of what was fetched, `<id>/metadata.xml` and `<id>/source`; never committed.
         say: told about requests, waits and failures.
         transport: what talks to the network, in a test's stead.
-        api, eprint: base addresses.
+        api, eprint, html: base addresses.
         clock, sleep: time in seconds since the epoch; waiting.
     """
 
@@ -49,11 +54,12 @@ class Arxiv:
         transport: httpx2.BaseTransport | None = None,
         api: str = "",
         eprint: str = "",
+        html: str = "",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self.cache, self.say, self.transport = cache, say, transport
-        self.api, self.eprint = api or API, eprint or EPRINT
+        self.api, self.eprint, self.pages = api or API, eprint or EPRINT, html or HTML
         self.clock, self.sleep = clock, sleep
         self.http: httpx2.Client | None = None
 
@@ -97,6 +103,26 @@ class Arxiv:
             kept.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, kept)
         return files
+
+    def html(self, identifier: str) -> bytes | None:
+        """The HTML that arXiv makes of a paper's source; None where it has none, as of most older papers.
+
+        Args:
+            identifier: id with version.
+
+        Raises:
+            PressError: arXiv does not answer.
+        """
+        kept = self._folder(identifier) / "page.html"
+        if kept.is_file():
+            return kept.read_bytes()
+        try:
+            with self._answer(f"{self.pages}/{identifier}", MAX_SOURCE, f"HTML of {identifier}") as path:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, kept)
+        except NotThere:
+            return None
+        return kept.read_bytes()
 
     def close(self) -> None:
         """Close the connections."""
@@ -181,7 +207,8 @@ class Arxiv:
 
 def _refused(status: int, what: str) -> PressError:
     if status in (400, 404, 410):
-        return fail("", 0, f"arXiv has no {what} (status {status}). Check the id, and whether the paper was withdrawn")
+        message = f"arXiv has no {what} (status {status}). Check the id, and whether the paper was withdrawn"
+        return NotThere(fail("", 0, message).problems)
     return fail("", 0, f"arXiv refuses the {what} (status {status}). Nothing was changed; try again later")
 
 

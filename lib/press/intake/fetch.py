@@ -16,9 +16,12 @@ from press.core.manifest import Manifest, at_work, no_folder
 from press.core.project import Project
 from press.core.source import relative
 from press.intake.arxiv import Arxiv
+from press.intake.fetched import equations_toml, toml_text
 from press.intake.metadata import Metadata, parse_id, without_version
-from press.intake.tex.classes import Paper
+from press.intake.pdflatex import program
+from press.intake.tex.data import Paper
 from press.intake.tex.paper import read_paper
+from press.intake.truth import by_html, by_latex, summary
 from press.intake.zotero.keys import generated_key, is_legal, letters
 
 PARTICLE = re.compile(r"[a-z]")
@@ -82,6 +85,8 @@ def fetch(
     *,
     citekey: str = "",
     main: str = "",
+    latex: str = "never",
+    html: bool = False,
     client: Arxiv | None = None,
 ) -> Fetched:
     """Fetch a paper and write what was read. What an author wrote is never overwritten.
@@ -91,6 +96,8 @@ def fetch(
         say: told what is going on.
         citekey: the folder's name; "" takes the one that has this paper, else that of references.bib, else makes one.
         main: the LaTeX file to begin with; "" finds it.
+        latex: "auto" runs LaTeX on the source where one is installed, and takes its numbers; "never" does not.
+        html: whether to compare with the HTML that arXiv makes of the paper.
         client: what asks arXiv, in another's stead.
 
     Raises:
@@ -110,6 +117,7 @@ def fetch(
         try:
             metadata = asked.metadata(identifier)
             files = asked.source(metadata.id)
+            page = asked.html(metadata.id) if html else None
         finally:
             if client is None:
                 asked.close()
@@ -119,6 +127,11 @@ def fetch(
             raise fail(f"papers/{key}/paper.toml", 0, message)
         say(f"reading {len(files)} files")
         paper = read_paper(files, main)
+        if latex == "auto" and program():
+            say("running pdflatex")
+            paper.warnings += by_latex(paper, files)
+        if html:
+            paper.warnings += by_html(paper, page) if page else [f"arXiv has no HTML of {metadata.id}"]
         return _write(project, manifest, key, metadata, paper, folders)
 
 
@@ -204,39 +217,6 @@ def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def equations_toml(key: str, metadata: Metadata, paper: Paper) -> str:
-    """All sections and numbered equations of a paper as TOML."""
-    lines = [
-        "# Made by `press fetch`, which overwrites it. Copy the equations that matter to paper.toml.",
-        f"citekey = {toml_text(key)}",
-        f"arxiv = {toml_text(metadata.id)}",
-        f"title = {toml_text(metadata.title)}",
-        f"authors = [{', '.join(map(toml_text, metadata.authors))}]",
-        f"source = {toml_text(paper.main)}",
-    ]
-    for section in paper.sections:
-        lines += ["", "[[sections]]", f"number = {toml_text(section.number)}", f"title = {toml_text(section.title)}"]
-    for equation in paper.equations:
-        lines += ["", "[[equations]]"]
-        lines += [f"{name} = {toml_text(getattr(equation, name))}" for name in ("number", "label", "section", "latex")]
-        if not equation.mathml:
-            lines.append("mathml = false  # Pandoc cannot make MathML of it")
-    return "\n".join(lines) + "\n"
-
-
-def toml_text(text: str) -> str:
-    """A TOML string with this text; LaTeX in the form that needs no escapes, where there is one."""
-    clean = "".join(c if c.isprintable() else " " for c in text)
-    if "\\" not in clean and '"' not in clean:
-        return f'"{clean}"'
-    if "'" not in clean:
-        return f"'{clean}'"
-    if "'''" not in clean and not clean.endswith("'"):
-        return f"'''{clean}'''"
-    escaped = clean.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
 def tell(done: Fetched) -> list[str]:
     """The result in lines."""
     bad = [equation.number for equation in done.paper.equations if not equation.mathml]
@@ -244,6 +224,7 @@ def tell(done: Fetched) -> list[str]:
     lines = [f"{done.citekey}: arXiv:{done.metadata.id}, {done.metadata.title}"]
     lines += [f"wrote {name}" for name in done.written] + [f"kept {name}" for name in done.kept]
     lines.append(f"{count} numbered {'equation' if count == 1 else 'equations'} in {done.paper.main}")
+    lines += summary(done.paper)
     if bad:
         lines.append(f"{len(bad)} of them cannot become MathML, kept as they are: {', '.join(bad)}")
     return lines

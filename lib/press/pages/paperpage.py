@@ -5,13 +5,14 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from press.pages.backlinks import Backlink, block
-from press.pages.markup import claim_row, equations, origin, page
+from press.pages.markup import Values, claim_row, equations, origin, page
 from press.papers import library
 from press.papers.addresses import paper_url
 from press.papers.graph import Graph
 from press.papers.library import plain_title
 from press.papers.schema import Paper
 from press.papers.shelf import Shelf
+from press.papers.unsure import doubts_of
 
 WEB = ("https://", "http://")
 
@@ -37,7 +38,7 @@ def paper_page(paper: Paper, shelf: Shelf, graph: Graph, links: list[Backlink]) 
         links=_addresses(paper, shelf, entry),
         status=shelf.status(key),
         notes=_notes(paper, shelf),
-        equations=equations(paper, shelf, f"papers/{key}/index.qmd"),
+        equations=_equations(paper, shelf),
         caption="Claims of this paper",
         with_paper=False,
         rows=[claim_row(entry, shelf, up="../../") for entry in shelf.claims_of(key)] if paper.claims else [],
@@ -85,6 +86,14 @@ def _notes(paper: Paper, shelf: Shelf) -> Markup:
         lines.append(body[number - 1])
         expected = (place[0], place[1] + 1)
     return Markup("\n".join([*lines, "", origin(f"papers/{paper.citekey}/index.qmd", 0)]))
+
+
+def _equations(paper: Paper, shelf: Shelf) -> list[Values]:
+    """The equations, each with the reason why its number is not certain; "" where it is."""
+    doubts = doubts_of(shelf.root, paper.citekey)
+    found = equations(paper, shelf, f"papers/{paper.citekey}/index.qmd")
+    pairs = zip(paper.equations, found, strict=True)
+    return [values | {"doubt": doubts.get(equation.number, "")} for equation, values in pairs]
 
 
 def _related(key: str, shelf: Shelf) -> tuple[str, str, str]:

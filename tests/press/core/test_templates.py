@@ -55,7 +55,8 @@ def claims(text: str) -> dict[str, Any]:
 
 def equation(text: str) -> dict[str, Any]:
     place = {"name": text, "href": text, "file": text, "file_href": text, "text": text}
-    values = {"id": text, "label": text, "says": text, "latex": "a = b", "functions": [place, place], "tests": [place]}
+    values = {"id": text, "label": text, "doubt": text, "says": text, "latex": "a = b"}
+    values |= {"functions": [place, place], "tests": [place]}
     return values | {"above": Markup("<!-- a -->"), "below": Markup("<!-- b -->")}
 
 

@@ -320,7 +320,8 @@ def test_the_command_line(served, monkeypatch, capsys):
     monkeypatch.setattr(arxiv, "EPRINT", served.server.base + "/e-print")
     monkeypatch.setattr(arxiv, "PAUSE", 0.01)
     served.site.write("references.bib", ENTRY_OF_BIB % ("doe2020", "archiveprefix = {arXiv}, eprint = {2010.00001},"))
-    assert main(["fetch", "https://arxiv.org/abs/2010.00001", "--root", str(served.site.root)]) == 0
+    given = ["fetch", "https://arxiv.org/abs/2010.00001", "--latex", "never", "--root", str(served.site.root)]
+    assert main(given) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "doe2020: arXiv:2010.00001v2, Made-up Diffusion Models",

@@ -459,6 +459,26 @@ def test_run_writes_the_pages_for_quarto(copy):
     assert copy.read("papers/known2020/index.qmd") == text
 
 
+def test_a_number_that_is_unsure_is_said_to_be(tmp_path):
+    root = fill(Site(tmp_path)).root
+    kept = root / "papers/known2020/equations.toml"
+
+    def page() -> str:
+        return make(open_project(root), read_papers(root), {}).pages["papers/known2020/index.qmd"]
+
+    plain = page()
+    entry = f'[[equations]]\nnumber = "4"\nunsure = {json.dumps(HOSTILE)}\n[[equations]]\nnumber = "A.1"\n'
+    kept.write_text(entry)
+    said = "*The number is not certain:*"
+    before, _, after = page().partition(said)
+    assert "A.1" not in before
+    assert said not in after
+    assert "`` <script>alert(1)</script> [x](javascript:alert(2)) {{ < meta title >}}" in after.split("\n")[0]
+    for broken in ("[[equations", "equations = 3", "equations = [1, 'a']", "[equations]\nunsure = 'x'", "\xff"):
+        kept.write_bytes(broken.encode("latin-1"))
+        assert page() == plain, broken
+
+
 def test_index_pages_of_500_papers(tmp_path):
     root = fill(Site(tmp_path)).root
     for number in range(500):

@@ -2,58 +2,47 @@ r"""LaTeX's own commands as far as formulas depend on them: how they are defined
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
-from press.intake.tex.condition import CONDITIONS
-from press.intake.tex.count import COUNTING, given
+from press.intake.tex.choices import CHOICES
+from press.intake.tex.condition import CONDITIONS, known, weighs
+from press.intake.tex.count import COUNTING, STYLES, given
 from press.intake.tex.files import PASSING
-from press.intake.tex.lex import Token, macro, to_latex, words
-from press.intake.tex.macros import IFS, KEPT, Macro, Mouth
+from press.intake.tex.lex import Token, macro, to_latex, with_parameters, words
+from press.intake.tex.loops import LOOPS
+from press.intake.tex.macros import KEPT, Macro, Mouth
+from press.intake.tex.theorems import THEOREMS
+from press.intake.tex.xparse import DOCUMENT
 
 Tokens = list[Token]
 EMPTY: tuple[Token, ...] = ()
-
-
-# Papers use these names for what is their own.
-FREE = words("path value outer long global url import relax protect xspace")
+# What the reader itself relies on; other names of LaTeX may be a paper's own.
+LOCKED = words("newcommand renewcommand providecommand def gdef edef xdef let newenvironment renewenvironment newif fi")
+LOCKED |= words(
+    "else or csname expandafter begingroup endgroup makeatletter makeatother if ifx ifnum ifcase newtheorem"
+)
+EXPANDING = frozenset((*CONDITIONS, *STYLES, *(f"@{style}" for style in STYLES))) - {"newif", "loop"}
+EXPANDING |= words("csname expandafter romannumeral number the @ifundefined IfValueTF IfNoValueTF IfBooleanTF")
+EXPANDING |= words("ifdef ifundef ifcsdef ifcsundef ifbool iftoggle ifblank ifstrequal ifdefempty csuse @nameuse")
 
 
 def start(mouth: Mouth) -> None:
     """Teach a mouth LaTeX's commands."""
-    mouth.commands = dict(COMMANDS)
+    mouth.commands, mouth.expanding = dict(COMMANDS), EXPANDING
     for name in ("section", "subsection", "subsubsection", "chapter", "part", "equation", "paragraph"):
         mouth.counters[name] = 0
-    mouth.resets = {"chapter": {"section"}, "section": {"subsection"}, "subsection": {"subsubsection"}}
-
-
-def with_parameters(tokens: Tokens) -> tuple[Token, ...]:
-    """A definition's text, in which #1 is one token and ## is a #."""
-    found: Tokens = []
-    waiting = None
-    for token in tokens:
-        if waiting is not None:
-            if token.kind == "char" and token.text in "123456789":
-                found.append(Token("param", token.text, waiting.space))
-            else:
-                found.append(waiting)
-                if token[:2] != ("char", "#"):
-                    found.append(token)
-            waiting = None
-        elif token[:2] == ("char", "#"):
-            waiting = token
-        else:
-            found.append(token)
-    return (*found, *([waiting] if waiting else []))
+    mouth.counters["secnumdepth"] = 3
+    mouth.resets = {"section": {"subsection"}, "subsection": {"subsubsection"}, "equation": {"IEEEsubequation"}}
 
 
 def set_macro(mouth: Mouth, name: str, value: Macro, everywhere: bool = False) -> None:
     """Define a macro, unless it is one whose meaning is fixed here, or a style file's internal affair."""
-    if not name or name in KEPT or name in IFS or (name in COMMANDS and name not in FREE):
+    if not name or name in KEPT or name in LOCKED:
         return
-    inner = {token.text for token in value.body if token.kind == "macro" and "@" in token.text} - set(COMMANDS)
-    if mouth.style and inner:
-        return
+    if mouth.style and name != "appendix" and name[:3] != "the":
+        inner = {token.text for token in value.body if token.kind == "macro" and "@" in token.text} - set(COMMANDS)
+        if name in COMMANDS or any(text[:2] != "c@" for text in inner):
+            return
     mouth.define(mouth.macros, name, value, everywhere)
 
 
@@ -73,12 +62,26 @@ def _newcommand(mouth: Mouth, keep: bool = False) -> None:
     name, count = _own_name(mouth), _count(mouth)
     default = mouth.optional() if count else None
     body = with_parameters(mouth.argument())
-    if not (keep and mouth.macros.get(name)):
+    if not (keep and known(mouth, name)):
         value = Macro((EMPTY,) * (count + 1), body, None if default is None else tuple(default))
         set_macro(mouth, name, value)
 
 
-def _def(mouth: Mouth, everywhere: bool = False) -> None:
+def fully(mouth: Mouth, tokens: Tokens) -> Tokens:
+    r"""Tokens as \edef expands them."""
+    found: Tokens = []
+    with mouth.apart(tokens):
+        while (token := mouth.raw()) is not None:
+            if token[:2] in (("macro", "noexpand"), ("macro", "protect")):
+                found += [following] if (following := mouth.raw()) else []
+            elif token[:2] == ("macro", "unexpanded"):
+                found += mouth.argument()
+            elif token.kind != "macro" or not mouth.expandable(token):
+                found.append(token)
+    return found
+
+
+def _def(mouth: Mouth, everywhere: bool = False, expand: bool = False) -> None:
     name = mouth.raw()
     delimiters: list[Tokens] = [[]]
     hashed = False
@@ -89,8 +92,16 @@ def _def(mouth: Mouth, everywhere: bool = False) -> None:
             delimiters[-1].append(token)
         hashed = token[:2] == ("char", "#")
     body = with_parameters(mouth.balanced())
+    if expand:
+        body = tuple(fully(mouth, list(body)))
     if name is not None and name.kind == "macro":
         set_macro(mouth, name.text, Macro(tuple(map(tuple, delimiters)), body), everywhere)
+
+
+def _def_named(mouth: Mouth, everywhere: bool = False, expand: bool = False) -> None:
+    r"""\@namedef{name} and \csdef{name}, which go on as \def does."""
+    mouth.push([macro(mouth.name())])
+    _def(mouth, everywhere, expand)
 
 
 def _let(mouth: Mouth) -> None:
@@ -99,10 +110,30 @@ def _let(mouth: Mouth) -> None:
         value = mouth.raw()
     if name is None or value is None or name.kind != "macro" or name[:2] == value[:2]:
         return
+    let(mouth, name.text, value)
+
+
+def let(mouth: Mouth, name: str, value: Token) -> None:
+    """Give a name the meaning that another token has now."""
     known = mouth.macros.get(value.text) if value.kind == "macro" else None
-    fixed = value.kind == "macro" and value.text not in KEPT and value.text not in mouth.commands
-    meaning = Token("fixed" if fixed else value.kind, value.text)  # \alpha may be redefined by what is let to it
-    set_macro(mouth, name.text, known or Macro((EMPTY,), (meaning,)))
+    if name[:2] == value.text[:2] == "c@":
+        mouth.aliases[name[2:]] = value.text[2:]
+    elif value[:2] in (("macro", "undefined"), ("macro", "@undefined")):
+        mouth.define(mouth.macros, name, None)
+    elif value.kind == "macro" and not known and value.text in mouth.commands and name not in KEPT | LOCKED:
+        mouth.define(mouth.commands, name, mouth.commands[value.text])
+        mouth.define(mouth.macros, name, None)
+    else:
+        fixed = value.kind == "macro" and value.text not in KEPT and value.text not in mouth.commands
+        meaning = Token("fixed" if fixed else value.kind, value.text)  # \alpha may be redefined by what is let to it
+        set_macro(mouth, name, known or Macro((EMPTY,), (meaning,)))
+
+
+def _let_named(mouth: Mouth, named: bool) -> None:
+    name = mouth.name()
+    value = macro(mouth.name()) if named else mouth.raw()
+    if value:
+        let(mouth, name, value)
 
 
 def _operator(mouth: Mouth) -> None:
@@ -134,60 +165,64 @@ def _paired(mouth: Mouth, parts: int) -> None:
         mouth.commands[name] = use
 
 
-def _document_command(mouth: Mouth) -> None:
-    r"""\NewDocumentCommand with the arguments m, o, O{default} and s."""
-    name = _own_name(mouth)
-    spec = re.finditer(r"O\s*\{([^{}]*)\}|([smo])", to_latex(mouth.argument()))
-    plan = [(found[2] or "O", found[1] or "") for found in spec]
-    body = with_parameters(mouth.argument())
-
-    def use(mouth: Mouth) -> None:
-        arguments: Tokens = []
-        for kind, default in plan:
-            if kind == "m":
-                given = mouth.argument()
-            elif kind == "s":
-                given = [macro("press@true" if mouth.star() else "press@false")]
-            else:
-                given = mouth.optional()
-                if given is None:
-                    given = [Token("char", c) for c in default] if kind == "O" else [macro("press@none")]
-            arguments += [Token("open", "{"), *given, Token("close", "}")]
-        mouth.push(arguments)
-        mouth.use(name, Macro((EMPTY,) * (len(plan) + 1), body))
-
-    if name and name not in KEPT:
-        mouth.macros.pop(name, None)
-        mouth.commands[name] = use
-
-
-def _newenvironment(mouth: Mouth) -> None:
+def _newenvironment(mouth: Mouth, again: bool = False) -> None:
     mouth.star()
     name, count = mouth.name(), _count(mouth)
     default = mouth.optional() if count else None
     begin, end = with_parameters(mouth.argument()), with_parameters(mouth.argument())
     if name not in STRUCTURE:
         value = Macro((EMPTY,) * (count + 1), begin, None if default is None else tuple(default))
-        mouth.define(mouth.environments, name, (value, end))
+        mouth.define(mouth.environments, name, (lambda mouth: mouth.use(name, value), end))
+    elif again and name not in QUIET and weighs(mouth, [*begin, *end]):
+        mouth.doubt(f"environment {name} is redefined; it is read as LaTeX has it")
+
+
+def _new_environ(mouth: Mouth) -> None:
+    r"""environ's \NewEnviron, whose text stands in \BODY."""
+    name, count = mouth.name(), _count(mouth)
+    default = mouth.optional() if count else None
+    value = Macro((EMPTY,) * (count + 1), with_parameters(mouth.argument()), default and tuple(default))
+    end = tuple(mouth.optional() or ())
+
+    def use(mouth: Mouth) -> None:
+        with mouth.apart(mouth.body(name)):
+            arguments, body = mouth.arguments(value), []
+            while (token := mouth.raw()) is not None:
+                body.append(token)
+        mouth.push([*end, macro("press@leave")])
+        mouth.define(mouth.macros, "BODY", Macro((EMPTY,), tuple(body)))
+        mouth.fill(name, value, arguments)
+
+    mouth.define(mouth.environments, name, (use, EMPTY))
 
 
 STRUCTURE = words("document equation align gather multline eqnarray subequations split aligned appendix verbatim")
 STRUCTURE |= words("equation* align* gather* multline* eqnarray* flalign alignat cases array matrix figure table")
+QUIET = words("document appendix verbatim matrix figure table array")
 
 
 COMMANDS: dict[str, Callable[[Mouth], None]] = {
     **dict.fromkeys(("newcommand", "renewcommand", "DeclareRobustCommand"), _newcommand),
-    **{"providecommand": given(_newcommand, True), "def": _def, "edef": _def, "let": _let},
-    **dict.fromkeys(("gdef", "xdef"), given(_def, True)),
+    **dict.fromkeys(("newrobustcmd", "renewrobustcmd"), _newcommand),
+    **dict.fromkeys(("providecommand", "providerobustcmd"), given(_newcommand, True)),
+    **{"def": _def, "edef": given(_def, False, True), "let": _let, "protected@edef": given(_def, False, True)},
+    **{"gdef": given(_def, True), "xdef": given(_def, True, True), "protected@xdef": given(_def, True, True)},
+    **{"@namedef": _def_named, "csdef": _def_named, "csgdef": given(_def_named, True)},
+    **{"csedef": given(_def_named, False, True), "csxdef": given(_def_named, True, True)},
+    **{"cslet": given(_let_named, False), "csletcs": given(_let_named, True)},
     **dict.fromkeys(("DeclareMathOperator",), _operator),
     "DeclarePairedDelimiter": given(_paired, 2),
     "DeclarePairedDelimiterX": given(_paired, 3),
     "DeclarePairedDelimiterXPP": given(_paired, 5),
-    **dict.fromkeys([f"{verb}DocumentCommand" for verb in ("New", "Renew", "Provide", "Declare")], _document_command),
-    **dict.fromkeys(("newenvironment", "renewenvironment"), _newenvironment),
+    **{"newenvironment": _newenvironment, "renewenvironment": given(_newenvironment, True), "NewEnviron": _new_environ},
+    "RenewEnviron": _new_environ,
     **dict.fromkeys(("begingroup", "bgroup"), Mouth.enter),
     **dict.fromkeys(("endgroup", "egroup", "press@leave"), Mouth.leave),
     **PASSING,
     **CONDITIONS,
+    **CHOICES,
     **COUNTING,
+    **LOOPS,
+    **THEOREMS,
+    **DOCUMENT,
 }

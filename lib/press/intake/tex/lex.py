@@ -1,14 +1,20 @@
-r"""LaTeX files as streams of tokens, read with pylatexenc's tokenizer, and tokens as LaTeX again."""
+r"""LaTeX files as streams of tokens, and tokens as LaTeX again."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pylatexenc.latexwalker import LatexWalker, LatexWalkerEndOfStream
-from pylatexenc.macrospec import LatexContextDb
-
-PLAIN = set("\\{}%$") | set(" \t\n\r\f\v")  # characters that pylatexenc has to look at
+BLANK = r"((?:[ \t\f\v]+|%[^\n]*(?:\n[ \t]*|\Z)|\n(?![ \t]*\n))*)"
+NAME = r"(?:(?P<macro>[a-zA-Z%s]+)[ \t]*(?:\n(?![ \t]*\n)[ \t]*)?|(?P<sign>[\s\S]))"
+REST = r"(?P<par>\n\s*)|(?P<char>\$\$|[\s\S])|(?P<end>\Z)"
+PLAIN = re.compile(rf"{BLANK}(?:\\{NAME % ''}|{REST})")
+AT = re.compile(rf"{BLANK}(?:\\{NAME % '@'}|{REST})")
+COMMENT = re.compile(r"%[^\n]*(?:\n[ \t]*|\Z)")
+PROSE = re.compile(r"[^\\{}$%\n]*(?:\n(?!\s*\n)[^\\{}$%\n]*)*")
+SPACES = re.compile(r"[* \t\n]*")
+KINDS = {"{": "open", "}": "close", "$": "math", "$$": "math"}
 
 
 class Token(NamedTuple):
@@ -46,58 +52,59 @@ class Source:
     Args:
         text: its content.
         name: what to call it in messages.
+        folder: where files that it names are looked for first, with a slash at its end.
     """
 
-    def __init__(self, text: str, name: str):
-        self.walker = LatexWalker(text, latex_context=LatexContextDb(), tolerant_parsing=True)
-        self.state = self.walker.make_parsing_state()
-        self.text, self.name, self.here = text, name, 0
-        self.ended = False
+    def __init__(self, text: str, name: str, folder: str = ""):
+        self.text, self.name, self.folder, self.here = text, name, folder, 0
+        self.after: list[Token] = []  # what is put off to its end
+        self.outer: bool | None = None  # whether macro names held an @ before it
+
+    @property
+    def line(self) -> int:
+        """The number of the line that is being read."""
+        return self.text.count("\n", 0, self.here) + 1
 
     def next(self, at_letter: bool) -> Token | None:
         """The next token, None at the end. Comments are left out; with `at_letter`, macro names may hold an @."""
-        while not self.ended:
-            if self.here < len(self.text) and self.text[self.here] not in PLAIN:  # the way of nearly all prose
-                self.here += 1
-                return Token("char", self.text[self.here - 1])
-            try:
-                found = self.walker.get_token(self.here, environments=False, parsing_state=self.state)
-            except LatexWalkerEndOfStream:
-                self.ended = True
-                return None
-            self.here = found.pos + found.len
-            if found.tok == "comment":
-                continue
-            space = bool(found.pre_space)
-            if found.tok == "macro":
-                return Token("macro", self._macro_name(found, at_letter), space)
-            if found.tok == "char":
-                return Token("par" if found.arg == "\n\n" else "char", found.arg, space)
-            return Token({"brace_open": "open", "brace_close": "close"}.get(found.tok, "math"), found.arg, space)
-        return None
+        found = (AT if at_letter else PLAIN).match(self.text, self.here)
+        self.here = found.end()
+        if found.lastgroup == "end":
+            return None
+        before, kind = found[1], found.lastgroup
+        space = bool(before) and (before[0] != "%" or bool(COMMENT.sub("", before)))
+        text = found[kind]
+        if kind == "char":
+            return Token(KINDS.get(text, "char"), text, space)
+        if kind == "par":
+            return Token("par", text, space)
+        return Token("math", "\\" + text, space) if text in "()[]" else Token("macro", text, space)
 
-    def _macro_name(self, found, at_letter: bool) -> str:
-        name = found.arg
-        if at_letter and not found.post_space and (name == "@" or name.isalpha()):
-            start = self.here
-            while self.here < len(self.text) and (self.text[self.here].isalpha() or self.text[self.here] == "@"):
-                self.here += 1
-            name += self.text[start : self.here]
-            while self.here < len(self.text) and self.text[self.here] in " \t":
-                self.here += 1
-        return name
+    def skip_prose(self) -> None:
+        """Leave out text up to what may matter outside of formulas."""
+        self.here = PROSE.match(self.text, self.here).end()
+
+    def end_input(self) -> None:
+        r"""Leave out the lines after the one with the \endinput that was just read."""
+        end = self.text.find("\n", self.text.rfind("\\endinput", 0, self.here))
+        self.text = self.text[: len(self.text) if end < 0 else end]
 
     def skip_past(self, end: str) -> None:
         """Leave out everything up to and with this text."""
         found = self.text.find(end, self.here)
         self.here = len(self.text) if found < 0 else found + len(end)
 
-    def skip_delimited(self) -> None:
-        r"""Leave out what stands between two equal characters, or braces, as after \verb and \url."""
-        while self.here < len(self.text) and self.text[self.here] in "* \t\n":
-            self.here += 1
-        opening = self.text[self.here : self.here + 1]
-        self.here += 1
+    def skip_delimited(self, only: str = "") -> None:
+        r"""Leave out what stands between two equal characters, or braces, as after \verb and \url.
+
+        Args:
+            only: which characters may open it; "" for any.
+        """
+        start = SPACES.match(self.text, self.here).end()
+        opening = self.text[start : start + 1]
+        if only and (not opening or opening not in only):
+            return
+        self.here = start + 1
         depth = 1
         while self.here < len(self.text) and depth:
             character = self.text[self.here]
@@ -152,3 +159,28 @@ def strip_spaces(tokens: list[Token]) -> list[Token]:
     while tokens and (tokens[-1].kind == "par" or tokens[-1] == SPACE):
         tokens = tokens[:-1]
     return [tokens[0]._replace(space=False), *tokens[1:]] if tokens else []
+
+
+def strip_first(tokens: list[Token]) -> list[Token]:
+    """Without white space before the first."""
+    return [tokens[0]._replace(space=False), *tokens[1:]] if tokens else []
+
+
+def with_parameters(tokens: list[Token]) -> tuple[Token, ...]:
+    """A definition's text, in which #1 is one token and ## is a #."""
+    found: list[Token] = []
+    waiting = None
+    for token in tokens:
+        if waiting is not None:
+            if token.kind == "char" and token.text in "123456789":
+                found.append(Token("param", token.text, waiting.space))
+            else:
+                found.append(waiting)
+                if token[:2] != ("char", "#"):
+                    found.append(token)
+            waiting = None
+        elif token[:2] == ("char", "#"):
+            waiting = token
+        else:
+            found.append(token)
+    return (*found, *([waiting] if waiting else []))

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from press.core.errors import fail
 from press.intake.tex.lex import Token, macro, to_latex, words
-from press.intake.tex.reader import Reader
+from press.intake.tex.reader import Edge, Reader
 
 MAX_GROUPS = 2_000
 MAX_BURST = 100_000  # tokens that come of one token of a file
 
 # What these do is known here; a paper's or a style file's own version of them would only hide it.
-KEPT = words("begin end section subsection subsubsection paragraph chapter part title author appendix label ref eqref")
-KEPT |= words("tag nonumber notag input include subfile import subimport documentclass usepackage maketitle item")
-KEPT |= words("setcounter addtocounter stepcounter refstepcounter numberwithin newcommand def let caption thanks")
-KEPT |= words("left right frac sqrt text operatorname footnote cite over")
-RAW = {"verbatim", "verbatim*", "Verbatim", "lstlisting", "minted", "comment", "filecontents", "filecontents*", "alltt"}
-IFS = words("if ifx ifnum ifdim ifodd ifcat ifcase ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox ifeof")
-IFS |= words("iftrue iffalse ifdefined ifcsname ifpdf ifxetex ifluatex ifPDFTeX ifpdftex")
+KEPT = words("begin end section subsection subsubsection paragraph chapter part title author label ref eqref tag item")
+KEPT |= words("nonumber notag input include subfile import subimport documentclass usepackage maketitle caption thanks")
+KEPT |= words("setcounter addtocounter stepcounter refstepcounter numberwithin newcommand def let footnote cite over")
+KEPT |= words("left right frac sqrt text operatorname")
+RAW = words("verbatim verbatim* Verbatim BVerbatim lstlisting minted comment filecontents filecontents* alltt")
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,22 @@ class Mouth(Reader):
     def __init__(self, files: dict[str, bytes], warn: Callable[[str], None]):
         super().__init__(files, warn)
         self.macros: dict[str, Macro | None] = {}
-        self.environments: dict[str, tuple[Macro, tuple[Token, ...]]] = {}
+        self.environments: dict[str, tuple[Callable[[Mouth], None], tuple[Token, ...]]] = {}
         self.flags: dict[str, bool] = {}
         self.undo: list[list[tuple[dict, str, object]]] = []
         self.counters: dict[str, int] = {}
         self.resets: dict[str, set[str]] = {}
+        self.registers: dict[str, int] = {}
+        self.aliases: dict[str, str] = {}  # counter -> the one that counts in its stead
+        self.theorems: dict[str, str] = {}  # environment -> its counter, "" for none
         self.commands: dict[str, Callable[[Mouth], None]] = {}  # what LaTeX itself would do
+        self.expanding: frozenset[str] = frozenset()  # those of them that TeX expands
+        self.hooks: dict[str, list[Token]] = {}  # what is done before a heading or at the beginning of an environment
         self.packages: set[str] = set()
         self.options: set[str] = set()
+        self.only: set[str] | None = None  # files that \\includeonly names
+        self.raws = set(RAW)  # environments that are not LaTeX inside
+        self.family = ""  # the document class whose rules hold
 
     # Tokens, expanded
 
@@ -70,7 +77,7 @@ class Mouth(Reader):
                 if self._expanded(token):
                     continue
                 if text in ("begin", "end"):
-                    environment = Token(text, to_latex(self.argument()), token.space)
+                    environment = Token(text, self.name(), token.space)
                     if self._environment(environment):
                         continue
                     return environment
@@ -88,16 +95,32 @@ class Mouth(Reader):
             self.use(name, found, token.space)
         elif name in self.commands:
             self.commands[name](self)
-        elif name in self.flags or name in IFS:
-            self._condition(name)
-        elif name in ("else", "or"):
-            self._skip_branch(stop_at_else=False)
-        elif name != "fi":
+        elif name[:2] == "c@":
+            self.commands["press@count"](self.again(token))
+        elif name in self.flags or (name[:2] == "if" and "@" in name):
+            self.commands["press@if"](self.again(token))
+        else:
             return False
         return True
 
+    def expandable(self, token: Token) -> bool:
+        """Whether TeX expands this token where it wants a number or a list of tokens; if so, that is done."""
+        own = self.macros.get(token.text)
+        return bool(own or token.text in self.expanding or token.text in self.flags) and self._expanded(token)
+
+    def name(self) -> str:
+        """An argument that is a name, such as a file's or a counter's."""
+        given = self.argument()
+        if any(token.kind == "macro" and token.text != "_" for token in given):
+            given = self.expand(given)
+        return to_latex(given).replace("\\_", "_").strip()
+
     def use(self, name: str, found: Macro, space: bool = False) -> None:
         """Put what a macro stands for in front, with the arguments that follow."""
+        self.fill(name, found, self.arguments(found), space)
+
+    def arguments(self, found: Macro) -> list[list[Token]]:
+        """The arguments that follow a macro."""
         for token in found.delimiters[0]:
             following = self.peek()
             if following is None or following[:2] != token[:2]:
@@ -110,6 +133,10 @@ class Mouth(Reader):
                 arguments.append(list(found.default) if given is None else given)
             else:
                 arguments.append(self.until(delimiter) if delimiter else self.argument())
+        return arguments
+
+    def fill(self, name: str, found: Macro, arguments: list[list[Token]], space: bool = False) -> None:
+        """Put what a macro stands for in front."""
         tokens: list[Token] = []
         for token in found.body:
             if token.kind == "param" and int(token.text) <= len(arguments):
@@ -126,7 +153,7 @@ class Mouth(Reader):
         self.push(tokens)
 
     def _endless(self, name: str) -> None:
-        self.warn(f"\\{name} expands without end; it is left as it stands")
+        self.doubt(f"\\{name} expands without end; it is left as it stands")
         self.macros[name] = None
         while self.stack and isinstance(self.stack[-1], deque):
             self.stack.pop()
@@ -135,15 +162,23 @@ class Mouth(Reader):
 
     def expand(self, tokens) -> list[Token]:
         """These tokens with all macros expanded, apart from what comes next."""
-        outer, self.stack = self.stack, [deque(tokens)]
         depth = len(self.undo)
         found = []
-        while (token := self.token()) is not None:
-            found.append(token)
-        while len(self.undo) > depth:
-            self.leave()
-        self.stack = outer
+        with self.apart(tokens):
+            while (token := self.token()) is not None:
+                found.append(token)
+            while len(self.undo) > depth:
+                self.leave()
         return found
+
+    @contextmanager
+    def apart(self, tokens):
+        """Read these tokens, and for the time being nothing after them."""
+        edge = Edge()
+        self.stack += [edge, deque(tokens)]
+        yield
+        while self.stack.pop() is not edge:
+            pass
 
     # Definitions live as long as the group that they stand in
 
@@ -176,55 +211,41 @@ class Mouth(Reader):
 
     def _environment(self, token: Token) -> bool:
         """Deal with an environment of the paper's own, or with one that is not LaTeX inside."""
-        own = self.environments.get(token.text)
-        if token.kind == "begin":
-            self.enter()
+        name = token.text
+        own = self.environments.get(name)
+        if token.kind == "end":
             if own:
-                self.use(token.text, own[0], token.space)
-            elif token.text in RAW:
-                if source := self.source():
-                    source.skip_past(f"\\end{{{token.text}}}")
+                self.push([*own[1], macro("press@leave")])
+            else:
                 self.leave()
-                return True
             return own is not None
-        if own:
-            self.push([*own[1], macro("press@leave")])
+        if name in self.raws:
+            self._skip_environment(name)
             return True
-        self.leave()
-        return False
+        self.enter()
+        if own:
+            own[0](self)
+        if hook := self.hooks.get(name):
+            self.push([*hook, *([] if own else [token])])
+        return bool(own or hook)
 
-    # Conditions
+    def _skip_environment(self, name: str) -> None:
+        if source := self.source():
+            source.skip_past(f"\\end{{{name}}}")
+        else:
+            self.body(name)
 
-    def _condition(self, name: str) -> None:
-        if name in self.flags:
-            holds = self.flags[name]
-        elif name == "ifdefined":
-            token = self.raw()
-            holds = token is not None and (token.text in self.macros or token.text in self.commands)
-        elif name == "ifx":
-            first, second = self.raw(), self.raw()
-            holds = bool(first and second) and self._meaning(first) == self._meaning(second)
-        elif name == "if":
-            first, second = self.token(), self.token()
-            holds = bool(first and second) and first[:2] == second[:2]
-        else:  # what only a run of TeX can know
-            holds = name in ("iftrue", "ifpdf", "ifmmode", "ifPDFTeX", "ifpdftex")
-        if not holds:
-            self._skip_branch(stop_at_else=True)
-
-    def _meaning(self, token: Token):
-        return self.macros.get(token.text, token[:2]) if token.kind == "macro" else token[:2]
-
-    def _skip_branch(self, stop_at_else: bool) -> None:
-        depth = 0
+    def body(self, name: str) -> list[Token]:
+        """What stands in an environment whose beginning was read, up to its end, as it stands."""
+        found: list[Token] = []
+        depth = 1
         while (token := self.raw()) is not None:
-            if token.kind != "macro":
-                continue
-            if token.text in self.flags or token.text in IFS:
-                depth += 1
-            elif token.text == "fi":
-                if depth == 0:
-                    return
-                depth -= 1
-            elif token.text == "else" and depth == 0 and stop_at_else:
-                return
+            if token[:2] in (("macro", "begin"), ("macro", "end")):
+                inner = self.argument()
+                depth += (to_latex(inner) == name) * (1 if token.text == "begin" else -1)
+                if not depth:
+                    break
+                found += [token, Token("open", "{"), *inner, Token("close", "}")]
+            else:
+                found.append(token)
+        return found

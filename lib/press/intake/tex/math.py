@@ -2,67 +2,31 @@ r"""Formulas as tokens: cut into rows, and said in the LaTeX that MathML can be 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from press.intake.tex.lex import SPACE, Token, macro, strip_spaces, to_latex, words
+from press.intake.tex.lex import Token, macro, strip_first, to_latex, words
+from press.intake.tex.rows import argument_at, group_end
 
 Tokens = list[Token]
 OPEN, CLOSE = Token("open", "{"), Token("close", "}")
 
 FONTS = {"bf": "mathbf", "rm": "mathrm", "it": "mathit", "cal": "mathcal", "sf": "mathsf", "tt": "mathtt"}
-FONTS |= {"bfseries": "mathbf", "itshape": "mathit", "rmfamily": "mathrm", "mit": "mathit"}
-TEXTS = words("text mbox textrm textbf textit texttt textsf")
-LENGTHS = words("hskip kern mkern mskip vskip")
-WITHOUT = words("intertext shortintertext footnote cite citep citet citealp vspace* color")  # with their argument
-BARE = words("nonumber notag IEEEnonumber IEEEyesnumber footnotemark displaybreak nobreakdash scriptstyle centerline")
+FONTS |= {
+    "bfseries": "mathbf",
+    "itshape": "mathit",
+    "rmfamily": "mathrm",
+    "mit": "mathit",
+    "sc": "mathrm",
+    "scshape": "mathrm",
+}
+TEXTS = words("text mbox textrm textbf textit texttt textsf textsc textmd textup textnormal")
+LENGTHS = words("hskip kern mkern mskip vskip raise lower")
+WITHOUT = words("label intertext shortintertext footnote cite citep citet citealp vspace* color")  # with their argument
+BARE = words("IEEEeqnarraynumspace footnotemark displaybreak nobreakdash scriptstyle centerline")
+KNOWN_LENGTH = re.compile(r"-?[\d.]+(em|pt|cm|in)")  # what Pandoc knows
 RENAMED = {"dcases": "cases", "dcases*": "cases", "cases*": "cases", "smallmatrix*": "smallmatrix"}
-
-
-def group_end(tokens: Tokens, start: int) -> int:
-    """Where the brace closes that opens at `start`; the end of all where none does."""
-    depth = 0
-    for i in range(start, len(tokens)):
-        depth += (tokens[i].kind == "open") - (tokens[i].kind == "close")
-        if depth == 0:
-            return i
-    return len(tokens)
-
-
-def argument_at(tokens: Tokens, start: int) -> tuple[Tokens, int]:
-    """The argument that begins here, and where what follows it begins."""
-    while start < len(tokens) and tokens[start].kind == "par":
-        start += 1
-    if start < len(tokens) and tokens[start].kind == "open":
-        end = group_end(tokens, start)
-        inner = tokens[start + 1 : end]
-        return ([*inner, SPACE] if inner and end < len(tokens) and tokens[end].space else inner), end + 1
-    return tokens[start : start + 1], start + 1
-
-
-def split(tokens: Tokens, at: Token) -> list[Tokens]:
-    """Cut at this token wherever it stands outside of braces and environments."""
-    parts: list[Tokens] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token.kind in ("open", "begin")) - (token.kind in ("close", "end"))
-        if depth == 0 and token[:2] == at[:2]:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
-
-
-def rows(tokens: Tokens) -> list[Tokens]:
-    r"""Cut at `\\`, whose star and length are left out."""
-    parts = split([t._replace(text="\\") if t[:2] == ("macro", "cr") else t for t in tokens], macro("\\"))
-    for i, row in enumerate(parts[1:], 1):
-        if row and row[0][:2] == ("char", "*"):
-            row = row[1:]
-        if row and row[0] == Token("char", "["):
-            end = next((j for j, token in enumerate(row) if token[:2] == ("char", "]")), -1)
-            row = row[end + 1 :]
-        parts[i] = row
-    return parts
+RENAMED |= {"tabular": "array"}
 
 
 def renderable(tokens: Tokens, numbers: Mapping[str, str], in_text: bool = False) -> Tokens:
@@ -132,6 +96,10 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
         return [], argument_at(tokens, i)[1]
     if name in LENGTHS:
         return [], _after_length(tokens, i)
+    if name == "hspace":
+        star = i < len(tokens) and tokens[i][:2] == ("char", "*")
+        inner, end = argument_at(tokens, i + star)
+        return ([token, OPEN, *inner, CLOSE] if KNOWN_LENGTH.fullmatch(to_latex(inner)) else [macro(" ")]), end
     if name == "mathop":
         inner, end = argument_at(tokens, i)
         plain = [t for t in inner if t.kind == "char" or t[:2] == ("macro", ",")]
@@ -144,11 +112,6 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
 
 def _call(token: Token, name: str, inner: Tokens) -> Tokens:
     return [token._replace(text=name), OPEN, *strip_first(inner), CLOSE]
-
-
-def strip_first(tokens: Tokens) -> Tokens:
-    """Without white space before the first."""
-    return [tokens[0]._replace(space=False), *tokens[1:]] if tokens else []
 
 
 def _scope(tokens: Tokens, start: int) -> int:
@@ -170,75 +133,3 @@ def _after_length(tokens: Tokens, i: int) -> int:
     if i < len(tokens) and tokens[i].kind == "macro":
         return i + 1
     return i + 2 if i + 1 < len(tokens) and all(t.kind == "char" and t.text.isalpha() for t in tokens[i : i + 2]) else i
-
-
-def grouped(found: list[tuple[str, str, Tokens]]) -> list[tuple[str, str, list[Tokens]]]:
-    """(number, label, row) as (number, label, rows): rows without a number go with the next row that has one.
-
-    From the second number on, rows before the first left side belong to the equation before; so do rows at the end.
-    """
-    waiting: list[Tokens] = []
-    groups: list[tuple[str, str, list[Tokens]]] = []
-    for number, label, row in found:
-        waiting.append(row)
-        if number:
-            if groups:
-                k = next((k for k, part in enumerate(waiting) if strip_spaces(split(part, Token("char", "&"))[0])), 0)
-                groups[-1][2].extend(waiting[:k])
-                waiting = waiting[k:]
-            groups.append((number, label, waiting))
-            waiting = []
-    if groups:
-        groups[-1][2].extend(waiting)
-    return groups
-
-
-def alone(row: Tokens) -> Tokens:
-    """A row without its alignment; columns of formulas beside each other are set apart."""
-    cells = split(row, Token("char", "&"))
-    out = cells[0]
-    for number, cell in enumerate(cells[1:], 1):
-        gap = [macro("qquad")] if number % 2 == 0 and any(cells[number - 1]) and cell else []
-        out = [*out, *gap, *cell]
-    return strip_spaces(out)
-
-
-def three_columns(row: Tokens) -> Tokens:
-    """A row of eqnarray with one point of alignment instead of two."""
-    cells = split(row, Token("char", "&"))
-    return [*cells[0], Token("char", "&", True), *(token for cell in cells[1:] for token in cell)] if cells[1:] else row
-
-
-def annotations(tokens: list[Token]) -> tuple[list[Token], str, list[Token] | None, bool]:
-    """A row without its label and number commands; its label, its tag, whether it asks for no number."""
-    out: list[Token] = []
-    label, tag, silent = "", None, False
-    i = 0
-    while i < len(tokens):
-        token = tokens[i]
-        i += 1
-        if token.kind != "macro":
-            out.append(token)
-        elif token.text == "label":
-            given, i = argument_at(tokens, i)
-            label = to_latex(given).replace("\\_", "_")
-        elif token.text == "tag":
-            i += i < len(tokens) and tokens[i][:2] == ("char", "*")
-            tag, i = argument_at(tokens, i)
-        elif token.text in ("eqno", "leqno"):
-            tag, i = tokens[i:], len(tokens)
-        elif token.text in ("nonumber", "notag", "IEEEnonumber"):
-            silent = True
-        else:
-            out.append(token)
-    return out, label, tag, silent
-
-
-def stacked(parts: list[Tokens], environment: str) -> Tokens:
-    """Rows below each other."""
-    out = [Token("begin", environment)]
-    for i, part in enumerate(parts):
-        out += [macro("\\")._replace(space=True)] * (i > 0) + [
-            t._replace(space=t.space or k == 0) for k, t in enumerate(strip_spaces(part))
-        ]
-    return [*out, Token("end", environment, True)]

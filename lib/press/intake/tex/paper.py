@@ -3,12 +3,15 @@ r"""A paper's LaTeX source, read from its main file on."""
 from __future__ import annotations
 
 import posixpath
+import re
 
 from press.core.errors import fail
-from press.intake.tex.classes import Paper
+from press.intake.tex.data import Paper
 from press.intake.tex.document import Document
 from press.intake.tex.lex import Source, decode
 
+NAMED = re.compile(r"\s*\{?\s*([^\s{}]+)")
+CLASS = re.compile(r"^[^%\n]*\\document(?:class|style)\b", re.MULTILINE)
 FAVOURED = ["main.tex", "ms.tex", "paper.tex", "arxiv.tex", "root.tex"]
 
 
@@ -27,9 +30,9 @@ def read_paper(files: dict[str, bytes], main: str = "") -> Paper:
         raise fail("", 0, f"the archive has no {main!r}. Its LaTeX files: {', '.join(sorted(map(str, files))[:20])}")
     reader = Document(files, main)
     reader.read()
-    if reader.only_referenced:
+    if names := reader.only_referenced:
         again = Document(files, main)
-        again.wanted = reader.references
+        again.wanted = set().union(*(reader.references[name] for name in names))
         again.read()
         reader = again
     return reader.finish()
@@ -43,7 +46,7 @@ def main_file(files: dict[str, bytes]) -> str:
     """
     found = []
     for path, data in sorted(files.items()):
-        if path.lower().endswith((".tex", ".ltx", ".latex", ".txt")) and _is_document(decode(data), path):
+        if path.lower().endswith((".tex", ".ltx", ".latex", ".txt")) and _is_document(decode(data), path, files):
             found.append(path)
     if not found:
         texts = [path for path in files if path.lower().endswith((".tex", ".ltx", ".latex"))]
@@ -60,13 +63,17 @@ def main_file(files: dict[str, bytes]) -> str:
     return min(found, key=rank)
 
 
-def _is_document(text: str, name: str) -> bool:
+def _is_document(text: str, name: str, files: dict[str, bytes]) -> bool:
     source, seen = Source(text, name), False
-    if "\\document" not in text:
+    if "\\begin" not in text:
         return False
     while (token := source.next(False)) is not None:
         if token.kind == "macro" and token.text in ("documentclass", "documentstyle"):
             seen = True
+        elif token.kind == "macro" and token.text in ("input", "include") and not seen:  # a preamble of its own
+            found = NAMED.match(text, source.here)
+            paths = [posixpath.normpath(found[1] + end) for end in (".tex", "")] if found else []
+            seen = any(CLASS.search(decode(files[path])) for path in paths if path in files)
         elif seen and token[:2] == ("macro", "begin") and text.startswith("{document}", source.here):
             return True
     return False

@@ -14,6 +14,10 @@ MAX_DEPTH = 60  # files that read files
 MAX_READS = 1_000
 
 
+class Edge:
+    """What is read ends here for now, though more stands below it."""
+
+
 class Reader:
     """Gives the tokens of a paper.
 
@@ -24,11 +28,26 @@ class Reader:
 
     def __init__(self, files: dict[str, bytes], warn: Callable[[str], None]):
         self.files, self.warn = files, warn
-        self.stack: list[Source | deque[Token]] = []
+        self.stack: list[Source | deque[Token] | Edge] = []
         self.at_letter = False
         self.style = 0  # how many style files are being read
         self.steps = self.reads = 0
         self.burst = 0  # tokens that have come of the last one of a file
+        self.doubts: list[str] = []  # what makes the numbers after it unsure
+        self.done: set[str] = set()  # style files that were read
+
+    @property
+    def place(self) -> str:
+        """The file that is being read, and the line in it."""
+        source = next((part for part in reversed(self.stack) if isinstance(part, Source)), None)
+        return f"{source.name}:{source.line}: " if source else ""
+
+    def doubt(self, reason: str) -> None:
+        """Note what is not understood, so that the numbers after it are unsure."""
+        message = f"{self.place}{reason}"
+        self.warn(message)
+        if message not in self.doubts:
+            self.doubts.append(message)
 
     def raw(self) -> Token | None:
         """The next token as it stands; None at the end of everything."""
@@ -42,15 +61,19 @@ class Reader:
                     if self.steps > MAX_STEPS:
                         raise fail(top.name, 0, f"over {MAX_STEPS} tokens, more than any paper has. It is refused")
                     return token
+            elif isinstance(top, Edge):
+                return None
             elif top:
                 return top.popleft()
             self._close(self.stack.pop())
         return None
 
     def _close(self, top: Source | deque[Token]) -> None:
-        if isinstance(top, Source) and top.name.endswith(".sty"):
-            self.style -= 1
-            self.at_letter = self.style > 0
+        if isinstance(top, Source):
+            if top.outer is not None:
+                self.style -= 1
+                self.at_letter = top.outer
+            self.push(top.after)
 
     def push(self, tokens) -> None:
         """Put tokens in front of what comes next."""
@@ -69,6 +92,11 @@ class Reader:
         if token is not None:
             self.stack.append(deque([token]))
         return token
+
+    def again(self, token: Token):
+        """Put one token back."""
+        self.stack.append(deque([token]))
+        return self
 
     def argument(self) -> list[Token]:
         """A macro's argument: what stands between braces, without them, or one token."""
@@ -100,6 +128,10 @@ class Reader:
             return None
         self.raw()
         return self.until((Token("char", right),))
+
+    def given(self, left: str = "[", right: str = "]") -> str:
+        """What stands in brackets as text; "" where there are none."""
+        return to_latex(self.optional(left, right) or [])
 
     def star(self) -> bool:
         """Whether a star follows; it is taken."""
@@ -136,21 +168,36 @@ class Reader:
         top = self.stack[-1] if self.stack else None
         return top if isinstance(top, Source) else None
 
-    def read(self, name: str, suffixes: tuple[str, ...] = (".tex", "")) -> bool:
-        """Go on with a file of the archive; False if there is none."""
-        path = posixpath.normpath(name.strip().strip('"'))
-        found = next((path + suffix for suffix in suffixes if path + suffix in self.files), None)
-        if found is None:
+    def find(self, name: str, suffixes: tuple[str, ...] = (".tex", "")) -> str:
+        """The path in the archive of a file that is named; "" if there is none."""
+        name = name.strip().strip('"')
+        inner = next((part.folder for part in reversed(self.stack) if isinstance(part, Source)), "")
+        paths = [posixpath.normpath(folder + name) for folder in dict.fromkeys((inner, ""))]
+        return next((path + end for path in paths for end in suffixes if path + end in self.files), "")
+
+    def read(self, name: str, suffixes: tuple[str, ...] = (".tex", ""), folder: str = "") -> bool:
+        """Go on with a file of the archive; False if there is none.
+
+        Args:
+            folder: where the files that it names are looked for; "" leaves that as it is.
+        """
+        found = self.find(name, suffixes)
+        if not found:
             return False
         self.reads += 1
         if self.reads > MAX_READS or sum(isinstance(part, Source) for part in self.stack) >= MAX_DEPTH:
             raise fail(
                 found, 0, f"files read each other over {MAX_DEPTH} deep or {MAX_READS} times. The paper is refused"
             )
-        if found.endswith(".sty"):
+        inner = next((part.folder for part in reversed(self.stack) if isinstance(part, Source)), "")
+        source = Source(decode(self.files[found]), found, folder or inner)
+        if found.endswith((".sty", ".cls")):
+            if found in self.done:
+                return True
+            self.done.add(found)
             self.style += 1
-            self.at_letter = True
-        self.stack.append(Source(decode(self.files[found]), found))
+            source.outer, self.at_letter = self.at_letter, True
+        self.stack.append(source)
         return True
 
 

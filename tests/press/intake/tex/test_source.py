@@ -128,7 +128,7 @@ def test_every_construct_at_once():
     heads = [("1", "Introduction"), ("", "Not numbered"), ("A", "Proofs"), ("A.1", "More")]
     assert [(section.number, section.title) for section in found.sections] == heads
     assert {e.section for e in found.equations} == {"1 Introduction", "Not numbered", "A.1 More"}
-    assert found.warnings == ["nothere: not in the archive; went on without it"]
+    assert found.warnings == ["main.tex:45: nothere: not in the archive; went on without it"]
 
 
 EQUATION = "\\begin{equation}x\\end{equation}"
