@@ -24,8 +24,8 @@ from press.intake.archive import TEXT
 from press.intake.auxfile import Printed
 from press.intake.compare import matched, repeated
 from press.intake.pdflatex import run_latex
-from press.intake.tex.data import Numbered
-from press.intake.tex.paper import main_file, read_paper
+from press.tex.data import Numbered
+from press.tex.paper import main_file, read_paper
 
 COLUMNS = ("latex", "found", "right", "unsure", "wrong", "lost", "invented", "mathml")
 

@@ -23,8 +23,8 @@ ALLOWED = {
 FOLDERS = {
     "core": set(),
     "intake/zotero": {"core"},
-    "intake/tex": {"core"},
-    "intake": {"core", "intake/zotero", "intake/tex"},
+    "tex": {"core"},
+    "intake": {"core", "intake/zotero", "tex"},
     "posts": {"core"},
     "papers": {"core", "posts", "intake/zotero"},
     "pages": {"core", "posts", "papers"},

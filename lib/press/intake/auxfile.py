@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.intake.tex.lex import Token, decode, to_latex, tokens_of
-from press.intake.tex.math import renderable
-from press.intake.tex.rows import argument_at
-from press.intake.tex.text import plain_text
+from press.tex.lex import Token, decode, to_latex, tokens_of
+from press.tex.math import renderable
+from press.tex.rows import argument_at
+from press.tex.text import plain_text
 
 NEAR = 12  # lines of an auxiliary file between a number and its label
 LINE = re.compile(r"\\(presseq|newlabel|@input|pressend)\b(.*)")

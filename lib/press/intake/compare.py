@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from press.intake.auxfile import Printed
-from press.intake.tex.data import Numbered
+from press.tex.data import Numbered
 
 Pair = tuple[Numbered | None, Printed | None]
 SKIP = 1.0  # what it costs to leave one out

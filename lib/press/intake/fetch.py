@@ -19,10 +19,10 @@ from press.intake.arxiv import Arxiv
 from press.intake.fetched import equations_toml, toml_text
 from press.intake.metadata import Metadata, parse_id, without_version
 from press.intake.pdflatex import program
-from press.intake.tex.data import Paper
-from press.intake.tex.paper import read_paper
 from press.intake.truth import by_html, by_latex, summary
 from press.intake.zotero.keys import generated_key, is_legal, letters
+from press.tex.data import Paper
+from press.tex.paper import read_paper
 
 PARTICLE = re.compile(r"[a-z]")
 

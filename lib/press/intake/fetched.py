@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from press.intake.metadata import Metadata
-from press.intake.tex.data import Paper
+from press.tex.data import Paper
 
 
 def equations_toml(key: str, metadata: Metadata, paper: Paper) -> str:

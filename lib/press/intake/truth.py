@@ -8,9 +8,9 @@ from dataclasses import replace
 from press.intake.auxfile import Printed
 from press.intake.compare import matched, repeated
 from press.intake.pdflatex import run_latex
-from press.intake.tex.data import Numbered, Paper
-from press.intake.tex.lex import decode
-from press.intake.tex.mathml import not_mathml
+from press.tex.data import Numbered, Paper
+from press.tex.lex import decode
+from press.tex.mathml import not_mathml
 
 SHOWN = 20  # differences that are told one by one
 BEGIN = re.compile(r"\\begin\s*\{|\\\[|\$\$")

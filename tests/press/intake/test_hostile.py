@@ -13,7 +13,7 @@ from press.core.errors import PressError
 from press.core.project import open_project
 from press.intake.arxiv import Arxiv
 from press.intake.fetch import fetch
-from press.intake.tex.paper import read_paper
+from press.tex.paper import read_paper
 from tests.press.conftest import LIB
 from tests.press.intake.eprints import Clock, Server
 from tests.press.intake.hostile import SOURCES, archives

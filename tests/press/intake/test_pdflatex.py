@@ -10,9 +10,9 @@ import pytest
 from press.intake.auxfile import Printed
 from press.intake.compare import matched, repeated
 from press.intake.pdflatex import program, run_latex
-from press.intake.tex.data import Numbered, Paper
-from press.intake.tex.paper import read_paper
 from press.intake.truth import by_html, by_latex, numbers_in, summary
+from press.tex.data import Numbered, Paper
+from press.tex.paper import read_paper
 
 needs_latex = pytest.mark.skipif(not program(), reason="no pdflatex is installed, so nothing was compared with LaTeX")
 HEAD = "\\documentclass{article}\\begin{document}"

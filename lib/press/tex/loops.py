@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from press.intake.tex.count import given
-from press.intake.tex.lex import Token, macro, strip_spaces, to_latex, tokens_of
-from press.intake.tex.macros import Macro, Mouth
-from press.intake.tex.rows import split
+from press.tex.count import given
+from press.tex.lex import Token, macro, strip_spaces, to_latex, tokens_of
+from press.tex.macros import Macro, Mouth
+from press.tex.rows import split
 
 Tokens = list[Token]
 MAX_ITEMS = 500

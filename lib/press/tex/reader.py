@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from press.core.errors import fail
-from press.intake.tex.lex import SPACE, Source, Token, decode, strip_spaces, to_latex
+from press.tex.lex import SPACE, Source, Token, decode, strip_spaces, to_latex
 
 MAX_STEPS = 5_000_000  # tokens of a whole paper
 MAX_DEPTH = 60  # files that read files

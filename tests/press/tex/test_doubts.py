@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from press.intake.tex.paper import read_paper
+from press.tex.paper import read_paper
 
 EQUATION = "\\begin{equation}x\\end{equation}"
 HEAD = "\\documentclass{article}\\usepackage{amsmath}\n\\begin{document}\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.intake.tex.count import given
-from press.intake.tex.lex import Token, macro, strip_spaces, with_parameters
-from press.intake.tex.macros import KEPT, Macro, Mouth
+from press.tex.count import given
+from press.tex.lex import Token, macro, strip_spaces, with_parameters
+from press.tex.macros import KEPT, Macro, Mouth
 
 Tokens = list[Token]
 NONE = macro("press@none")

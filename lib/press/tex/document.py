@@ -3,16 +3,16 @@ r"""What a paper's LaTeX source says: title, authors, sections, and every number
 from __future__ import annotations
 
 from press.core.errors import fail
-from press.intake.tex.classes import COUNTERS
-from press.intake.tex.count import step
-from press.intake.tex.data import Numbered, Paper, Section
-from press.intake.tex.define import start
-from press.intake.tex.displayed import ONE, REFERENCES, ROWS, Formulas
-from press.intake.tex.displays import PROBLEM
-from press.intake.tex.lex import Source, Token, macro, to_latex, tokens_of, words
-from press.intake.tex.macros import Mouth
-from press.intake.tex.mathml import PRELUDE, not_mathml
-from press.intake.tex.text import authors, plain_text, without_notes
+from press.tex.classes import COUNTERS
+from press.tex.count import step
+from press.tex.data import Numbered, Paper, Section
+from press.tex.define import start
+from press.tex.displayed import ONE, REFERENCES, ROWS, Formulas
+from press.tex.displays import PROBLEM
+from press.tex.lex import Source, Token, macro, to_latex, tokens_of, words
+from press.tex.macros import Mouth
+from press.tex.mathml import PRELUDE, not_mathml
+from press.tex.text import authors, plain_text, without_notes
 
 CASES = words("numcases subnumcases")
 LEVELS = {"part": -1, "chapter": 0, "section": 1, "subsection": 2, "subsubsection": 3}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from press.intake.tex.lex import Token, strip_first, to_latex, words
-from press.intake.tex.rows import argument_at, rows
+from press.tex.lex import Token, strip_first, to_latex, words
+from press.tex.rows import argument_at, rows
 
 NOTES = words("thanks footnote footnotemark footnotetext inst textsuperscript email texttt label affil orcid orcidlink")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from press.intake.pdflatex import program, run_latex
-from press.intake.tex.paper import read_paper
+from press.tex.paper import read_paper
 
 TEXT = Path(__file__).with_name("cases.txt").read_text(encoding="utf-8")
 EQUATION = r"\\begin{equation}x\\label{\1}\\end{equation}"

@@ -6,9 +6,9 @@ import posixpath
 import re
 
 from press.core.errors import fail
-from press.intake.tex.data import Paper
-from press.intake.tex.document import Document
-from press.intake.tex.lex import Source, decode
+from press.tex.data import Paper
+from press.tex.document import Document
+from press.tex.lex import Source, decode
 
 NAMED = re.compile(r"\s*\{?\s*([^\s{}]+)")
 CLASS = re.compile(r"^[^%\n]*\\document(?:class|style)\b", re.MULTILINE)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.intake.tex.lex import Token, macro, to_latex
-from press.intake.tex.macros import Macro, Mouth
+from press.tex.lex import Token, macro, to_latex
+from press.tex.macros import Macro, Mouth
 
 VALUES = {"z@": 0, "@ne": 1, "tw@": 2, "thr@@": 3, "m@ne": -1, "@m": 1000, "@M": 10000}
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 
-from press.intake.tex.count import step
-from press.intake.tex.data import Paper, Section
-from press.intake.tex.displays import Sub, braced, in_cases, problem
-from press.intake.tex.doubts import Doubts
-from press.intake.tex.lex import Token, macro, strip_spaces, to_latex, words
-from press.intake.tex.macros import Macro, Mouth
-from press.intake.tex.math import renderable
-from press.intake.tex.mathml import DEEPEST
-from press.intake.tex.rows import alone, annotations, grouped, rows, stacked, three_columns
-from press.intake.tex.text import plain_text
+from press.tex.count import step
+from press.tex.data import Paper, Section
+from press.tex.displays import Sub, braced, in_cases, problem
+from press.tex.doubts import Doubts
+from press.tex.lex import Token, macro, strip_spaces, to_latex, words
+from press.tex.macros import Macro, Mouth
+from press.tex.math import renderable
+from press.tex.mathml import DEEPEST
+from press.tex.rows import alone, annotations, grouped, rows, stacked, three_columns
+from press.tex.text import plain_text
 
 ONE = words("equation multline dmath")  # one number for all of it
 ROWS = words("align gather eqnarray flalign alignat xalignat xxalignat IEEEeqnarray subeqnarray")  # a number a row

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.intake.tex.choices import CHOICES
-from press.intake.tex.condition import CONDITIONS, known, weighs
-from press.intake.tex.count import COUNTING, STYLES, given
-from press.intake.tex.files import PASSING
-from press.intake.tex.lex import Token, macro, to_latex, with_parameters, words
-from press.intake.tex.loops import LOOPS
-from press.intake.tex.macros import KEPT, Macro, Mouth
-from press.intake.tex.theorems import THEOREMS
-from press.intake.tex.xparse import DOCUMENT
+from press.tex.choices import CHOICES
+from press.tex.condition import CONDITIONS, known, weighs
+from press.tex.count import COUNTING, STYLES, given
+from press.tex.files import PASSING
+from press.tex.lex import Token, macro, to_latex, with_parameters, words
+from press.tex.loops import LOOPS
+from press.tex.macros import KEPT, Macro, Mouth
+from press.tex.theorems import THEOREMS
+from press.tex.xparse import DOCUMENT
 
 Tokens = list[Token]
 EMPTY: tuple[Token, ...] = ()

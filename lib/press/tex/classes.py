@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from press.intake.tex.lex import words
-from press.intake.tex.mathml import WITH_PACKAGES
+from press.tex.lex import words
+from press.tex.mathml import WITH_PACKAGES
 
 COUNTERS = r"""
 \newcommand{\thepart}{\Roman{part}}\newcommand{\thechapter}{\arabic{chapter}}\newcommand{\thesection}{\arabic{section}}

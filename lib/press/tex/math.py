@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from press.intake.tex.lex import Token, macro, strip_first, to_latex, words
-from press.intake.tex.rows import argument_at, group_end
+from press.tex.lex import Token, macro, strip_first, to_latex, words
+from press.tex.rows import argument_at, group_end
 
 Tokens = list[Token]
 OPEN, CLOSE = Token("open", "{"), Token("close", "}")

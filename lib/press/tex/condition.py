@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.intake.tex.count import followed, given, number
-from press.intake.tex.lex import Token, macro, to_latex, words
-from press.intake.tex.macros import Macro, Mouth
+from press.tex.count import followed, given, number
+from press.tex.lex import Token, macro, to_latex, words
+from press.tex.macros import Macro, Mouth
 
 Tokens = list[Token]
 # Conditionals that end with \fi; those of packages and classes not listed here are guessed by their names.

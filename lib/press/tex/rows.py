@@ -2,7 +2,7 @@ r"""The rows of displayed formulas: where they are cut, what they say of their n
 
 from __future__ import annotations
 
-from press.intake.tex.lex import SPACE, Token, macro, strip_spaces, to_latex, words
+from press.tex.lex import SPACE, Token, macro, strip_spaces, to_latex, words
 
 Tokens = list[Token]
 ENDS_ROW = words("cr crcr tabularnewline")

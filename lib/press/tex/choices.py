@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from press.intake.tex.condition import choose, known, undecided
-from press.intake.tex.count import evaluate, given
-from press.intake.tex.lex import Token, macro, strip_spaces, to_latex
-from press.intake.tex.macros import Mouth
+from press.tex.condition import choose, known, undecided
+from press.tex.count import evaluate, given
+from press.tex.lex import Token, macro, strip_spaces, to_latex
+from press.tex.macros import Mouth
 
 RELATION = re.compile(r"(.*?)(<|>|=)(.*)", re.DOTALL)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from press.intake.tex.count import letter, step
-from press.intake.tex.lex import Token, macro, strip_spaces
-from press.intake.tex.macros import Mouth
-from press.intake.tex.rows import argument_at, split
+from press.tex.count import letter, step
+from press.tex.lex import Token, macro, strip_spaces
+from press.tex.macros import Mouth
+from press.tex.rows import argument_at, split
 
 Tokens = list[Token]
 OPEN, CLOSE = Token("open", "{"), Token("close", "}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from press.core.errors import PressError
-from press.intake.tex.paper import read_paper
+from press.tex.paper import read_paper
 
 MAIN = r"""% \documentclass{comment}
 \documentclass[11pt]{article}

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from press.core.errors import fail
-from press.intake.tex.lex import Token, macro, to_latex, words
-from press.intake.tex.reader import Edge, Reader
+from press.tex.lex import Token, macro, to_latex, words
+from press.tex.reader import Edge, Reader
 
 MAX_GROUPS = 2_000
 MAX_BURST = 100_000  # tokens that come of one token of a file

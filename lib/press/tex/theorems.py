@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.intake.tex.count import given, new_counter
-from press.intake.tex.lex import Token, macro, words
-from press.intake.tex.macros import Mouth
+from press.tex.count import given, new_counter
+from press.tex.lex import Token, macro, words
+from press.tex.macros import Mouth
 
 DISPLAYS = words("equation multline align gather eqnarray flalign alignat IEEEeqnarray subequations displaymath")
 

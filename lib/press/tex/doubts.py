@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from press.intake.tex.lex import decode, words
-from press.intake.tex.macros import Mouth
+from press.tex.lex import decode, words
+from press.tex.macros import Mouth
 
 # Environments that hold no numbers of their own, in papers and the packages that they use.
 QUIET = re.compile(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.intake.tex.classes import APPENDIX, CLASSES, LIKE_BOOKS, PACKAGES, appendix_of, family_of, numbers_of
-from press.intake.tex.condition import weighs
-from press.intake.tex.count import given
-from press.intake.tex.lex import Source, Token, macro, to_latex, tokens_of, words
-from press.intake.tex.macros import Mouth
+from press.tex.classes import APPENDIX, CLASSES, LIKE_BOOKS, PACKAGES, appendix_of, family_of, numbers_of
+from press.tex.condition import weighs
+from press.tex.count import given
+from press.tex.lex import Source, Token, macro, to_latex, tokens_of, words
+from press.tex.macros import Mouth
 
 PICTURES = (".pgf", ".tikz", ".pdf_tex", ".eps_tex", ".pstex_t", ".pdf_t", ".bbl", ".ind", ".gls", ".aux", ".toc")
 
