@@ -173,7 +173,8 @@ def discard(site: Path) -> list[str]:
     """Remove from a folder what the press made, its mark last. Returns what is left there, which is not ours."""
     own, strange = survey(site)
     marks = [name for name in own if name in (MARK, OLD_MARK)]
-    folders = {parent for name in own for parent in (site / name).parents if parent.is_relative_to(site)} - {site}
+    listed = read_mark(site).get("files", ())  # a removal that was killed may have left folders without their files
+    folders = {site / parent for name in (*own, *listed) for parent in Path(name).parents} - {site}
     for name in own:
         if name not in marks:
             (site / name).unlink(missing_ok=True)
