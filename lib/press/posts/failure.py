@@ -105,9 +105,10 @@ def _shown(value: str) -> str:
 
 
 def _code(cell: CodeCell, problem: Problem) -> str:
-    """The line of code at which the post stopped; "" where it is not known."""
+    """The line of code that raised; "" where none did, or it is not known."""
     lines, number = cell.source.split("\n"), problem.line - cell.line
-    return lines[number].strip() if problem.file == cell.file and cell.option_lines <= number < len(lines) else ""
+    known = problem.file == cell.file and 0 <= number < len(lines)
+    return lines[number].strip() if known and problem.message.startswith(f"{cell.name} raised") else ""
 
 
 def _anchors(post: Post) -> list[str]:

@@ -39,6 +39,14 @@ def test_posts_run_on_the_cluster_and_failures_come_back(site, cluster):
     )
 
 
+def test_the_clock_is_the_same_there(site, cluster):
+    site.post("busy", cell("while True:\n    pass"), extra="timeout: 3\n")
+    site.post("idle", cell("import time\n\ntime.sleep(10**6)"), extra="idle-timeout: 3\n")
+    told = site.press("run", "--dask", cluster, status=1).stderr
+    assert "posts/busy/post.qmd:10: the post used " in told
+    assert "posts/idle/post.qmd:10: the post computed nothing for " in told
+
+
 def test_no_scheduler_is_one_clear_line(site):
     site.post("a", cell("print(1)"))
     done = site.press("run", "--dask", "tcp://127.0.0.1:9", status=1)
