@@ -275,10 +275,10 @@ def test_a_whole_build_still_asks_for_every_recorded_claim(shelf):
 
 def test_other_problems_stop_it_all_the_same_and_are_told_with_the_failures(site):
     site.post("bad", RAISES)
-    site.post("wrong", "See [@nobody1999].\n\n" + cell("print(1)"))
+    site.post("wrong", "See [that](gone.html).\n\n" + cell("print(1)"))
     done = site.press("build", "--keep-going", status=1)
     assert "code-2 raised ZeroDivisionError" in done.stderr
-    assert "unknown citation @nobody1999" in done.stderr
+    assert "broken link" in done.stderr
     assert done.stderr.endswith("2 problems\n")
     assert not (site.root / "_site").exists()
 

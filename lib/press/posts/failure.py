@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from press.core import templates
 from press.core.errors import Problem
@@ -21,6 +21,9 @@ from press.core.pandoc import run_pandoc
 from press.core.secrets import secrets_in
 from press.posts.made import raw_cell
 from press.posts.post import CodeCell, Post
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 KEPT_KEYS = ("subtitle", "author", "date", "date-modified", "categories", "order", "lang")
 DESCRIPTION = "This post failed in the build that made this site. Its page says where and why."
@@ -87,12 +90,19 @@ def _html(failure: Failure) -> str:
         cell=shown,
         file=_shown(first.file),
         line=first.line,
-        code=_shown(_code(cell, first)) if cell else "",
-        reasons=[{"file": _shown(p.file), "line": p.line, "message": _shown(p.message)} for p in failure.problems],
+        code=_as_written(_code(cell, first)) if cell else "",
+        reasons=[{"file": _shown(p.file), "line": p.line, "message": _as_written(p.message)} for p in failure.problems],
         kept=_shown(failure.kept),
         anchors=list(map(_shown, _anchors(failure.post))),
     )
     return str(html).replace("{", "&#123;").replace("\n", "&#10;")
+
+
+def _as_written(value: str) -> Markup:
+    """A text within `pre`: escaped here, since a template's own escaping folds its lines."""
+    from markupsafe import escape
+
+    return escape(_shown(value))
 
 
 def _shown(value: str) -> str:
