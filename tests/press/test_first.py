@@ -185,7 +185,7 @@ def test_folders_metadata_reach_the_post_and_its_key(site):
     site.write("posts/_metadata.yml", text)
     plan, _ = planned(open_project(site.root), [], {})
     (step,) = plan.steps
-    assert (step.post.timeout, step.post.meta["categories"], step.parameters) == (7, ["x"], {"seed": 5})
+    assert (step.post.meta["timeout"], step.post.meta["categories"], step.parameters) == (7, ["x"], {"seed": 5})
     site.write("posts/_metadata.yml", text + "press:\n  parameters: {seed: 6, other: 3}\n")
     plan, _ = planned(open_project(site.root), [], {})
     assert plan.steps[0].parameters == {"seed": 6, "other": 3}

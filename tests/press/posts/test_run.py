@@ -162,14 +162,21 @@ def test_one_failing_post_does_not_lose_the_others_results(site):
     assert ran_now(site.press("run")) == ["bad"]
 
 
-def test_a_module_changed_during_the_run_drops_the_result(site):
+def test_a_module_changed_during_the_run_drops_the_result(site, tmp_path_factory):
     """Which of the two states the run saw is unknown, so its result may not stand under either key."""
-    site.post("slow", cell("import time\ntime.sleep(3)\nfrom mathlib.core import two\nprint(two())"))
+    signs = tmp_path_factory.mktemp("signs")
+    started, changed = signs / "started", signs / "changed"
+    wait = f"pathlib.Path({str(started)!r}).touch()\nwhile not os.path.exists({str(changed)!r}):\n    time.sleep(0.05)"
+    read = "from mathlib.core import two\nprint(two())"
+    site.post("slow", cell(f"import os\nimport pathlib\nimport time\n\n{wait}\n{read}"))
     process = subprocess.Popen(
         site.command("run"), cwd=site.root, env=site.environment(), stderr=subprocess.PIPE, text=True
     )
-    time.sleep(2)
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
     site.write("lib/mathlib/helper.py", "def one():\n    return 10\n")
+    changed.touch()
     assert "changed while it ran (module mathlib.helper changed); its result is dropped" in process.communicate()[1]
     assert process.returncode == 1
     assert ran_now(site.press("run")) == ["slow"]
