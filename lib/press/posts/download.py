@@ -60,7 +60,7 @@ def with_addresses(text: str) -> str:
 
 
 def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -> bytes | None:
-    """The notebook for the reader; None where the page is no executed post, or one that failed.
+    """The notebook for the reader, without outputs if the post failed; None where the page is no executed post.
 
     It begins with what it needs to run, has no cell that the press made for the page, and names no folder of the
     machine that ran it.
@@ -71,7 +71,11 @@ def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -
     """
     name = file_name(page)
     press = notebook.get("metadata", {}).get("press")
-    if not name or press is None or "failed" in press:
+    if not name or press is None:
+        return None
+    if "failed" in press:
+        notebook = notebook | {"cells": press["failed"]["cells"]}
+    if not notebook["cells"]:
         return None
     slug = name.removesuffix(".ipynb")
     cells = [_bare(cell, root) for cell in notebook["cells"] if not is_made(cell)]

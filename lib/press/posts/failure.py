@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from press.core import templates
 from press.core.errors import Problem
 from press.core.pandoc import run_pandoc
-from press.core.secrets import secrets_in
+from press.core.secrets import find_secrets, secrets_in
 from press.posts.made import raw_cell
 from press.posts.post import CodeCell, Post
 
@@ -73,6 +73,8 @@ def failed_notebook(failure: Failure, claims: Iterable[str] = ()) -> dict[str, A
     code = "\n".join(cell.code for cell in post.cells)
     noted = {
         "claims": [name for name in claims if f'"{name}"' in code or f"'{name}'" in code],
+        # What a reader may take away, for others may link to it; nothing, if that would publish a secret.
+        "cells": [] if find_secrets(post.notebook, post.file) else post.notebook["cells"],
         "places": [f"{p.file}:{p.line}" if p.line else p.file for p in failure.problems],
     }
     press = {"failed": noted, "parts": dict(failure.parts)}

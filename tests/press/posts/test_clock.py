@@ -243,6 +243,20 @@ def test_who_sleeps_is_ended(monkeypatch):
     assert (found.over, found.idle >= 0.5, found.processor < 10) == ("idle", True, True)
 
 
+@pytest.mark.parametrize(("spare", "over"), [(1.0, "idle"), (0.0, "")])
+def test_where_threads_show_no_states_only_a_machine_with_time_to_spare_tells(monkeypatch, spare, over):
+    """As on macOS: a sleeper on a machine whose processors are all busy may as well be starving."""
+    monkeypatch.setattr(clock, "LOOK", 0.02)
+    monkeypatch.setattr(clock, "_states", lambda pid: [])
+    monkeypatch.setattr(clock, "_spare", lambda: spare * time.monotonic())
+    with running("import time\nprint(1)\ntime.sleep(1000)", stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with watching(lambda: process.pid, Limits(100, 0.3), process.kill) as found:
+            while found.wall < 1.5 and not found.over:
+                time.sleep(0.01)
+    assert found.over == over
+
+
 # Whole posts
 
 
