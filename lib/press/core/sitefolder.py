@@ -89,8 +89,8 @@ def site_problems(project: Project) -> list[Problem]:
     message += "A build replaces the whole folder, so move that away first"
     if set(found) & set(HOST_FILES):
         message += f"; {', '.join(HOST_FILES)} are published from the project's root"
-    if not read_mark(project.site):
-        message += "; if all of it is the output of an earlier `quarto render`, delete the folder"
+    if "index.html" in found and not read_mark(project.site):
+        message += "; if all of it was made by an earlier `quarto render`, delete or move the folder once"
     return [Problem(*_where(project), message)]
 
 
