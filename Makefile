@@ -25,7 +25,7 @@ lint: $(STAMP)
 	@ruff check . && ruff format --check .
 
 clean:
-	@if [ -x $(BIN)/press ]; then press clean --all; else rm -rf _site .press posts/*/index.ipynb papers/index.qmd papers/*/index.qmd claims.qmd equations.qmd glossary.qmd; fi
+	@if [ -x $(BIN)/press ]; then press clean --all; else echo "press is not installed, and only it knows which files it made. make site installs it"; exit 1; fi
 
 # After a change of dependencies in pyproject.toml: pin again what they bring along. torch is left to the extras.
 lock: $(STAMP)

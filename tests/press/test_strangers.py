@@ -302,7 +302,7 @@ def test_docs_works_is_known_again_in_a_clone_and_an_older_one_is_not_lost(tmp_p
     assert press(site, "build") == 1
     told = capsys.readouterr().err
     assert "docs/index.html" in told
-    assert "if all of it is the output of an earlier `quarto render`, delete the folder" in told
+    assert "made by an earlier `quarto render`, delete or move the folder once" in told
     shutil.rmtree(site.root / "docs")
     site.write("CNAME", "example.org\n")
     assert press(site, "build") == 0

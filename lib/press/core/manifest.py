@@ -32,6 +32,7 @@ class Manifest:
     def __init__(self, project: Project):
         self.root, self.site, self.work = project.root, project.site, project.work
         self.path = self.work / MANIFEST
+        self.known: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     def names(self) -> list[str]:
         """Every file that the press has made and not removed, relative to the root."""
@@ -48,7 +49,7 @@ class Manifest:
         Raises:
             PressError: any of them is not the press's own; then none is written.
         """
-        now = {name: _content(self.root / name) for name in contents}
+        now = {name: self._content(self.root / name) for name in contents}
         new = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
         changed = [name for name in contents if now[name] != new[name]]
         if problems := self.problems(changed):
@@ -94,7 +95,7 @@ class Manifest:
                 move_new(temporary, path)
             elif not exchange(temporary, path):
                 os.replace(temporary, path)
-            elif _content(temporary) != before:  # saved by its author at this very moment
+            elif self._content(temporary) != before:  # saved by its author at this very moment
                 exchange(temporary, path)
                 raise fail(name, 0, "was changed while the press was about to write it. Build again")
         except FileExistsError:
@@ -105,7 +106,7 @@ class Manifest:
     def _problem(self, name: str, listed: dict[str, list[str]]) -> Problem | None:
         if blocked := no_folder(self.root, name):
             return blocked
-        content = _content(self.root / name)
+        content = self._content(self.root / name)
         if content is None or content in listed.get(name, ()) or self._moved(name, content, listed):
             return None
         if name in listed:
@@ -116,6 +117,19 @@ class Manifest:
         else:
             message = "the press generates this file, and did not write what lies here. Rename or remove it"
         return Problem(name, 0, message)
+
+    def _content(self, path: Path) -> str | None:
+        """The SHA-256 of a regular file, not read again while nobody touches it; None for nothing, "" for all else."""
+        try:
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode):
+                return ""
+            state = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            if self.known.get(path, ((), ""))[0] != state:
+                self.known[path] = state, hashlib.sha256(path.read_bytes()).hexdigest()
+            return self.known[path][1]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _moved(self, name: str, content: str, listed: dict[str, list[str]]) -> bool:
         """Whether the press wrote this under the same name in a folder that is gone: the author renamed the folder."""
@@ -159,7 +173,7 @@ class Manifest:
             name: [content]
             for name, path in names.items()
             if path.lstat().st_ctime_ns < published
-            and (content := _content(path))
+            and (content := self._content(path))
             and (_is_executed(path) if path.suffix == ".ipynb" else is_generated(path))
         }
 
@@ -186,16 +200,6 @@ def at_work(project: Project, lock: str = "lock") -> Iterator[Manifest]:
         manifest = Manifest(project)
         manifest.begin()
         yield manifest
-
-
-def _content(path: Path) -> str | None:
-    """The SHA-256 of a regular file; None where there is nothing, "" for anything else."""
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return ""
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def _is_executed(path: Path) -> bool:

@@ -29,13 +29,16 @@ SOURCES += (".git", ".github", ".press", ".quarto", ".venv", "_extensions", "_fr
 LITTER = (".DS_Store", "Thumbs.db")  # what file managers leave in any folder that is looked at
 
 
-def check_place(project: Project) -> None:
+def check_place(project: Project, out: str | None = None) -> None:
     """Refuse an `output-dir` that is not a folder of its own in the project.
+
+    Args:
+        out: the folder that Quarto was told to write to, if it was.
 
     Raises:
         PressError: it is the project or outside it, holds sources, is no folder, or a symbolic link lies on the way.
     """
-    value = project.output_dir
+    value = project.output_dir if out is None else out
     way = "Name a folder for the site alone, such as _site or docs"
 
     def refuse(why: str) -> None:
@@ -77,8 +80,8 @@ def site_problems(project: Project) -> list[Problem]:
     message += "A build replaces the whole folder, so move that away first"
     if set(found) & set(HOST_FILES):
         message += f"; {', '.join(HOST_FILES)} are published from the project's root"
-    if not read_mark(project.site):
-        message += "; if all of it is the output of an earlier `quarto render`, delete the folder"
+    if "index.html" in found and not read_mark(project.site):
+        message += "; if all of it was made by an earlier `quarto render`, delete or move the folder once"
     return [Problem(*project.config.where("project.output-dir"), message)]
 
 

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from press.core.config import HOST_FILES
 from press.core.disk import write_if_changed
+from press.core.errors import PressError
 from press.core.project import Project, open_project
+from press.core.sitefolder import check_place
 from press.posts.download import file_name, published
 from press.renderer import markup_tools, previews, quarto_feed, quarto_page, symbols
 
@@ -102,5 +104,17 @@ def _notebook(url: str, project: Project, out: Path) -> None:
         write_if_changed(out / posixpath.dirname(url) / file_name(page), data)
 
 
+def main(out: str) -> int:
+    """What the post-render hook calls: `finish`, unless pages would be mended where an author's own may lie."""
+    try:
+        project = open_project(Path.cwd(), os.environ.get("QUARTO_PROFILE", ""))
+        check_place(project, out)
+        finish(project, project.root / out)
+    except PressError as error:
+        print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    finish(open_project(Path.cwd(), os.environ.get("QUARTO_PROFILE", "")), Path(sys.argv[1]))
+    sys.exit(main(sys.argv[1]))

@@ -12,7 +12,7 @@ import lxml.html
 import pytest
 
 from press.core.project import open_project
-from press.renderer.quarto import finish
+from press.renderer.quarto import finish, main
 
 from .builder import md
 from .test_previews import data
@@ -59,6 +59,23 @@ def test_pages_get_the_script_and_its_data(made):
     assert "moved" in (made.out / "old.html").read_text()
     assert "data" in (made.out / "site_libs/press/symbols.js").read_text()
     assert json.loads((made.out / "posts/x/x.ipynb").read_text())["cells"][0]["id"] == "about"
+
+
+def test_files_for_the_host_are_published(made):
+    names = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")
+    for name in names:
+        made.write(name, f"for the host: {name}")
+    finish(open_project(made.root), made.out)
+    assert [(made.out / name).read_text() for name in names] == [f"for the host: {name}" for name in names]
+
+
+@pytest.mark.parametrize("out", [".", "..", "posts"])
+def test_pages_that_may_be_an_authors_are_not_mended(made, monkeypatch, capsys, out):
+    made.write("mine.html", "<html><head></head><body>mine</body></html>")
+    monkeypatch.chdir(made.root)
+    assert main(out) == 1
+    assert f"error: _quarto.yml:3: output-dir {out!r} " in capsys.readouterr().err
+    assert (made.root / "mine.html").read_text() == "<html><head></head><body>mine</body></html>"
 
 
 def test_a_second_time_changes_nothing(made):
