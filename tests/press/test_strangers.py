@@ -1,8 +1,9 @@
 """What the press did not make stays as it is, byte by byte, whatever is run, in whatever order, and killed anywhere.
 
-PRESS_KILLS=200 kills 200 times instead of 20.
+PRESS_KILLS=200 kills 200 times instead of 10.
 """
 
+import hashlib
 import json
 import os
 import random
@@ -18,7 +19,7 @@ from press.core.project import open_project
 from press.preview import preview
 from tests.press.strangers import MADE, STRANGERS, Killer, everything, full_of_strangers, notebook, press, project
 
-KILLS = int(os.environ.get("PRESS_KILLS", "20"))
+KILLS = int(os.environ.get("PRESS_KILLS", "10"))
 COMMANDS = [["build"], ["run"], ["check"], ["why"], ["claims"], ["clean"], ["clean", "--all"], ["clean", "--dry-run"]]
 COMMANDS += [["build", "--force"], ["build", "--force-render"], ["new", "post", "another"], ["new", "post", "mine"]]
 
@@ -385,7 +386,8 @@ def of_older_press(site, mark: str) -> None:
     now = json.loads(path.read_text())
     path.unlink()
     old = {"key": "0", "linked": {}, "files": {name: size for name, (size, _) in now["files"].items()}}
-    site.write("_site/.press-mark" if mark == "quarto" else f"_site/{sitefolder.MARK}", json.dumps(old))
+    text = ("_site/.press-mark", "0" * 64) if mark == "quarto" else (f"_site/{sitefolder.MARK}", json.dumps(old))
+    site.write(*text)
 
 
 @pytest.mark.parametrize("mark", ["pandoc", "quarto"])
@@ -413,6 +415,28 @@ def test_what_was_touched_since_an_older_press_built_it_is_refused(built, capsys
     assert name in capsys.readouterr().err
     assert press(built, "clean", "--all") == 0
     assert built.read(name) == text
+
+
+def test_records_that_came_with_a_strange_project_lead_nowhere(built, capsys):
+    """A clone may bring a manifest and a mark that name what lies outside, or behind a link."""
+    outside = built.root.parent / "outside"
+    (outside / "empty").mkdir(parents=True)
+    (outside / "page.qmd").write_text("mine")
+    digest = hashlib.sha256(b"mine").hexdigest()
+    (built.root / "_site/out").symlink_to(outside)
+    record = json.loads(built.read(".press/manifest.json"))
+    for name in ("../outside/page.qmd", str(outside / "page.qmd"), "_site/out/page.qmd"):
+        record["files"][name] = [digest]
+    built.write(".press/manifest.json", json.dumps(record))
+    mark = json.loads(built.read(f"_site/{sitefolder.MARK}"))
+    for name in ("../../outside/page.qmd", "../../outside/empty/x", "out/page.qmd", "out/empty/x"):
+        mark["files"][name] = [4, digest]
+    built.write(f"_site/{sitefolder.MARK}", json.dumps(mark))
+    before = everything(outside)
+    for command in (["build"], ["run"], ["clean", "--all"]):
+        press(built, *command)
+        assert everything(outside) == before
+    assert (built.root / "_site/out").is_symlink()
 
 
 def test_deleting_the_press_folder_costs_time_and_nothing_else(built):

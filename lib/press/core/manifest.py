@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Manifest:
         self._record({name: [new[name]] for name in contents})
         return changed
 
-    def remove(self, names: Iterable[str], dry_run: bool = False) -> tuple[list[str], list[str]]:
+    def remove(self, names: Sequence[str], dry_run: bool = False) -> tuple[list[str], list[str]]:
         """Remove files that are the press's own. Returns those that were, and those that are not and stay.
 
         What stays is not recorded any longer: from now on it is the author's.
@@ -145,10 +145,11 @@ class Manifest:
             return self._older()
         except (OSError, ValueError):
             data = None
-        if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("files"), dict):
+        files = data.get("files") if isinstance(data, dict) and data.get("format") == FORMAT else None
+        if not isinstance(files, dict) or not all(isinstance(known, list) for known in files.values()):
             name = f"{self.work.name}/{MANIFEST}"
             raise fail(name, 0, "the press did not write this, and keeps its record under this name. Move it away")
-        return data["files"]
+        return files
 
     def _record(self, entries: dict[str, list[str] | None]) -> None:
         with locked(self.work / "manifest.lock", wait=True):
@@ -179,7 +180,9 @@ class Manifest:
 
 
 def no_folder(root: Path, name: str) -> Problem | None:
-    """Why nothing may be written under this name, whatever is there: a folder on the way to it is a link, or a file."""
+    """Why nothing may be written under this name, whatever is there: a link or a file on the way to it, or `..`."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return Problem(name, 0, "lies outside the project, where the press writes nothing")
     for folder in reversed(Path(name).parents[:-1]):
         if (root / folder).is_symlink():
             message = "is a symbolic link, and the press follows none when it writes. Put the folder itself there"

@@ -144,8 +144,9 @@ def read_mark(site: Path) -> dict[str, Any]:
         mark = json.loads((site / MARK).read_text(encoding="utf-8"))
         if isinstance(mark, dict) and isinstance(mark.get("files"), dict):
             return mark | {"ctime": (site / MARK).lstat().st_ctime_ns}
-    with contextlib.suppress(OSError):
-        return {"ctime": (site / OLD_MARK).lstat().st_ctime_ns}
+    with contextlib.suppress(OSError, ValueError):
+        if len(bytes.fromhex((site / OLD_MARK).read_text())) == 32:
+            return {"ctime": (site / OLD_MARK).lstat().st_ctime_ns}
     return {}
 
 
@@ -177,13 +178,14 @@ def discard(site: Path) -> list[str]:
     own, strange = survey(site)
     marks = [name for name in own if name in (MARK, OLD_MARK)]
     listed = read_mark(site).get("files", ())  # a removal that was killed may have left folders without their files
-    folders = {site / parent for name in (*own, *listed) for parent in Path(name).parents} - {site}
+    folders = {site / parent for name in (*own, *listed) for parent in Path(name).parents}
     for name in own:
         if name not in marks:
             (site / name).unlink(missing_ok=True)
-    for folder in sorted(folders, reverse=True):
-        with contextlib.suppress(OSError):  # something else lies in it
-            folder.rmdir()
+    for folder in [Path(path) for path, _, _ in os.walk(site, topdown=False)][:-1]:  # not where links or `..` lead
+        if folder in folders:
+            with contextlib.suppress(OSError):  # something else lies in it
+                folder.rmdir()
     for name in marks:
         (site / name).unlink()
     with contextlib.suppress(OSError):
