@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_copy import copy_project
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))
 HAVING = [path.parent.name for path in SOURCES if re.search(r"(?m)^checkpoint\s*=", path.read_text(encoding="utf-8"))]
@@ -34,9 +36,7 @@ def other(tmp_path_factory):
 
 def copy_with_one_post(folder, slug):
     """The project with this post alone, so that a test neither disturbs the working folder nor reads other posts."""
-    copy = folder / "project"
-    left_out = (".git", ".venv", "_site", ".press", "__pycache__", "*.egg-info", "index.ipynb", "tests", "posts")
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*left_out))
+    copy = copy_project(folder / "project", "posts")
     shutil.copytree(ROOT / "posts" / slug, copy / "posts" / slug, ignore=shutil.ignore_patterns("index*"))
     return copy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from press.core.config import read_config
 from press.papers.schema import claims_by_id, read_papers
 from press.posts.notebook import read_post
+from tests.project_copy import copy_project
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))  # _ is a draft
@@ -73,13 +75,7 @@ def test_a_post_is_of_readable_length_and_has_figures(post):
 
 def test_every_post_runs_and_every_check_passes(tmp_path):
     """In a copy, so that the tests neither need nor disturb a build of the working folder; its cache is used if there."""
-    import shutil
-
-    copy = tmp_path / "project"
-    left_out = shutil.ignore_patterns(
-        ".git", ".venv", "_site", ".press", "__pycache__", "*.egg-info", "index.ipynb", "tests"
-    )
-    shutil.copytree(ROOT, copy, ignore=left_out)
+    copy = copy_project(tmp_path / "project")
     if (ROOT / ".press/cache").exists():
         shutil.copytree(ROOT / ".press/cache", copy / ".press/cache")
     env = os.environ | {"PYTHONPATH": str(copy / "lib")}
