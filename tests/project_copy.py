@@ -8,16 +8,12 @@ from pathlib import Path
 from press.core.source import is_generated
 
 ROOT = Path(__file__).resolve().parents[1]
-MADE = (".git", ".venv", "_site", ".press", "__pycache__", "*.egg-info", "index.ipynb", "tests")
+MADE = (".git", ".venv", "_site", ".press", "__pycache__", "*.egg-info", "index.ipynb", "index_files", "tests")
 
 
-def copy_project(folder: Path, *left_out: str) -> Path:
-    """Copy the project's sources to `folder`, which must not exist yet.
-
-    Args:
-        left_out: patterns of names that stay behind too.
-    """
-    by_name = shutil.ignore_patterns(*MADE, *left_out)
+def copy_project(folder: Path) -> Path:
+    """Copy the project's sources to `folder`, which must not exist yet."""
+    by_name = shutil.ignore_patterns(*MADE)
 
     def ignored(place: str, names: list[str]) -> set[str]:
         pages = {name for name in names if name.endswith(".qmd") and is_generated(Path(place) / name)}

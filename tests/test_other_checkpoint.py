@@ -36,8 +36,10 @@ def other(tmp_path_factory):
 
 def copy_with_one_post(folder, slug):
     """The project with this post alone, so that a test neither disturbs the working folder nor reads other posts."""
-    copy = copy_project(folder / "project", "posts")
-    shutil.copytree(ROOT / "posts" / slug, copy / "posts" / slug, ignore=shutil.ignore_patterns("index*"))
+    copy = copy_project(folder / "project")
+    for path in (copy / "posts").iterdir():
+        if path.name != slug:
+            shutil.rmtree(path)
     return copy
 
 
