@@ -11,7 +11,8 @@ DESCRIPTION = "Execute posts that are stale, render the site, check it, publish 
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    main = argparse.ArgumentParser("press", description=DESCRIPTION, epilog="press COMMAND --help tells more.")
+    epilog = "See `press COMMAND --help` for the options of a command."
+    main = argparse.ArgumentParser("press", description=DESCRIPTION, epilog=epilog)
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, about: str, *examples: str) -> argparse.ArgumentParser:

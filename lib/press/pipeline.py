@@ -1,4 +1,4 @@
-"""The whole way: execute what is stale, render, check, and put the site in its place in one step.
+"""The full build: execute what is stale, render, check, and put the site in its place in one step.
 
 Nothing below `_site` is touched before everything else has succeeded; then one exchange of folders publishes it.
 """
@@ -212,7 +212,7 @@ def site_pages(project: Project) -> list[Path]:
 def _with_pandoc(
     project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
 ) -> list[str] | None:
-    """Fill `out` by the embedded renderer; the pages drawn anew, or None when the published site is up to date."""
+    """Fill `out` by the embedded renderer; the pages rendered now, or None when the published site is up to date."""
     from press.renderer import render_site
 
     report = render_site(

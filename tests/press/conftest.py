@@ -57,6 +57,20 @@ BIB = """\
 }
 """
 
+# Of a made-up paper.toml.
+CLAIM = """\
+[[claims]]
+id = "few-steps"
+statement = "Few steps are enough."
+table = "Table 1"
+row = "S = 10"
+number = "13.36 against 41.07"
+quantity = "ratio of distances"
+direction = "above"
+than = 1.0
+verdict = { small = "REPRODUCED" }
+"""
+
 
 def post(body: str, title: str = "A post", extra: str = "") -> str:
     """A post's text with valid front matter; the body begins on line 8 (9 and on with `extra` lines)."""

@@ -25,8 +25,8 @@ from press.core.project import open_project
 from press.pipeline import site_pages
 
 STYLE = """\
-@import url("https://fonts.googleapis.com/css2?family=Source+Sans+Pro:wght@300;400;700&display=swap");
-body { margin: 0; font: 17px/1.5 "Source Sans Pro", sans-serif; } *, ::before { box-sizing: border-box; }
+@import"https://fonts.googleapis.com/css2?family=Lato:ital,wght@0,400;0,700;1,400&display=swap";:root{--bs-blue:#375a7f}
+body { margin: 0; font: 17px/1.5 Lato, sans-serif; } *, ::before { box-sizing: border-box; }
 #quarto-content { display: grid; grid-template-columns: [screen-start] 1.5em [body-content-start] minmax(0, 1fr) [body-content-end] 1.5em; }
 main.content { grid-column: body-content-start / body-content-end; max-width: 750px; }
 .img-fluid { max-width: 100%; height: auto; } pre { overflow-x: auto; } table.table { width: 100%; border-collapse: collapse; }

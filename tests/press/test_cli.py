@@ -31,7 +31,7 @@ def test_a_new_post_builds_and_passes_every_check(site):
     assert site.press("check").stdout == "no problems\n"
     assert "First steps" in site.read("_site/posts/first-steps/index.html")
     assert "exists already" in site.press("new", "post", "first-steps", status=1).stderr
-    assert "is no slug" in site.press("new", "post", "First_Steps", status=1).stderr
+    assert "is not a valid slug" in site.press("new", "post", "First_Steps", status=1).stderr
 
 
 def test_check_reports_what_is_not_up_to_date(site):
@@ -90,7 +90,7 @@ def test_two_builds_at_once_do_not_meet(site):
     lock = site.root / ".press/lock"
     while not (lock.exists() and lock.read_text()):
         time.sleep(0.05)
-    assert f"another press (process {first.pid}) is at work here" in site.press("run", status=1).stderr
+    assert f"another `press` (process {first.pid}) is already running here" in site.press("run", status=1).stderr
     assert first.wait() == 0
 
 

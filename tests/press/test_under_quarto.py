@@ -25,8 +25,8 @@ from press.checks.links import check_site
 from press.core.config import read_config
 from press.core.project import open_project
 from press.renderer import render_site
-from press.renderer.quarto import finish
-from tests.press.conftest import CONFIG, LIB, Site, cell
+from press.renderer.quarto import FOREIGN_IMPORT, finish
+from tests.press.conftest import CLAIM, CONFIG, LIB, Site, cell
 from tests.press.quarto_stub import LOADERS, render
 from tests.site.browser import look, needs_chrome
 
@@ -73,7 +73,7 @@ _ = plt.plot([0, 1])"""
     + " | ".join(f"`value_{n}`" for n in range(14))
     + " |\n\n"
     + cell(
-        'from postkit.claims import claim\n\nclaim("few", paper="known2020", measured=2.0, interval=(1.5, 2.5), seeds=3)'
+        'from postkit.claims import claim\n\nclaim("few-steps", paper="known2020", measured=2.0, interval=(1.5, 2.5), seeds=3)'
     )
 )
 
@@ -112,16 +112,8 @@ latex = 'x_{t-1} = x_t + \\sigma z'
 says = "One step."
 implemented_by = ["mathlib.core.two"]
 
-[[claims]]
-id = "few"
-statement = "Few steps are enough."
-table = "Table 1"
-number = "13.36 against 41.07"
-quantity = "ratio of distances"
-direction = "above"
-than = 1.0
-verdict = { small = "REPRODUCED" }
-""",
+"""
+        + CLAIM,
     )
     site.post("a", POST, title="Wide things that talk gladly")
     site.post(
@@ -251,7 +243,8 @@ def test_nothing_is_asked_of_another_host(project, quarto_site):
     assert not re.search(
         r"https?://(?!example\.org)[^\"]*\.(?:js|css)", (quarto_site / "posts/a/index.html").read_text()
     )
-    assert "googleapis" not in (quarto_site / "site_libs/bootstrap/bootstrap.min.css").read_text()
+    style = (quarto_site / "site_libs/bootstrap/bootstrap.min.css").read_text()
+    assert style.startswith(":root{--bs-blue:#375a7f}"), "the rule after the theme's fonts is whole"
     assert check_site(quarto_site, open_project(project.root)) == []
 
 
@@ -263,6 +256,20 @@ def test_a_second_build_renders_nothing_and_force_render_everything(project, qua
     assert project.snapshot() == before
 
 
+@pytest.mark.parametrize(
+    ("style", "left"),
+    [
+        ('@import"https://fonts.test/css2?family=A:wght@300;400;700&display=swap";p{x:y}', "p{x:y}"),
+        ("@import url('https://fonts.test/a;b.css') screen and (min-width: 1px);\np{x:y}", "\np{x:y}"),
+        ('@IMPORT url( "//fonts.test/a.css" );p{x:y}', "p{x:y}"),
+        ("@import url(https://fonts.test/a.css);p{x:y}", "p{x:y}"),
+        ('@import "own.css";@import url(own.css);p{background:url(https://x.test/a.png)}', None),
+    ],
+)
+def test_a_themes_fonts_go_and_the_rules_after_them_stay(style, left):
+    assert FOREIGN_IMPORT.sub("", style) == (style if left is None else left)
+
+
 def test_loaders_stay_where_a_page_needs_them(tmp_path):
     from press.renderer.quarto_page import mended
 
@@ -270,6 +277,8 @@ def test_loaders_stay_where_a_page_needs_them(tmp_path):
     for need in ("<script>require(['plotly'], f)</script>", "<script>jQuery('#x')</script>", "<script>$('x')</script>"):
         assert LOADERS in mended(page % need, "a.html", lambda url: "", "", offline=True)
     assert "cdnjs" not in mended(page % "<script>var x = 1</script>", "a.html", lambda url: "", "", offline=True)
+    shown = "<p>The function define(x), and <code>$(date)</code></p>"
+    assert "cdnjs" not in mended(page % shown, "a.html", lambda url: "", "", offline=True), "words are no script"
     assert LOADERS in mended(page % "", "a.html", lambda url: "", "", offline=False)
 
 

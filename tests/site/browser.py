@@ -41,7 +41,8 @@ window.pressFound = [];
 
 # Runs in the page that holds the frame.
 MEASURE = r"""
-const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+// Two frames: after the first the view knows its width, after the second the page is laid out for it.
+const settled = (view) => new Promise((done) => view.requestAnimationFrame(() => view.requestAnimationFrame(done)));
 const name = (e) => {
   const text = (e.id && "#" + e.id) || (e.getAttribute("class") || "").split(" ").filter(Boolean).map((c) => "." + c).join("");
   return e.tagName.toLowerCase() + text.slice(0, 80);
@@ -99,7 +100,7 @@ async function run(pages, widths) {
     for (const what of await pictures(doc)) found.push([0, what]);
     for (const width of widths) {
       frame.style.width = width + "px";
-      await wait(60);
+      await settled(view);
       for (const what of [...wide(doc, view), ...cut(doc, view)]) found.push([width, what]);
     }
     for (const what of view.pressFound || ["script: the page has no head"]) found.push([0, what]);

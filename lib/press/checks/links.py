@@ -15,7 +15,7 @@ from press.core.project import Project, site_path
 from press.core.source import read_expanded, relative
 
 UNRESOLVED = re.compile(r"\?@[\w:-]+|\?meta:[\w.-]+")
-STYLE_URL = re.compile(r"""(?:@import\s+|url\()\s*['"]?((?:https?:)?//[^'")\s;]+)""")
+STYLE_URL = re.compile(r"""(?:@import\s*|url\()\s*['"]?((?:https?:)?//[^'")\s;]+)""")
 FETCHED = (("script", "src"), ("img", "src"), ("iframe", "src"), ("video", "src"), ("audio", "src"), ("source", "src"),
            ("embed", "src"), ("object", "data"), ("video", "poster"))  # fmt: skip
 OTHER_HOST = re.compile(r"(?:https?:)?//", re.IGNORECASE)
@@ -121,7 +121,7 @@ def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], b
     try:
         parts = urlsplit(link)
     except ValueError:
-        return "link that is no URL"
+        return "link that is not a valid URL"
     if parts.scheme or parts.netloc:
         return ""
     path = unquote(parts.path)

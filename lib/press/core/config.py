@@ -169,8 +169,8 @@ def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
         message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"
         problems.append(Problem(*place_of(data, "press.parameters"), message))
         del press["parameters"]
-    wrong = check_limits(press, lambda key: place_of(data, f"press.{key}"), "press: ")
     for key in MEANINGS:
-        if any(f"press: {key}:" in problem.message for problem in wrong):
+        if wrong := check_limits({key: press.get(key)}, lambda key: place_of(data, f"press.{key}"), "press: "):
+            problems += wrong
             del press[key]
-    return problems + wrong
+    return problems

@@ -114,7 +114,7 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
         except OSError:
             stream.seek(0)
             holder = stream.read().decode() or "?"
-            raise fail("", 0, f"another press (process {holder}) is at work here. Wait for it") from None
+            raise fail("", 0, f"another `press` (process {holder}) is already running here. Wait for it") from None
         stream.seek(0)
         stream.truncate()
         stream.write(str(os.getpid()).encode())

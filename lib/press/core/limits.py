@@ -14,7 +14,7 @@ MEANINGS = {"timeout": "seconds of processor time", "idle-timeout": "seconds in 
 
 
 def check_limits(values: Mapping[str, Any], place: Callable[[str], Place], where: str = "") -> list[Problem]:
-    """A problem for each limit among these values that is none.
+    """A problem for each of these limits that is not a number above 0.
 
     Args:
         values: front matter, or the `press:` part of the configuration.

@@ -188,7 +188,7 @@ def no_folder(root: Path, name: str) -> Problem | None:
             message = "is a symbolic link, and the press follows none when it writes. Put the folder itself there"
             return Problem(folder.as_posix(), 0, message)
         if os.path.lexists(root / folder) and not (root / folder).is_dir():
-            return Problem(folder.as_posix(), 0, "is no folder, and the press would write into it. Rename it")
+            return Problem(folder.as_posix(), 0, "is a file where the press needs a folder. Rename it")
     return None
 
 

@@ -27,7 +27,7 @@ def site_inputs(config: Config) -> list[Path]:
     """Files that `project.render` selects, sorted; Quarto's default where it is absent.
 
     Raises:
-        PressError: a selected file is none that can be a page.
+        PressError: a selected file cannot be a page.
     """
     chosen = [name for name in _files(config) if is_rendered(config, name)]
     # What is named in full may lie in a folder that is passed over otherwise.

@@ -36,7 +36,7 @@ def check_place(project: Project, out: str | None = None) -> None:
         out: the folder that Quarto was told to write to, if it was.
 
     Raises:
-        PressError: it is the project or outside it, holds sources, is no folder, or a symbolic link lies on the way.
+        PressError: it is the project, lies outside it or behind a symbolic link, holds sources, or is not a folder.
     """
     value = project.output_dir if out is None else out
     way = "Name a folder for the site alone, such as _site or docs"
@@ -58,7 +58,7 @@ def check_place(project: Project, out: str | None = None) -> None:
         if folder.is_symlink():
             refuse(f"leads through a symbolic link ({folder.name}), and the press follows none when it writes")
         if os.path.lexists(folder) and not folder.is_dir():
-            refuse(f"is no folder: {folder.name} is a file")
+            refuse(f"is not a folder: {folder.name} is a file")
 
 
 def _on_the_way(root: Path, value: str) -> Iterator[Path]:

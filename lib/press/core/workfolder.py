@@ -17,7 +17,14 @@ RESULTS = (f"cache/{HEX}", "cache/.new-*")
 REST = ("site-next", "site-last", "sync-next.json", ".*.tmp", f"facts/{HEX}.json", "facts/.*.tmp", "failed/*.ipynb")
 REST += (f"pages/{HEX}", "pages/.tmp-*", "pages/font-*", "failed/.*.tmp")
 REST += ("grimp/CACHEDIR.TAG", "grimp/.gitignore", "grimp/*.meta.json", "grimp/*.data.json")
-REST += ("arxiv/*/metadata.xml", "arxiv/*/source", "arxiv/*/.*.tmp", "arxiv/.answer-*", "arxiv/.last-request")
+REST += (
+    "arxiv/*/metadata.xml",
+    "arxiv/*/source",
+    "arxiv/*/page.html",
+    "arxiv/*/.*.tmp",
+    "arxiv/.answer-*",
+    "arxiv/.last-request",
+)
 UNSAFE = ("site-next", "site-last", "failed", "sync-next.json")  # names that say less about who made them than a digest
 
 
@@ -25,8 +32,8 @@ def check_work(work: Path) -> None:
     """Refuse a `.press/` that leads elsewhere, or whose names an author uses.
 
     Raises:
-        PressError: it or a folder in it is a symbolic link, it is no folder, or no press has worked in it and
-            something in it has a name that the press would remove.
+        PressError: it is not a folder, it or a folder in it is a symbolic link, or something in it has a name that the
+            press would remove although no press has run there.
     """
     if not os.path.lexists(work):
         return

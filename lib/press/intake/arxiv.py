@@ -111,13 +111,15 @@ class Arxiv:
             identifier: id with version.
 
         Raises:
-            PressError: arXiv does not answer.
+            PressError: arXiv does not answer, or with another page, such as one that asks who we are.
         """
         kept = self._folder(identifier) / "page.html"
         if kept.is_file():
             return kept.read_bytes()
         try:
             with self._answer(f"{self.pages}/{identifier}", MAX_SOURCE, f"HTML of {identifier}") as path:
+                if b"ltx_" not in path.read_bytes():
+                    raise fail("", 0, f"the HTML of {identifier} was not made by LaTeXML. Try again later")
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(path, kept)
         except NotThere:

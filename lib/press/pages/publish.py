@@ -117,7 +117,7 @@ def stale_pages(project: Project, pages: dict[str, str], notebooks: Notebooks) -
         notebooks: the same of posts, with their ends.
 
     Raises:
-        PressError: a notebook that lies in a post's place is none.
+        PressError: the file in a post's place is not a notebook.
     """
     found = {relative(path, project.root): path.read_text(encoding="utf-8") for path in generated(project.root)}
     names = [name for name in sorted({*pages, *found}) if pages.get(name) != found.get(name)]

@@ -18,7 +18,7 @@ def with_boxes(notebook: dict[str, Any], papers: Sequence[Paper]) -> dict[str, A
     """The notebook with each claim box in its present form; everything else as it was.
 
     Raises:
-        PressError: every cell that displayed a measurement that is none, or whose claim no paper.toml has.
+        PressError: every cell that displayed an invalid measurement, or one of a claim that no paper.toml has.
     """
     problems: list[Problem] = []
     cells = []
@@ -86,7 +86,7 @@ def measurements(notebook: dict[str, Any], file: str) -> Iterator[tuple[Measurem
         file: the notebook's own name, for cells that do not say where they come from.
 
     Raises:
-        PressError: a cell displayed a measurement that is none.
+        PressError: a cell displayed an invalid measurement.
     """
     for cell in notebook["cells"]:
         place = cell["metadata"].get("press") or {}

@@ -57,7 +57,7 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
         notebooks: slug -> a post's notebook.
 
     Raises:
-        PressError: a measurement that is none, or of a claim that no paper has.
+        PressError: an invalid measurement, or one of a claim that no paper has.
     """
     found: dict[str, list[tuple[str, Measurement, str, int]]] = {}
     problems: list[Problem] = []
@@ -111,7 +111,7 @@ def select(entries: Iterable[Entry], *, verdict: str = "", paper: str = "", post
     """The entries with this verdict (in any case), this paper and this post; an empty text takes all.
 
     Raises:
-        PressError: a verdict that is none, or a paper or post that the ledger does not have; with the legal ones.
+        PressError: a verdict, paper or post that the ledger does not have; the message lists the legal ones.
     """
     entries = list(entries)
     kinds = [*VERDICTS, NOT_MEASURED, *{entry.verdict for entry in entries if entry.verdict == NOT_NOW}]

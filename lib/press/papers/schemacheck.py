@@ -89,7 +89,8 @@ def check_claim(table: dict[str, Any], at: tuple[str, str], wrong: Callable) -> 
     """One claim: how direction, expected, tolerance and verdict go together."""
     what, direction = f"claim {table['id']!r}: ", table["direction"]
     if not SLUG.fullmatch(table["id"]):
-        wrong(f"claim id {table['id']!r} is no slug: use lower-case letters, digits and single hyphens", *at, "id")
+        message = f"claim id {table['id']!r} is not a valid slug: use lower-case letters, digits and single hyphens"
+        wrong(message, *at, "id")
     if direction not in DIRECTIONS:
         wrong(f"{what}direction {direction!r} is unknown. Legal: {', '.join(DIRECTIONS)}", *at, "direction")
     elif direction == "near":
@@ -107,7 +108,8 @@ def check_claim(table: dict[str, Any], at: tuple[str, str], wrong: Callable) -> 
     _check_verdict(table, what, at, wrong)
     for key, value in table.get("numbers", {}).items():
         if key in CLAIM or not NAME.fullmatch(key):
-            wrong(f"{what}numbers: {key!r} is no name for a number: {', '.join(CLAIM)} are taken", *at, "numbers", key)
+            message = f"{what}numbers: {key!r} is not a legal name for a number: {', '.join(CLAIM)} are taken"
+            wrong(message, *at, "numbers", key)
         elif not _is(value, LINE):
             wrong(f"{what}numbers: {key} must be a text as the paper prints it, not {value!r}", *at, "numbers", key)
 

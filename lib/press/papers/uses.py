@@ -1,7 +1,7 @@
 """Which imported names a post's cells use, found by reading; nothing runs.
 
 A name counts where it is used, under the dotted name that its import gives it: after `from diffloop.ddim import
-ddim_step as step`, a use of `step` is one of `diffloop.ddim.ddim_step`. What a cell defines anew under the same name
+ddim_step as step`, a use of `step` is one of `diffloop.ddim.ddim_step`. What a cell redefines under the same name
 counts no more from the next cell on. Methods of objects are not followed.
 """
 

@@ -77,7 +77,7 @@ def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = 
         having: those that need not be read.
 
     Raises:
-        PressError: each of them that is no notebook.
+        PressError: each of them that is not a notebook.
     """
     having = having or {}
     found, problems = {}, []

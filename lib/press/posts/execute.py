@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -32,7 +33,7 @@ from press.posts.clock import Limits, watching
 from press.posts.outcome import last_words, problem_of, stopped_at
 
 FOR_EVER = 10**9  # seconds
-PATIENCE = 120  # seconds for a scheduler's answer
+PATIENCE = 120  # seconds for a scheduler's answer, or for the system to bury a killed kernel
 KEEP = {"HF_TOKEN"}  # a post may need it to fetch a checkpoint; outputs are scanned for it
 
 
@@ -159,6 +160,8 @@ def _kill(manager) -> None:
     if pid := _pid(manager):
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(AttributeError, subprocess.TimeoutExpired):
+            manager.provisioner.process.wait(PATIENCE)  # until it is, the killed process stays in the system's table
     with contextlib.suppress(Exception):
         manager.cleanup_connection_file()
 

@@ -22,7 +22,7 @@ def new_post(project: Project, slug: str, title: str = "") -> str:
     """
     name = f"posts/{slug}/post.qmd"
     if not SLUG.match(slug):
-        raise fail("", 0, f"{slug!r} is no slug: use lower-case letters, digits and single hyphens")
+        raise fail("", 0, f"{slug!r} is not a valid slug: use lower-case letters, digits and single hyphens")
     if problems := Manifest(project).problems([place_of(slug)]):  # where it would be published from
         raise PressError(problems)
     text = files("press.posts").joinpath("template.qmd").read_text(encoding="utf-8")

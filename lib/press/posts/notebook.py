@@ -58,7 +58,7 @@ def examine_post(path: Path, config: Config, claims: Mapping[str, Claim] | None)
     slug = path.parent.name
     problems = list(config.folder(folder).problems)
     if not SLUG.match(slug):
-        message = f"folder name {slug!r} is no slug: use lower-case letters, digits and single hyphens"
+        message = f"folder name {slug!r} is not a valid slug: use lower-case letters, digits and single hyphens"
         problems.append(Problem(file, 0, message))
     try:
         expanded = read_expanded(path, root, problems)

@@ -167,5 +167,5 @@ def _navigation(site: Site, plan: Plan) -> list[Problem]:
             path = chrome.href(site, target, "index.html").partition("#")[0].removeprefix("./")
             if path and "://" not in path and not path.startswith("mailto:") and path not in plan:
                 place = site.config.where(f"website.navbar.{side}.{index}.href")
-                problems.append(Problem(*place, f"navbar: {target!r} is no page of the site"))
+                problems.append(Problem(*place, f"navbar: {target!r} is not a page of the site"))
     return problems

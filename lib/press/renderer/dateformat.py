@@ -18,7 +18,7 @@ TOKEN = re.compile(r"\[([^\]]*)\]|YYYY|YY|MMMM|MMM|MM|M|dddd|ddd|DD|Do|D|HH|H|mm
 
 
 def parse(value: Any) -> dt.datetime | None:
-    """A front matter date; None where there is none or it is no date."""
+    """A front matter date; None where it is missing or not valid."""
     text = str(value or "").strip()
     for pattern in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y", "%Y/%m/%d", "%B %d, %Y", "%d %B %Y"):
         try:
@@ -32,7 +32,7 @@ def parse(value: Any) -> dt.datetime | None:
 
 
 def show(value: Any, style: str = "medium") -> str:
-    """The date in a named style or in tokens such as "MMM D, YYYY"; what is no date stays as it is."""
+    """The date in a named style or in tokens such as "MMM D, YYYY"; what is not a date stays as it is."""
     date = parse(value)
     return TOKEN.sub(lambda match: _token(match, date), STYLES.get(style, style)) if date else str(value or "")
 
@@ -51,7 +51,7 @@ def _token(match: re.Match[str], date: dt.datetime) -> str:
 
 
 def rfc822(value: Any) -> str:
-    """The date as RSS wants it; "" where it is no date."""
+    """The date as RSS wants it; "" where it is not a date."""
     date = parse(value)
     if date is None:
         return ""

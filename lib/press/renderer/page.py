@@ -111,7 +111,7 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
     meta = document.meta = config.meta(parsed.data, posixpath.dirname(document.input))
     for key in ("date", "date-modified"):
         if meta.get(key) is not None and not dateformat.parse(meta[key]):
-            message = f"{key} {meta[key]!r} is no date. Write it as 2026-01-31"
+            message = f"{key} {meta[key]!r} is not a valid date. Write it as 2026-01-31"
             document.problems.append(Problem(*(place_of(meta, key) or (document.input, 0)), message))
     document.problems += refused_values(meta, meta)
     return taken

@@ -26,7 +26,11 @@ from press.renderer import markup_tools, previews, quarto_feed, quarto_page, sym
 ASSETS = Path(__file__).parent / "assets"
 FONT = ("press-math.woff2", "press-math.OFL.txt")  # named by quarto.css; see scripts/cut_math_font.py
 NOT_PAGES = ("site_libs/", "pagefind/")
-FOREIGN_IMPORT = re.compile(r"@import\s+(?:url\()?\s*['\"]?(?:https?:)?//[^;]*;")
+# An address of fonts has semicolons in it, so the quotation marks or brackets around it decide where it ends.
+FOREIGN_IMPORT = re.compile(
+    r"""@import\s*(?:url\(\s*)?(?:"(?:https?:)?//[^"]*"|'(?:https?:)?//[^']*'|(?<=\()(?:https?:)?//[^)\s]*)[^;{}]*;""",
+    re.IGNORECASE,
+)
 
 
 def finish(project: Project, out: Path) -> list[str]:

@@ -33,6 +33,7 @@ LOADERS = re.compile(
     r'[ \t]*<script src="https?://[^"]*/(?:require|jquery)(?:\.min)?\.js"[^<>]*></script>\n?'
     r"|[ \t]*<script[^<>]*>define\('jquery', ?\[\], ?function\(\) ?\{ ?return window\.jQuery; ?\}\)</script>\n?"
 )
+SCRIPT = re.compile(r"<script\b[^<>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 NEEDS_LOADERS = re.compile(r"\brequire(?:js)?\s*[(.]|\bdefine\s*\(|\bjQuery\b|\$\(")
 
 
@@ -52,8 +53,9 @@ def mended(text: str, url: str, pictures: Callable[[str], str], address: str, *,
     text = PICTURE.sub(lambda match: _thumbnail(match, url, pictures), text)
     text = META.sub(lambda match: _preview(match[0], pictures(url), address), text)
     text = markup_tools.scrolling_tables(text)
-    if offline and not NEEDS_LOADERS.search(LOADERS.sub("", text)):
-        text = LOADERS.sub("", text)
+    if offline:
+        without = LOADERS.sub("", text)
+        text = text if any(map(NEEDS_LOADERS.search, SCRIPT.findall(without))) else without
     return text if MARK in text else HEAD_END.sub(lambda match: _tags(url) + match[0], text, count=1)
 
 

@@ -76,7 +76,7 @@ def appendix_of(family: str, packages: set[str]) -> str:
     r"""What \appendix does in this document class, as LaTeX."""
     if family in BOOKS | {"amsbook"}:
         return r"\setcounter{chapter}{0}\setcounter{section}{0}\gdef\thechapter{\Alph{chapter}}"
-    if family == "aastex631":  # which begins anew once, not in each appendix
+    if family == "aastex631":  # which starts again once, not in each appendix
         return APPENDIX + (LETTERED % "").replace(r"\@addtoreset{equation}{section}", "")
     if family in DOTTED | UNDOTTED:
         return APPENDIX + LETTERED % ("." if family in DOTTED else "")

@@ -16,7 +16,7 @@ def given(function: Callable, *arguments) -> Callable[[Mouth], None]:
 
 
 def step(mouth: Mouth, counter: str) -> None:
-    """Add one, and begin anew what is counted within."""
+    """Add one, and reset what is counted within."""
     counter = mouth.aliases.get(counter, counter)
     mouth.counters[counter] = mouth.counters.get(counter, 0) + 1
     waiting = list(mouth.resets.get(counter, ()))
@@ -176,7 +176,7 @@ def _newcounter(mouth: Mouth) -> None:
 
 
 def new_counter(mouth: Mouth, name: str, outer: str = "", printed: list[Token] | None = None) -> None:
-    """A counter that begins at 0, and begins anew with an outer one where there is one."""
+    """A counter that starts at 0, and is reset by an outer one where there is one."""
     mouth.counters[name] = 0
     body = printed or _call("arabic", name)
     mouth.define(mouth.macros, f"the{name}", Macro(((),), tuple(body)), everywhere=True)

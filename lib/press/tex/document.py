@@ -88,7 +88,7 @@ class Document(Formulas):
             mouth.options |= set(to_latex(mouth.argument()).split(","))
 
     def section(self, level: str) -> None:
-        """A heading; a command's name in a group of its own, as after \\titleformat, is none."""
+        """A heading; a command's name in a group of its own, as after \\titleformat, does not count."""
         mouth = self.mouth
         if (following := mouth.peek()) is None or following.kind == "close":
             return

@@ -47,6 +47,7 @@ class Desk:
 
     def client(self, **options) -> Arxiv:
         base = {"api": self.server.base + "/api/query", "eprint": self.server.base + "/e-print"}
+        base["html"] = self.server.base + "/html"
         timing = {"clock": self.clock, "sleep": self.clock.sleep}
         return Arxiv(self.project.work / "arxiv", self.said.append, **base | timing | options)
 
@@ -339,3 +340,26 @@ def test_the_command_line(served, monkeypatch, capsys):
     assert main(["fetch", "ddim", "--root", str(served.site.root)]) == 1
     assert "error: 'ddim' is no arXiv id" in capsys.readouterr().err
     assert json.loads(json.dumps(served.server.paths))[-1] == f"/e-print/{PLACE}"
+
+
+HTML = b'<html><body><table class="ltx_equation"><td><span class="ltx_tag ltx_tag_equation">(3)</span></td></table>'
+
+
+def test_arxivs_html_is_asked_for_once_with_manners_and_compared(served):
+    served.server.answers[f"/html/{PLACE}"] = [(503, {"Retry-After": "7"}, b""), (200, {}, HTML)]
+    first = served.fetch(html=True)
+    assert "arXiv's HTML has 1 numbers; 2 of them differ from what was read" in first.notes
+    assert served.server.paths[-2:] == [f"/html/{PLACE}"] * 2
+    assert 7.0 in served.clock.slept
+    assert served.fetch(html=True).notes == first.notes
+    assert not [path for path in served.server.paths if path.startswith("/html/")], "it is kept"
+    assert [entry.number for entry in first.paper.equations] == ["1", "2"], "our numbers stay"
+
+
+def test_a_paper_without_html_and_a_page_that_is_not_one(served):
+    assert f"arXiv has no HTML of {PLACE}" in served.fetch(html=True).notes
+    served.server.answers[f"/html/{PLACE}"] = [(200, {}, b"<html>Are you a robot?</html>")]
+    with pytest.raises(PressError, match=r"the HTML of 2010\.00001v2 was not made by LaTeXML"):
+        served.fetch(html=True)
+    served.server.answers[f"/html/{PLACE}"] = [(200, {}, HTML)]
+    assert "arXiv's HTML has 1 numbers; 2 of them differ from what was read" in served.fetch(html=True).notes

@@ -22,7 +22,7 @@ from press.papers.graph import KINDS, Edge, Graph, Node
 from press.papers.mentions import raw_links, site_address
 from press.papers.uses import Names
 from tests.press.conftest import Site, cell
-from tests.press.pages.test_pages import fill
+from tests.press.pages.test_pages import fill, tree
 
 HOSTILE = """<script>alert(1)</script> & "q" 'r' {{< meta title >}} ]]> </svg> *x* [y](z)"""
 TITLE = """Is a < b & "c" 'd'?"""
@@ -79,17 +79,7 @@ def built(tmp_path_factory) -> Site:
     return site
 
 
-@pytest.fixture
-def copy(built, tmp_path) -> Site:
-    """A copy of the built project, to change."""
-    return built.copy(tmp_path / "copy")
-
-
 # What the HTML says: read here without any of the code that is tested
-
-
-def tree(site: Site, url: str) -> html.HtmlElement:
-    return html.fromstring(site.read(f"_site/{url}"))
 
 
 def content_pages(site: Site) -> list[str]:

@@ -21,7 +21,7 @@ from press.pages.publish import make, write_pages
 from press.papers.schema import read_papers
 from press.papers.shelf import read_shelf
 from press.posts.collection import read_notebooks
-from tests.press.conftest import BIB, CONFIG, LIB, Site, cell
+from tests.press.conftest import BIB, CLAIM, CONFIG, LIB, Site, cell
 
 PAGES = "[index.qmd, reading.qmd, papers/index.qmd, papers/*/index.qmd, claims.qmd, equations.qmd, functions.qmd, graph.qmd, glossary.qmd, "
 SETTINGS = CONFIG.replace("[index.qmd, ", PAGES).replace(
@@ -47,7 +47,8 @@ def step(x_t, *, noise=None):
     return x_t if noise is None else x_t + noise  # {{x}} $y$'''
 CLASS = "class Loop:\n    def run(self):\n        return 1"
 MODULE = f"def keep(f):\n    return f\n\n\n{FUNCTION}\n\n\n{CLASS}\n\n\ndef after():\n    return 2\n"
-PAPER = r"""citekey = "known2020"
+PAPER = (
+    r"""citekey = "known2020"
 arxiv = "2001.00001v2"
 related = ["third2022"]
 
@@ -69,17 +70,9 @@ y = \frac{1}{2}
 '''
 says = "Only said."
 
-[[claims]]
-id = "few-steps"
-statement = "Few steps are enough."
-table = "Table 1"
-row = "S = 10"
-number = "13.36 against 41.07"
-quantity = "ratio of distances"
-direction = "above"
-than = 1.0
-verdict = { small = "REPRODUCED" }
-
+"""
+    + CLAIM
+    + r"""
 [[claims]]
 id = "never-measured"
 statement = "Many steps are better."
@@ -89,6 +82,7 @@ quantity = "difference"
 direction = "above"
 than = 0.0
 """
+)
 HOSTILE = """<script>alert(1)</script> [x](javascript:alert(2)) {{< meta title >}} | $x$ `c` **b** @known2020 ::: "q" 'r' \\n"""
 OTHER = f"""citekey = "other2021"
 related = ["known2020"]
@@ -166,12 +160,6 @@ def built(tmp_path_factory) -> Site:
     site = fill(Site(tmp_path_factory.mktemp("pages")))
     site.press("build")
     return site
-
-
-@pytest.fixture
-def copy(built, tmp_path) -> Site:
-    """A copy of the built project, to change."""
-    return built.copy(tmp_path / "copy")
 
 
 def tree(site: Site, url: str) -> html.HtmlElement:

@@ -19,23 +19,14 @@ from press.posts.collection import read_notebooks
 from press.posts.notebook import read_post
 from press.posts.post import to_bytes
 from press.posts.prose import resolve
-from tests.press.conftest import CONFIG, LIB, Site, cell
+from tests.press.conftest import CLAIM, CONFIG, LIB, Site, cell
 
-PAPER = """\
-citekey = "known2020"
-
-[[claims]]
-id = "few-steps"
-statement = "Few steps are enough."
-table = "Table 1"
-row = "S = 10"
-number = "13.36 against 41.07"
-quantity = "ratio of distances"
-direction = "above"
-than = 1.0
-verdict = { small = "REPRODUCED" }
-numbers = { eta0-10 = "13.36", "w-0.1" = "1.55" }
+PAPER = (
+    'citekey = "known2020"\n\n'
+    + CLAIM
+    + """numbers = { eta0-10 = "13.36", "w-0.1" = "1.55" }
 """
+)
 IMPORT = "from postkit.claims import claim\n"
 MEASURE = 'claim("few-steps", paper="known2020", measured=2.0, interval=(1.5, 2.5), seeds=3)'
 

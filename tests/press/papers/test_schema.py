@@ -126,7 +126,7 @@ def changed(old: str, new: str) -> str:
         ('"tests/diffloop/test_ddim.py::test_name"', '"test_ddim.py::test_name"', "checked_by", "checked_by: 'test_ddim.py::test_name' must look like tests/"),
         ('"tests/diffloop/test_ddim.py::test_name"', '"tests/diffloop/test_ddim.py"', "checked_by", "must look like"),
         ('id = "other"', 'id = "few-steps"', 'id = "few-steps"\nstatement = "Another."', "duplicate claims id 'few-steps'"),
-        ('id = "other"', 'id = "Other one"', 'id = "Other one"', "claim id 'Other one' is no slug"),
+        ('id = "other"', 'id = "Other one"', 'id = "Other one"', "claim id 'Other one' is not a valid slug"),
         ('direction = "near"', 'direction = "up"', 'direction = "up"', "claim 'other': direction 'up' is unknown. Legal: above, below, near"),
         ("expected = 0.0\ntolerance = 0.1\n", "", 'direction = "near"', "claim 'other': direction 'near' needs expected and tolerance"),
         ("tolerance = 0.1", "than = 3\ntolerance = 0.1", "than = 3", "than goes with direction 'above' or 'below'"),
@@ -141,7 +141,7 @@ def changed(old: str, new: str) -> str:
         ('small = "DIRECTION ONLY"', 'small = "NOT AT THIS SCALE"', 'small = "NOT', "claim 'other': verdict 'NOT AT THIS SCALE' needs a reason"),
         ('reason = "Because."\n', "", "verdict = {", "claim 'few-steps': verdict 'CONTRADICTED' needs a reason"),
         ('"w-0.1" = "1.55"', '"w-0.1" = 1.55', "numbers", "numbers: w-0.1 must be a text as the paper prints it, not 1.55"),
-        ('"w-0.1" = "1.55"', 'number = "1.55"', "numbers = {", "numbers: 'number' is no name for a number"),
+        ('"w-0.1" = "1.55"', 'number = "1.55"', "numbers = {", "numbers: 'number' is not a legal name for a number"),
         ('statement = "Another."', 'statement = "  "', 'statement = "  "', "statement must be a text, not '  '"),
     ],
 )  # fmt: skip

@@ -203,7 +203,7 @@ def _identifiers(data: dict[str, Any], key: str, say: Say) -> dict[str, str]:
     fields = {"doi": doi(data), "url": clean_url(data.get("url"))}
     for name in ("DOI", "url"):
         if plain(data.get(name)) and not fields[name.lower()]:
-            say(f"{key}: {name} left out, it is none: {plain(data[name])[:40]!r}")
+            say(f"{key}: {name} left out, it is not valid: {plain(data[name])[:40]!r}")
     identifier = arxiv_id(data)
     if identifier:
         fields |= {"archiveprefix": "arXiv", "eprint": identifier}
@@ -214,7 +214,7 @@ def _identifiers(data: dict[str, Any], key: str, say: Say) -> dict[str, str]:
 
 
 def write(entry_: dict[str, str]) -> str:
-    """One entry as text, by bibtexparser: fields in alphabetical order, one a line."""
+    """One entry as text, by bibtexparser: fields in alphabetical order, one per line."""
     from bibtexparser.bibdatabase import BibDatabase
     from bibtexparser.bwriter import BibTexWriter
 

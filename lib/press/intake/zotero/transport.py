@@ -87,7 +87,7 @@ def http_client(url: str, say: Callable[[str], None], local: bool) -> tuple[http
     try:
         parts = httpx2.URL(url)
     except httpx2.InvalidURL:
-        raise fail("", 0, f"ZOTERO_API_URL {url!r} is no address") from None
+        raise fail("", 0, f"ZOTERO_API_URL {url!r} is not a valid address") from None
     loopback = parts.host in ("127.0.0.1", "localhost", "::1")
     proxy = None
     if not (loopback or local or urllib.request.proxy_bypass(parts.host)):

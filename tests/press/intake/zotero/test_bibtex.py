@@ -271,7 +271,10 @@ def test_what_is_left_out_is_said():
     found, said = entry(title="T", url="javascript:alert(1)", DOI="not a doi")
     assert "url" not in found
     assert "doi" not in found
-    assert said == ["k: DOI left out, it is none: 'not a doi'", "k: url left out, it is none: 'javascript:alert(1)'"]
+    assert said == [
+        "k: DOI left out, it is not valid: 'not a doi'",
+        "k: url left out, it is not valid: 'javascript:alert(1)'",
+    ]
 
 
 @pytest.mark.parametrize(
