@@ -7,6 +7,7 @@ carried from an executed notebook to a fresh one whose prose has changed since. 
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from press.core.celloptions import read_options
 from press.core.config import Config, check_shapes
 from press.core.errors import PressError, Problem, collected, fail
 from press.core.limits import check_limits
+from press.core.memory import remembered
 from press.core.merging import as_list
 from press.core.source import Expanded, check_fences, fenced_lines, front_matter, read_expanded, relative
 from press.core.yamlfile import Map, place_of
@@ -75,7 +77,7 @@ def examine_post(path: Path, config: Config, claims: Mapping[str, Claim] | None)
         problems += _check_meta(meta, expanded)
     with collected(problems):
         check_fences(expanded)
-        cells, notebook = _read_cells(expanded, problems)
+        cells, notebook = _read_cells(expanded, root / ".press" / "facts", problems)
     trees = {}
     for cell in cells:
         with collected(problems):
@@ -86,36 +88,46 @@ def examine_post(path: Path, config: Config, claims: Mapping[str, Claim] | None)
     return (post if notebook else None), problems
 
 
-def _read_cells(expanded: Expanded, problems: list[Problem]) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:
-    """Jupytext's cells, each found again in the text; they must agree with the fences that CommonMark sees."""
-    import jupytext
+def _jupytext(text: str, memory: Path) -> list[tuple[str, str]]:
+    """Type and source of each cell that Jupytext reads, remembered: reading and importing it take a second."""
 
+    def read() -> dict[str, Any]:
+        import jupytext
+
+        return {"cells": [[cell.cell_type, cell.source] for cell in jupytext.reads(text, fmt="Rmd").cells]}
+
+    found = remembered(memory, f"jupytext {importlib.metadata.version('jupytext')}\0{text}", read)
+    return [(kind, source) for kind, source in found["cells"]]
+
+
+def _read_cells(
+    expanded: Expanded, memory: Path, problems: list[Problem]
+) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:
+    """Jupytext's cells, each found again in the text; they must agree with the fences that CommonMark sees."""
     fences = list(_python_fences(expanded, problems))
-    book = jupytext.reads(expanded.text, fmt="Rmd")
-    if problems and len(fences) != sum(cell.cell_type == "code" for cell in book.cells):
+    book = _jupytext(expanded.text, memory)
+    if problems and len(fences) != sum(kind == "code" for kind, _ in book):
         return (), {}  # of other languages, which are among the problems
     cells: list[CodeCell] = []
     out: list[dict[str, Any]] = []
     position, texts = 0, 0
-    for cell in book.cells:
-        start = expanded.text.find(cell.source, position)
-        position = start + len(cell.source) if start >= 0 else position
+    for kind, source in book:
+        start = expanded.text.find(source, position)
+        position = start + len(source) if start >= 0 else position
         file, line = expanded.origin(expanded.text.count("\n", 0, max(start, 0)) + 1)
         place = {"press": {"file": file, "line": line}}
-        if cell.cell_type == "code":
-            if len(cells) >= len(fences) or fences[len(cells)][1] != cell.source:
+        if kind == "code":
+            if len(cells) >= len(fences) or fences[len(cells)][1] != source:
                 at = expanded.origin(fences[min(len(cells), len(fences) - 1)][0]) if fences else (file, line)
                 raise fail(*at, "a line of ``` inside this cell would end it. Build that text another way")
             file, line = expanded.origin(fences[len(cells)][0] + 1)
-            code = CodeCell(
-                f"code-{len(cells) + 1}", cell.source, _options(cell.source, file, line, problems), file, line
-            )
+            code = CodeCell(f"code-{len(cells) + 1}", source, _options(source, file, line, problems), file, line)
             cells.append(code)
             metadata = {"press": {"file": file, "line": line}} | ({"tags": code.tags} if code.tags else {})
-            out.append(new_cell("code", code.name, cell.source, metadata))
+            out.append(new_cell("code", code.name, source, metadata))
         else:
             texts += 1
-            out.append(new_cell(cell.cell_type, f"text-{texts}", cell.source, place))
+            out.append(new_cell(kind, f"text-{texts}", source, place))
     kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return tuple(cells), {"cells": out, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
