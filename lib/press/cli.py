@@ -21,8 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PressError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
-        count = len(error.problems)
-        print("1 problem" if count == 1 else f"{count} problems", file=sys.stderr)
+        print(_count(len(error.problems), "problem"), file=sys.stderr)
         if error.hint:
             print(error.hint, file=sys.stderr)
         return 1
@@ -60,6 +59,10 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
 def act_build(options: argparse.Namespace) -> int:
     """`press build`."""
     from press.core.bars import Progress
@@ -72,10 +75,13 @@ def act_build(options: argparse.Namespace) -> int:
     with contextlib.closing(Progress()) as progress:
         how |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
         report = build(project, given, **how)
+    _warn(report.warnings)
     _notes(report)
     ran, drawn = len(report.executed), len(report.rendered)
     state = f"{ran} posts ran, {drawn} pages rendered" if ran or report.changed else "nothing changed, 0 posts ran"
     print(f"{project.site.relative_to(project.root)}/: {report.pages} pages with {report.renderer}; {state}")
+    if report.warnings:
+        print(f"{_count(len(report.warnings), 'warning')}; `press: checks: strict` in _quarto.yml makes each an error")
     if report.failed:
         print(f"failed: {', '.join(report.failed)}; the page of each says where and why")
         raise PressError(report.problems)
@@ -160,6 +166,11 @@ def act_fetch(options: argparse.Namespace) -> int:
     return 0
 
 
+def _warn(problems: list[Problem]) -> None:
+    for problem in problems:
+        _say(f"warning: {problem}")
+
+
 def _notes(done) -> None:
     for note in done.notes:
         _say(f"note: {note}")
@@ -178,10 +189,11 @@ def act_check(options: argparse.Namespace) -> int:
     problems, notes = bibliography_report(project)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    problems += check(project)
-    if problems:
+    errors, warnings = check(project)
+    _warn(warnings)
+    if problems := problems + errors:
         raise PressError(problems)
-    print("no problems")
+    print(f"no problems, {_count(len(warnings), 'warning')}" if warnings else "no problems")
     return 0
 
 

@@ -18,6 +18,7 @@ from press.checks.sources import check_sources
 from press.core import sitefolder
 from press.core.config import HOST_FILES
 from press.core.errors import PressError, Problem, fail
+from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.secrets import secrets_in
@@ -43,6 +44,7 @@ class Report:
         elsewhere: slug -> what is wrong with a post that was not to run.
         notes: what was left alone, and why.
         failed: slugs of posts that failed and did not stop the build; problems: what went wrong in them.
+        warnings: what is wrong and, by `press: checks:`, does not stop the build.
     """
 
     executed: list[str] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def choose_renderer(wanted: str) -> str:
@@ -148,16 +151,17 @@ def build(
             raise PressError(problems)
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
-        if problems := check_first(project, plan, chosen, jobs):
-            raise PressError(problems)
+        warnings = stop_at(check_first(project, plan, chosen, jobs), project.settings)
         how = {"jobs": jobs, "progress": progress}
         report = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
+        report.warnings += warnings
         report.notes += map(_stays, left)
         report.renderer = chosen
         try:
             _render(project, papers, report, force=force or force_render, **how)
         except PressError as error:
             raise PressError([*report.problems, *error.problems]) from None
+    report.warnings = sorted(set(report.warnings))
     return report
 
 
@@ -166,42 +170,47 @@ def _render(project: Project, papers, report: Report, *, jobs: int, force: bool,
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    problems = check_sources(project, papers, pages)
-    if problems:
-        raise PressError(problems)
+    report.warnings += stop_at(check_sources(project, papers, pages), project.settings)
     shutil.rmtree(staging, ignore_errors=True)
     draw = _with_quarto if report.renderer == "quarto" else _with_pandoc
-    rendered = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+    rendered, warnings = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+    report.warnings += warnings
     if rendered is None:
         return
     problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
-    if problems:
-        raise PressError(problems)
+    report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
 
 
-def check(project: Project) -> list[Problem]:
-    """Every problem of the sources as they are, and of the site as it was last built. Executes and writes nothing."""
+def check(project: Project) -> tuple[list[Problem], list[Problem]]:
+    """What is wrong with the sources as they are, and with the site as it was last built. Executes and writes nothing.
+
+    Returns:
+        What would stop a build, and what would only be told.
+    """
     sitefolder.check_place(project)
     plan, papers = planned(project, [], {})
     wrong = sitefolder.site_problems(project)
     if in_the_way := not_ours(project, Manifest(project), plan, papers):
-        return sorted(in_the_way + wrong)  # what else is said of such files would be of no use
-    if first := check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1):
-        return sorted({*wrong, *first})
+        return sorted(in_the_way + wrong), []  # what else is said of such files would be of no use
+    first, warnings = sift(check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1), project.settings)
+    if first:
+        return sorted({*wrong, *first}), warnings
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
     now = {project.root / place_of(slug): book for slug, book in done.notebooks.items()}
     pages = [page for page in site_pages(project) if page.exists()]
     problems = stale + done.problems + check_sources(project, papers, pages, now)
+    problems, told = sift(problems, project.settings)
     if not problems:  # the build that mends the sources writes the pages
         problems = stale_pages(project, done.pages, done.notebooks)
     if project.site.is_dir():
         problems += check_site(project.site, project) + scan_site(project.site)
-    return sorted({*wrong, *problems})
+    errors, more = sift([*wrong, *problems], project.settings)
+    return errors, sorted({*warnings, *told, *more})
 
 
 def site_pages(project: Project) -> list[Path]:
@@ -211,7 +220,7 @@ def site_pages(project: Project) -> list[Path]:
 
 def _with_pandoc(
     project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
-) -> list[str] | None:
+) -> tuple[list[str] | None, list[Problem]]:
     """Fill `out` by the embedded renderer; the pages rendered now, or None when the published site is up to date."""
     from press.renderer import render_site
 
@@ -224,12 +233,12 @@ def _with_pandoc(
         force=force,
         current=None if force else project.site,
     )
-    return report.rendered if report.changed else None
+    return (report.rendered if report.changed else None), report.warnings
 
 
 def _with_quarto(
     project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
-) -> list[str] | None:
+) -> tuple[list[str] | None, list[Problem]]:
     """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
     from press.renderer import onepage, quarto
 
@@ -237,7 +246,7 @@ def _with_quarto(
     mark = fingerprint(project, pages, version + onepage.own_source())
     published = sitefolder.read_mark(project.site)
     if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
-        return None
+        return None, []
     command = ["quarto", "render", "--output-dir", relative(out, project.root)]
     if project.profile:
         command += ["--profile", project.profile]
@@ -248,7 +257,7 @@ def _with_quarto(
         raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
     quarto.finish(project, out)
     sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
-    return [relative(page, out) for page in sorted(out.rglob("*.html"))]
+    return [relative(page, out) for page in sorted(out.rglob("*.html"))], []
 
 
 def fingerprint(project: Project, pages: list[Path], version: str) -> str:

@@ -39,7 +39,7 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
         plan: of all posts.
         renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
     """
-    problems = list(plan.problems)
+    problems = [*plan.problems, *plan.warnings]
     pages, posts = _sources(project, plan, problems)
     known = None
     with collected(problems):

@@ -33,8 +33,8 @@ format:
   html:
     toc: true
 bibliography: references.bib
-execute:
-  enabled: false
+press:
+  checks: strict
 """
 
 INDEX = """\

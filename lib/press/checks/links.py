@@ -20,6 +20,7 @@ FETCHED = (("script", "src"), ("img", "src"), ("iframe", "src"), ("video", "src"
            ("embed", "src"), ("object", "data"), ("video", "poster"))  # fmt: skip
 OTHER_HOST = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 OFFLINE = "Serve it from the site, or leave out `press: offline: true`"
+RUNS_SCRIPT = "link that runs a script"
 LONGEST = 160  # characters of a link in a message
 SCRIPT_URL = re.compile(r"^\s*(javascript|vbscript|data:text/html)", re.IGNORECASE)
 
@@ -43,11 +44,14 @@ def check_site(site: Path, project: Project) -> list[Problem]:
         source = _source(url, root)
         for link in found["links"]:
             if wrong := _broken(link, url, site, facts, base):
-                problems.append(_problem(source, root, link, f"{wrong}: {_short(link)}"))
+                check = "" if wrong == RUNS_SCRIPT else "links"
+                problems.append(_problem(source, root, link, f"{wrong}: {_short(link)}", check))
         for image in found["no_alt"]:
-            problems.append(_problem(source, root, image, f"image without alt text: {_short(image)}"))
+            message = f"image without alt text: {_short(image)}"
+            problems.append(_problem(source, root, image, message, "alt-text"))
         for text in found["unresolved"]:
-            problems.append(_problem(source, root, text.lstrip("?"), f"not resolved on the page: {text}"))
+            message = f"not resolved on the page: {text}"
+            problems.append(_problem(source, root, text.lstrip("?"), message, "references"))
         for address in found["fetched"] if offline else ():
             problems.append(
                 _problem(source, root, address, f"the page asks another host: {_short(address)}. {OFFLINE}")
@@ -117,7 +121,7 @@ def _visible(body: Any):
 def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], base: str) -> str:
     """What is wrong with a link, or "" if nothing is. `base` is where the site lies on its host."""
     if SCRIPT_URL.match(link):
-        return "link that runs a script"
+        return RUNS_SCRIPT
     try:
         parts = urlsplit(link)
     except ValueError:
@@ -154,16 +158,16 @@ def _source(url: str, root: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _problem(source: Path | None, root: Path, text: str, message: str) -> Problem:
+def _problem(source: Path | None, root: Path, text: str, message: str, check: str = "") -> Problem:
     if source is None:
-        return Problem("_quarto.yml", 0, message)
+        return Problem("_quarto.yml", 0, message, check=check)
     try:
         expanded = read_expanded(source, root)
     except PressError:
-        return Problem(relative(source, root), 0, message)
+        return Problem(relative(source, root), 0, message, check=check)
     content = expanded.text
     for wanted in (text, unquote(text), text.rsplit("/", 1)[-1], text.rpartition("#")[2]):
         position = content.find(wanted) if len(wanted) > 3 else -1
         if position >= 0:
-            return Problem(*expanded.origin(content.count("\n", 0, position) + 1), message)
-    return Problem(relative(source, root), 0, message)
+            return Problem(*expanded.origin(content.count("\n", 0, position) + 1), message, check=check)
+    return Problem(relative(source, root), 0, message, check=check)

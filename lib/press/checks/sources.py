@@ -79,20 +79,22 @@ def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:
     for name, file, line in facts.labels:
         if name in labels:
             there = ":".join(map(str, labels[name]))
-            problems.append(Problem(file, line, f"duplicate label {name!r}, already at {there}"))
+            problems.append(Problem(file, line, f"duplicate label {name!r}, already at {there}", check="references"))
         labels.setdefault(name, (file, line))
     for name, file, line in facts.references:
         if name not in labels:
             kind = name.partition("-")[0]
             legal = ", ".join(sorted(label for label in labels if label.startswith(kind + "-"))) or "none on this page"
-            problems.append(Problem(file, line, f"unknown label @{name}. Legal: {legal}"))
+            problems.append(Problem(file, line, f"unknown label @{name}. Legal: {legal}", check="references"))
     for name, file, line in facts.citations:
         if known is not None and name not in known:
             close = _closest(name, list(known))
-            problems.append(Problem(file, line, f"unknown citation @{name}{close}. Add it to the bibliography"))
+            message = f"unknown citation @{name}{close}. Add it to the bibliography"
+            problems.append(Problem(file, line, message, check="references"))
     for name, file, line in facts.without_alt:
-        problems.append(Problem(file, line, f"{name} has no alt text. Add #| fig-alt: ... or ![alt text](...)"))
-    problems += [Problem(file, line, message) for message, file, line in facts.notes]
+        message = f"{name} has no alt text. Add #| fig-alt: ... or ![alt text](...)"
+        problems.append(Problem(file, line, message, check="alt-text"))
+    problems += [Problem(file, line, message, check="references") for message, file, line in facts.notes]
     return problems
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, order=True)
@@ -16,12 +16,14 @@ class Problem:
         line: 1-based line in that file; 0 when the whole file is meant.
         message: what is wrong and the way out.
         detail: what helps to find the cause, such as a traceback; lines to print below the message.
+        check: the check of `levels.CHECKS` that found it, whose level says whether it stops the build; "" always does.
     """
 
     file: str
     line: int
     message: str
     detail: str = ""
+    check: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
@@ -48,6 +50,15 @@ def collected(problems: list[Problem]) -> Iterator[None]:
         yield
     except PressError as error:
         problems += error.problems
+
+
+@contextlib.contextmanager
+def of_check(name: str) -> Iterator[None]:
+    """Name the check whose problems are raised within, where they do not name one themselves."""
+    try:
+        yield
+    except PressError as error:
+        raise PressError([replace(problem, check=problem.check or name) for problem in error.problems]) from None
 
 
 def fail(file: str, line: int, message: str) -> PressError:

@@ -18,7 +18,7 @@ def refused(config: Config) -> list[Problem]:
     problems = list(config.unknown)
 
     def refuse(key: str, message: str) -> None:
-        problems.append(Problem(*config.where(key), message))
+        problems.append(Problem(*config.where(key), message, check="unsupported"))
 
     kind = config.get("project.type", "website")
     if kind != "website":
@@ -60,4 +60,5 @@ def refused_values(values: dict[str, Any], data: Map, above: str = "") -> list[P
     for key in ("bibliography", "csl"):
         if any(not isinstance(name, str) for name in as_list(values.get(key))):
             messages[key] = f"{key}: {values[key]!r} must name a file"
-    return [Problem(*(place_of(data, above + key) or ("", 0)), message) for key, message in messages.items()]
+    places = {key: place_of(data, above + key) or ("", 0) for key in messages}
+    return [Problem(*places[key], message, check="unsupported") for key, message in messages.items()]

@@ -98,27 +98,31 @@ def _files(config: Config) -> Iterator[str]:
 
 
 def resources(config: Config) -> list[Path]:
-    """Files that `project.resources` asks to be copied as they are, and those that the configuration names.
-
-    Raises:
-        PressError: every one that is not there.
-    """
-    root, files, problems = config.root, set(), []
+    """Files that `project.resources` asks to be copied as they are, and those that the configuration names."""
+    root, files = config.root, set()
     for pattern in as_list(config.get("project.resources")):
         for path in root.glob(str(pattern).lstrip("/")):
             files |= {path} if path.is_file() else {below for below in path.rglob("*") if below.is_file()}
     site = os.path.normpath(root / str(config.get("project.output-dir") or "_site"))
     files = {path for path in files if not path.is_relative_to(site)}
     files |= {root / name for name in HOST_FILES if os.path.isfile(root / name)}
-    for key in ("website.favicon", "website.image", "format.html.css"):
-        for name in map(str, as_list(config.get(key))):
-            said = f"{key.rpartition('.')[2]} {name!r}"
-            if "://" in name:
-                problems.append(Problem(*config.where(key), f"{said}: a file of the project is needed"))
-            elif not os.path.isfile(root / name.lstrip("/")):
-                problems.append(Problem(*config.where(key), f"{said}: file not found"))
-            else:
-                files.add(root / name.lstrip("/"))
-    if problems:
-        raise PressError(problems)
-    return sorted(files)
+    files |= {root / name.lstrip("/") for _, name in _named(config)}
+    return sorted(path for path in files if os.path.isfile(path))
+
+
+def missing_resources(config: Config) -> list[Problem]:
+    """A problem for each file that the configuration names and that is not there, or lies on another host."""
+    problems = []
+    for key, name in _named(config):
+        said = f"{key.rpartition('.')[2]} {name!r}"
+        if "://" in name:
+            message = f"{said}: a file of the project is needed"
+            problems.append(Problem(*config.where(key), message, check="unsupported"))
+        elif not os.path.isfile(config.root / name.lstrip("/")):
+            problems.append(Problem(*config.where(key), f"{said}: file not found", check="links"))
+    return problems
+
+
+def _named(config: Config) -> list[tuple[str, str]]:
+    keys = ("website.favicon", "website.image", "format.html.css")
+    return [(key, name) for key in keys for name in map(str, as_list(config.get(key)))]

@@ -187,7 +187,8 @@ class _Reader:
                 self.parsed.problems.append(Problem(*place, message))
             elif schema is not None and name not in schema:
                 message = f"{self.kind.key} {dotted!r} is not supported by the embedded renderer. It knows: "
-                self.parsed.unknown.append(Problem(*place, message + ", ".join(sorted(schema))))
+                message += ", ".join(sorted(schema))
+                self.parsed.unknown.append(Problem(*place, message, check="unknown-keys"))
             done[name] = self.value(value, dotted, schema.get(name) if schema else None)
             done.places[name] = place
         return done

@@ -164,7 +164,8 @@ def _options(source: str, file: str, line: int, problems: list[Problem]) -> dict
 def _check_meta(meta: Map, expanded: Expanded) -> list[Problem]:
     top = expanded.origin(1)
     missing = [name for name in REQUIRED if not meta.get(name)]
-    problems = [Problem(*top, f"front matter lacks {name!r}. Add a line {name}: ...") for name in missing]
+    messages = [f"front matter lacks {name!r}. Add a line {name}: ..." for name in missing]
+    problems = [Problem(*top, message, check="metadata") for message in messages]
     kernel = meta.get("jupyter", KERNEL)
     if kernel != KERNEL:
         place = place_of(meta, "jupyter") or top

@@ -37,7 +37,7 @@ def read_parameters(
     }
     for name in (name for name in parameters if name not in read):
         message = f"parameter {name!r} is declared and never read. Use it or remove it"
-        problems.append(Problem(tagged[0].file, lines[name], message))
+        problems.append(Problem(tagged[0].file, lines[name], message, check="parameters"))
     return parameters
 
 

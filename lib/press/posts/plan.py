@@ -10,6 +10,7 @@ from typing import Any
 
 from postkit.verdicts import Claim
 from press.core.errors import Problem, collected
+from press.core.levels import sift
 from press.core.project import Project
 from press.posts.cache import Cache, Key, differences, make_key
 from press.posts.closure import Library, read_library
@@ -43,6 +44,7 @@ class Plan:
         unsound: the chosen posts that have problems and can be read all the same; they are no steps.
         problems: what is wrong with the configuration, the chosen posts or the parameters: nothing may run.
         elsewhere: slug -> what is wrong with a post that is not to run.
+        warnings: what is wrong with the chosen posts and does not keep them from running.
     """
 
     steps: list[Step]
@@ -53,6 +55,7 @@ class Plan:
     problems: list[Problem] = field(default_factory=list)
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
     unsound: list[Post] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Problem]:
@@ -85,6 +88,7 @@ def make_plan(
         PressError: an unknown slug.
     """
     found, broken = read_posts(project, claims)
+    broken, told = _sifted(broken, project)
     posts, problems = select(found, broken, slugs)
     library = read_library(project.root)
     cache = Cache(project.work / "cache")
@@ -94,6 +98,7 @@ def make_plan(
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)
+    plan.warnings = [problem for post in posts for problem in told.get(post.slug, ())]
     plan.unsound = [post for post in posts if post.slug in broken]
     for post in (post for post in posts if post.slug not in broken):
         parameters = parameters_for(post, project.config, given)
@@ -104,6 +109,17 @@ def make_plan(
         reasons = [] if notebook is not None else ["--force"] if force else why(post, key, project, cache)
         plan.steps.append(Step(post, parameters, key, reasons))
     return plan
+
+
+def _sifted(
+    broken: dict[str, list[Problem]], project: Project
+) -> tuple[dict[str, list[Problem]], dict[str, list[Problem]]]:
+    """By slug what keeps a post from running, and what is only told."""
+    pairs = {slug: sift(found, project.settings) for slug, found in broken.items()}
+    return (
+        {slug: errors for slug, (errors, _) in pairs.items() if errors},
+        {slug: told for slug, (_, told) in pairs.items() if told},
+    )
 
 
 def why(post: Post, key: Key, project: Project, cache: Cache) -> list[str]:

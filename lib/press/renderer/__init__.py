@@ -18,12 +18,13 @@ What Quarto knows and this renderer does not is refused by name, with file and l
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from press.core.config import Config
+    from press.core.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class SiteReport:
         pages: URLs of all pages, e.g. "posts/x/index.html".
         rendered: those that were rendered now; the others came from the cache.
         changed: False where the finished site was there already and nothing was written.
+        warnings: what is wrong with pages and does not stop the build.
     """
 
     pages: list[str]
     rendered: list[str]
     changed: bool
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def render_site(
@@ -64,13 +67,13 @@ def render_site(
     Raises:
         PressError: every problem of every page.
     """
-    from press.core.errors import PressError
+    from press.core.errors import Problem
+    from press.core.levels import stop_at
     from press.core.refused import refused
-    from press.core.selection import resources, site_inputs
+    from press.core.selection import missing_resources, resources, site_inputs
     from press.renderer import assemble, onepage, search, store, symbols
 
-    if problems := [*settings.problems, *refused(settings)]:
-        raise PressError(problems)
+    warnings = stop_at([*settings.problems, *refused(settings), *missing_resources(settings)], settings.settings())
     root = settings.root
     site = onepage.open_site(settings, site_inputs(settings))
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
@@ -81,9 +84,10 @@ def render_site(
         return SiteReport(pages, [], changed=False)
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
     out.mkdir(parents=True, exist_ok=True)
-    assemble.assemble(site, cache, out, records, key)
+    warnings += assemble.assemble(site, cache, out, records, key)
+    warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
-    return SiteReport(pages, rendered, changed=True)
+    return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 
 def _render_pages(
@@ -92,7 +96,7 @@ def _render_pages(
     """Records of all pages, in the inputs' order, and the URLs of those that were rendered now."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from press.core.errors import PressError, Problem
+    from press.core.errors import PressError
     from press.renderer import onepage
 
     rendered: list[str] = []

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from press.core import sitefolder, templates
-from press.core.errors import PressError, Problem
+from press.core.errors import Problem
+from press.core.levels import stop_at
 from press.core.project import site_path
 from press.core.selection import resources
 from press.renderer import chrome, feed, listing, markup_tools, previews, search, store, symbols
@@ -32,15 +33,17 @@ def is_current(out: Path, key: str, root: Path) -> bool:
         return False
 
 
-def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], key: str) -> None:
+def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], key: str) -> list[Problem]:
     """Fill `out`. Its mark comes last: without it nothing in `out` is trusted.
+
+    Returns:
+        What does not stop the build.
 
     Raises:
         PressError: broken links, listings that we do not support, a feed without site-url, all at once where possible.
     """
     problems: list[Problem] = [p for record in records if record["listing"] for p in listing.check(record)]
-    if problems:
-        raise PressError(problems)
+    problems = stop_at(problems, site.config.settings())
     found = [record for record in records if record["url"] != NOT_FOUND]  # what lists, maps and search may find
     plan: Plan = {}
     linked: dict[str, str] = {}
@@ -53,9 +56,8 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         linked[path.relative_to(site.root).as_posix()] = store.digest(path.read_bytes())
     if site.config.get("website.site-url"):
         plan["sitemap.xml"] = feed.sitemap(found, site.config).encode()
-    problems = _plan_linked(site, records, plan, linked) + _navigation(site, plan)
-    if problems:
-        raise PressError(sorted(set(problems)))
+    problems += _plan_linked(site, records, plan, linked) + _navigation(site, plan)
+    problems = stop_at(problems, site.config.settings())
     before = set(sitefolder.read_mark(out).get("files", {}))
     (out / sitefolder.MARK).unlink(missing_ok=True)
     _write(plan, out)
@@ -66,6 +68,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     for name in before - set(plan):
         (out / name).unlink(missing_ok=True)
     sitefolder.seal(out, plan, {"key": key, "linked": linked})
+    return problems
 
 
 def _write(plan: Plan, out: Path) -> None:
@@ -137,7 +140,8 @@ def _plan_linked(site: Site, records: list[dict[str, Any]], plan: Plan, linked: 
             if folder_page in plan:
                 continue
             if name.startswith("../") or not os.path.isfile(source) or source.suffix in (".qmd", ".ipynb"):
-                problems += [Problem(place[0], place[1], _broken(site, link, name)) for place in places]
+                message = _broken(site, link, name)
+                problems += [Problem(place[0], place[1], message, check="links") for place in places]
                 continue
             plan[name] = source
             linked[name] = store.digest(source.read_bytes())
@@ -167,5 +171,5 @@ def _navigation(site: Site, plan: Plan) -> list[Problem]:
             path = chrome.href(site, target, "index.html").partition("#")[0].removeprefix("./")
             if path and "://" not in path and not path.startswith("mailto:") and path not in plan:
                 place = site.config.where(f"website.navbar.{side}.{index}.href")
-                problems.append(Problem(*place, f"navbar: {target!r} is not a page of the site"))
+                problems.append(Problem(*place, f"navbar: {target!r} is not a page of the site", check="links"))
     return problems

@@ -87,7 +87,7 @@ def _texts(value: Any) -> list[str]:
 
 def _check(document: Document, options: dict, lines: dict, origin: Origin, source: str) -> None:
     def refuse(key: str, message: str) -> None:
-        document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message))
+        document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message, check="unsupported"))
 
     if options.get("echo") == "fenced":
         refuse("echo", "echo: fenced is not supported by the embedded renderer. Use echo: true")
@@ -102,7 +102,7 @@ def _check(document: Document, options: dict, lines: dict, origin: Origin, sourc
             message = (
                 "code annotations (# <1>) are not supported by the embedded renderer. Explain the line in the text"
             )
-            document.problems.append(Problem(origin[0], place, message))
+            document.problems.append(Problem(origin[0], place, message, check="unsupported"))
 
 
 def _check_captions(
@@ -115,7 +115,7 @@ def _check_captions(
     """
 
     def refuse(key: str, message: str) -> None:
-        document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message))
+        document.problems.append(Problem(origin[0], lines.get(key, origin[1]), message, check="outputs"))
 
     label = str(options.get("label") or "")
     kind = label.partition("-")[0] if label.startswith(("fig-", "tbl-")) else ""

@@ -44,7 +44,7 @@ def render(
         bibliography: BibTeX of the entries that the page cites.
     """
     cites = any("@" in line for line in document.lines) or bool(meta.get("nocite"))
-    (work / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    (work / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
     if not _pandoc(document, work, defaults, options):
@@ -123,15 +123,16 @@ def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
     pretty, kind = str(entry.get("pretty") or ""), entry["type"]
     message = str(entry.get("message") or pretty)
     if message.startswith("press\t"):
-        _, needle, text = message.split("\t", 2)
-        return document.blame(needle, text)
+        _, check, needle, text = message.split("\t", 3)
+        return document.blame(needle, text, check)
     if kind == "CouldNotConvertTeXMath":
         tex = [line.strip() for line in str(entry.get("contents", "")).strip().splitlines()] or [""]
         reason = "; ".join(line.strip() for line in message.splitlines()[2:])
-        return document.blame(max(tex, key=len), f"math `{tex[0][:80]}` cannot become MathML: {reason}")
+        return document.blame(max(tex, key=len), f"math `{tex[0][:80]}` cannot become MathML: {reason}", "math")
     missing = re.search(r"citation (\S+) not found", pretty)
     if missing:
-        return document.blame(f"@{missing[1]}", f"citation @{missing[1]}: the bibliography has no such entry")
+        key = f"@{missing[1]}"
+        return document.blame(key, f"citation {key}: the bibliography has no such entry", "references")
     place = entry.get("openpos") or entry
     if "source" in place and not place["source"]:
         # Within what a cell printed as Markdown: parsed by itself, so Pandoc's repair cannot reach the page around it.
@@ -140,5 +141,5 @@ def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
     if str(place.get("source", "")).endswith("page.md"):
         line = min(int(place.get("line", 1)), len(document.lines))
         origin = next((o for o in reversed(document.origins[:line]) if o), (document.input, 0))
-        return [Problem(*origin, text)]
-    return [Problem(document.input, 0, text)]
+        return [Problem(*origin, text, check="markdown")]
+    return [Problem(document.input, 0, text, check="markdown")]

@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from press.core.errors import Problem, collected
 from press.core.memory import remembered
 from press.core.pandoc import version
 from press.core.refused import refused
-from press.core.selection import resources
+from press.core.selection import missing_resources
 from press.renderer import chrome, convert, listing, onepage, page
 
 
@@ -33,8 +34,7 @@ def refused_early(
         jobs: how many pages to read at a time.
     """
     problems = refused(config)
-    with collected(problems):
-        resources(config)
+    problems += missing_resources(config)
     with collected(problems):
         onepage.open_site(config, pages)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
@@ -59,8 +59,8 @@ def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache:
     return problems
 
 
-def _look(document: page.Document) -> list[tuple[str, int, str]]:
+def _look(document: page.Document) -> list[tuple[str, int, str, str, str]]:
     document.problems = []
     with tempfile.TemporaryDirectory(prefix="press-") as work:
         convert.look(document, Path(work))
-    return [(problem.file, problem.line, problem.message) for problem in document.problems]
+    return [astuple(problem) for problem in document.problems]

@@ -40,7 +40,7 @@ def check(record: dict[str, Any]) -> list[Problem]:
         found.append(
             f"listing categories: {listing['categories']!r} is not supported. Choose from: true, false, numbered"
         )
-    return [Problem(name, 0, message) for message in found]
+    return [Problem(name, 0, message, check="unsupported") for message in found]
 
 
 def items(record: dict[str, Any], records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,13 +7,14 @@ import json
 import os
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from press.core import bib
 from press.core.config import Config
 from press.core.errors import PressError, Problem, fail
+from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
 from press.core.source import read_expanded
 from press.core.yamlfile import place_of
@@ -66,6 +67,7 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
     if problems:
         raise PressError(problems)
     data = {key: value for key, value in config.data.items() if key not in ("press", "profile")}
+    data["checks"] = config.settings().get("checks")  # a page with errors has no entry in the cache
     data["project"] = None  # which pages there are does not change how one of them looks
     data["home"] = "index.html" in urls.values()
     settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
@@ -86,7 +88,8 @@ def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
         if not os.path.isfile(path):
             problems.append(Problem(*place, f"bibliography {name!r}: file not found"))
         elif path.suffix != ".bib":
-            problems.append(Problem(*place, f"bibliography {name!r}: the embedded renderer reads .bib only"))
+            message = f"bibliography {name!r}: the embedded renderer reads .bib only"
+            problems.append(Problem(*place, message, check="unsupported"))
     if problems:
         raise PressError(problems)
     return paths
@@ -171,11 +174,11 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
             csl=csl,
             toc_depth=_toc_depth(document),
         )
-        if document.problems:
-            raise PressError(sorted(set(document.problems)))
+        warnings = stop_at(document.problems, site.config.settings())
         folder = work / "entry"
         folder.mkdir()
         record = record_of(document, markup, key, folder)
+        record["warnings"] = [astuple(problem) for problem in warnings]
         used = {os.path.relpath(p, site.root): p for p in (csl, *paths) if p}  # the site's are in the key already
         shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
         record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}

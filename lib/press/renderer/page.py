@@ -75,14 +75,15 @@ class Document:
 
         return find
 
-    def blame(self, needle: str, message: str) -> list[Problem]:
+    def blame(self, needle: str, message: str, check: str = "unsupported") -> list[Problem]:
         """A problem at each place where the author wrote `needle`, or one on the whole page."""
         places = self.find(needle) if needle else []
         if needle.startswith("#"):  # a label: {#fig-x} in the text, label: fig-x in a cell
             places += self.find(f'press-label="{needle[1:]}"')
         if not places and needle:  # perhaps it runs over a line's end: look for its longest word
             places = self.find(max(needle.split() or [""], key=len))[:1] if needle.split() else []
-        return [Problem(*place, message) for place in places] or [Problem(self.input, 0, message)]
+        places = places or [(self.input, 0)]
+        return [Problem(*place, message, check=check) for place in places]
 
 
 def read(config: Config, path: Path, notebook: dict[str, Any] | None = None) -> Document:
@@ -112,7 +113,8 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
     for key in ("date", "date-modified"):
         if meta.get(key) is not None and not dateformat.parse(meta[key]):
             message = f"{key} {meta[key]!r} is not a valid date. Write it as 2026-01-31"
-            document.problems.append(Problem(*(place_of(meta, key) or (document.input, 0)), message))
+            place = place_of(meta, key) or (document.input, 0)
+            document.problems.append(Problem(*place, message, check="metadata"))
     document.problems += refused_values(meta, meta)
     return taken
 

@@ -21,14 +21,14 @@ def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple
         cell = re.match(r"\{\s*(\w+)", info) if kind == "open" else None
         if cell:
             message = f"cell {{{cell[1]}}} is not executed here. Write ```{cell[1]} for code that is only shown"
-            problems.append(Problem(*(origins[index] or ("", 0)), message))
+            problems.append(Problem(*(origins[index] or ("", 0)), message, check="unsupported"))
         if kind != "text" or ("{{" not in line and "`{" not in line):
             continue
         file, number = origins[index] or ("", 0)
         inline = INLINE_CODE.search(line)
         if inline:
             message = f"inline code `{{{inline[1]}}} ...` is not executed. Print the number in a cell instead"
-            problems.append(Problem(file, number, message))
+            problems.append(Problem(file, number, message, check="unsupported"))
         done[index] = _line(line, meta, file, number, problems)
     return done, problems
 
@@ -46,12 +46,12 @@ def _line(line: str, meta: dict[str, Any], file: str, number: int, problems: lis
             value = lookup(meta, words[1])
             if value is not None:
                 return value
-            problems.append(Problem(file, number, f"{{{{< meta {words[1]} >}}}}: the front matter has no such key"))
+            message = f"{{{{< meta {words[1]} >}}}}: the front matter has no such key"
+            problems.append(Problem(file, number, message, check="metadata"))
         else:
             name = words[0] if words else ""
-            problems.append(
-                Problem(file, number, f"shortcode {name!r} is not supported; this renderer knows: include, meta")
-            )
+            message = f"shortcode {name!r} is not supported; this renderer knows: include, meta"
+            problems.append(Problem(file, number, message, check="unsupported"))
         return match[0]
 
     return SHORTCODE.sub(replace, line)

@@ -105,7 +105,7 @@ def test_the_folders_metadata_lie_between_project_and_page(site):
     page = meta(config, "title: x\ncategories: [mine]\nexecute:\n  warning: false", "posts/deep")
     assert page["author"] == "Deep"
     assert page["categories"] == ["all", "deep", "mine"]
-    assert page["execute"] == {"enabled": False, "echo": False, "warning": False}
+    assert page["execute"] == {"echo": False, "warning": False}
     assert page["toc"] is True  # format: html: of the project
     assert page["bibliography"] == ["/references.bib", "/posts/deep/own.bib"]
     assert place_of(page, "author") == ("posts/deep/_metadata.yaml", 1)

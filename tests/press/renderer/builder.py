@@ -54,8 +54,8 @@ date-format: iso
 bibliography: references.bib
 link-citations: true
 
-execute:
-  enabled: false
+press:
+  checks: strict
 """
 
 INDEX = """\

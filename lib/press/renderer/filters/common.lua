@@ -3,9 +3,10 @@ local M = {}
 
 M.options = pandoc.json.decode(os.getenv('PRESS_OPTIONS') or '{}', false)
 
---- Report a problem. `needle` is text of the author's that the Python side looks up to find file and line.
-function M.problem(needle, message)
-  pandoc.log.warn('press\t' .. needle:gsub('[\t\n]', ' ') .. '\t' .. message)
+--- Report a problem. `needle` is text of the author's that the Python side looks up to find file and line; `check` is
+--- a name of core/levels.py.
+function M.problem(needle, message, check)
+  pandoc.log.warn('press\t' .. (check or 'unsupported') .. '\t' .. needle:gsub('[\t\n]', ' ') .. '\t' .. message)
 end
 
 function M.escape(text)

@@ -9,7 +9,7 @@ local counts = { fig = 0, tbl = 0, lst = 0, eq = 0 }
 local index = {} -- label -> { kind, number, sub }
 
 local function register(id, kind, number, sub)
-  if index[id] then press.problem('#' .. id, "the label '" .. id .. "' is used twice") end
+  if index[id] then press.problem('#' .. id, "the label '" .. id .. "' is used twice", 'references') end
   index[id] = { kind = kind, number = number, sub = sub }
 end
 
@@ -333,14 +333,14 @@ local function resolve(el)
       inlines:insert(reference(citation, id))
       inlines:extend(citation.suffix)
     elseif kind and (names[kind] or also_refused[kind]) then
-      press.problem('@' .. citation.id, 'cross reference @' .. citation.id .. ': nothing on this page has that label')
+      press.problem('@' .. citation.id, 'cross reference @' .. citation.id .. ': nothing on this page has that label', 'references')
       inlines:insert(pandoc.Strong { pandoc.Str('?@' .. citation.id) })
     else
       others = others + 1
     end
   end
   if #inlines == 0 then return nil end
-  if others > 0 then press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets') end
+  if others > 0 then press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets', 'references') end
   return inlines
 end
 

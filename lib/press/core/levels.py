@@ -1,0 +1,92 @@
+"""`press: checks:` which faults stop a build, which are only told, and which are passed over.
+
+Each problem names the check that found it. One without a name always stops: a post that fails, a secret, broken YAML.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from press.core.errors import PressError, Problem
+from press.core.yamlfile import Map, place_of
+
+CHECKS = {
+    "alt-text": "a picture without alternative text",
+    "links": "a link of the site that leads nowhere",
+    "markdown": "what Pandoc had to repair",
+    "math": "TeX that cannot be shown",
+    "metadata": "a page without title; a post without description, date or categories",
+    "outputs": "an output or caption that cannot be shown as asked for",
+    "parameters": "a parameter that no cell reads",
+    "reads": "a file of the project that a post read although nothing in its source names it",
+    "references": "a citation, label or cross reference that is unknown, or given twice",
+    "stored": "stored outputs of a notebook that may be out of date",
+    "unknown-keys": "a key of the configuration, the front matter or a cell that the embedded renderer does not know",
+    "unsupported": "what Quarto does and the embedded renderer does not",
+}
+LEVELS = ("error", "warn", "off")
+STRICT = "strict"  # every check is an error
+
+
+def level_of(check: str, settings: Any) -> str:
+    """ "error", "warn" or "off" for one check; "warn" where the project says nothing.
+
+    Args:
+        check: a name of CHECKS; "" is always an error.
+        settings: the `press:` part of the configuration.
+    """
+    checks = (settings or {}).get("checks")
+    if not check or checks == STRICT:
+        return "error"
+    if isinstance(checks, dict):
+        return str(checks.get(check, "warn"))
+    return checks if checks in LEVELS else "warn"
+
+
+def sift(problems: Iterable[Problem], settings: Any) -> tuple[list[Problem], list[Problem]]:
+    """What stops the work, and what is only told; each once, sorted.
+
+    Args:
+        settings: the `press:` part of the configuration.
+    """
+    levels = [(problem, level_of(problem.check, settings)) for problem in dict.fromkeys(problems)]
+    return (
+        sorted(problem for problem, level in levels if level == "error"),
+        sorted(problem for problem, level in levels if level == "warn"),
+    )
+
+
+def stop_at(problems: Iterable[Problem], settings: Any) -> list[Problem]:
+    """What is only told.
+
+    Raises:
+        PressError: all that stops the work, if anything does.
+    """
+    errors, warnings = sift(problems, settings)
+    if errors:
+        raise PressError(errors)
+    return warnings
+
+
+def check_levels(press: Map) -> list[Problem]:
+    """What is wrong with `press: checks:`; it is taken out then."""
+    checks = press.get("checks")
+    if checks is None or checks == STRICT or checks in LEVELS:
+        return []
+    place = place_of(press, "checks") or ("", 0)
+    legal = f"Write strict, {', '.join(LEVELS)}, or a mapping of checks to error, warn or off"
+    problems = []
+    if not isinstance(checks, dict):
+        problems.append(Problem(*place, f"press: checks: {json.dumps(checks)} is not a level. {legal}"))
+    for name, level in checks.items() if isinstance(checks, dict) else ():
+        where = place_of(press, f"checks.{name}") or place
+        if name not in CHECKS:
+            problems.append(Problem(*where, f"press: checks: unknown check {name!r}. Legal: {', '.join(CHECKS)}"))
+        elif level not in LEVELS:
+            message = f"press: checks: {name}: {json.dumps(level)} is not a level. Legal: {', '.join(LEVELS)}"
+            problems.append(Problem(*where, message))
+    if problems:
+        del press["checks"]
+    return problems
