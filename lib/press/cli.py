@@ -157,6 +157,9 @@ def act_new(options: argparse.Namespace) -> int:
 
 def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
+    from press.core.extras import need
+
+    need("press fetch", "arxiv", "httpx2", "pylatexenc")
     from press.intake.fetch import fetch, tell
 
     given = {"citekey": options.citekey, "main": options.main, "latex": options.latex, "html": options.html}
@@ -212,6 +215,9 @@ def act_claims(options: argparse.Namespace) -> int:
 
 def act_sync(options: argparse.Namespace) -> int:
     """`press sync`."""
+    from press.core.extras import need
+
+    need("press sync", "zotero", "bibtexparser", "httpx2", "pyzotero")
     from press.intake.zotero.report import tell
     from press.intake.zotero.sync import Wishes, sync
 
