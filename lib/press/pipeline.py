@@ -6,6 +6,7 @@ Nothing below `_site` is touched before everything else has succeeded; then one 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -29,7 +30,8 @@ from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.closure import file_hash
 from press.posts.plan import Plan
-from press.posts.run import execute, place, place_of, remove_orphans
+from press.posts.post import KEPT, page_of, place_of
+from press.posts.run import execute, place, remove_orphans
 from press.preflight import check_first, planned
 
 KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
@@ -91,10 +93,17 @@ def run_posts(
         plan, papers = planned(project, slugs, given, force)
         if plan.problems:
             raise PressError(plan.problems)
-        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)[0]
 
 
-def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False) -> Report:
+def _run(
+    project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False
+) -> tuple[Report, dict[str, Path]]:
+    """Execute, and put what ran in its place.
+
+    Returns:
+        What was done, and page -> executed notebook of the pages that have it elsewhere than in their own place.
+    """
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
@@ -107,13 +116,20 @@ def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask
         raise PressError([*done.problems, *plan.failed] if keep_going else done.problems)
     _, left = write_pages(done.pages, manifest)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    about = {"elsewhere": plan.elsewhere, "notes": list(map(_stays, left))}
-    return Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
+    about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
+    report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
+    return report, {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
+
+
+def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Page -> place of its executed notebook, both relative to the root, where the page itself is an author's file."""
+    pairs = [(page_of(slug, book), place_of(slug, book)) for slug, book in notebooks.items()]
+    return {page: place for page, place in pairs if place.startswith(KEPT)}
 
 
 def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
     """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
-    return manifest.problems([*(place_of(step.post.slug) for step in plan.steps), *page_names(project, papers)])
+    return manifest.problems([*(step.post.place for step in plan.steps), *page_names(project, papers)])
 
 
 def _stays(name: str) -> str:
@@ -153,27 +169,30 @@ def build(
         plan, papers = planned(project, [], given, force)
         warnings = stop_at(check_first(project, plan, chosen, jobs), project.settings)
         how = {"jobs": jobs, "progress": progress}
-        report = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
+        report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
         report.notes += map(_stays, left)
         report.renderer = chosen
         try:
-            _render(project, papers, report, force=force or force_render, **how)
+            _render(project, papers, report, books, force=force or force_render, **how)
         except PressError as error:
             raise PressError([*report.problems, *error.problems]) from None
     report.warnings = sorted(set(report.warnings))
     return report
 
 
-def _render(project: Project, papers, report: Report, *, jobs: int, force: bool, progress: Any) -> None:
+def _render(
+    project: Project, papers, report: Report, books: dict[str, Path], *, jobs: int, force: bool, progress: Any
+) -> None:
     """Render, check, and put the site in its place; the report is completed."""
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    report.warnings += stop_at(check_sources(project, papers, pages), project.settings)
+    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items()}
+    report.warnings += stop_at(check_sources(project, papers, pages, now), project.settings)
     shutil.rmtree(staging, ignore_errors=True)
     draw = _with_quarto if report.renderer == "quarto" else _with_pandoc
-    rendered, warnings = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+    rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
     if rendered is None:
         return
@@ -201,7 +220,7 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
-    now = {project.root / place_of(slug): book for slug, book in done.notebooks.items()}
+    now = {project.root / page_of(slug, book): book for slug, book in done.notebooks.items()}
     pages = [page for page in site_pages(project) if page.exists()]
     problems = stale + done.problems + check_sources(project, papers, pages, now)
     problems, told = sift(problems, project.settings)
@@ -219,7 +238,7 @@ def site_pages(project: Project) -> list[Path]:
 
 
 def _with_pandoc(
-    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
+    project: Project, out: Path, pages: list[Path], books: dict[str, Path], *, jobs: int, force: bool, progress: Any
 ) -> tuple[list[str] | None, list[Problem]]:
     """Fill `out` by the embedded renderer; the pages rendered now, or None when the published site is up to date."""
     from press.renderer import render_site
@@ -232,12 +251,13 @@ def _with_pandoc(
         on_page=progress.rendered,
         force=force,
         current=None if force else project.site,
+        notebooks=books,
     )
     return (report.rendered if report.changed else None), report.warnings
 
 
 def _with_quarto(
-    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
+    project: Project, out: Path, pages: list[Path], books: dict[str, Path], *, jobs: int, force: bool, progress: Any
 ) -> tuple[list[str] | None, list[Problem]]:
     """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
     from press.renderer import onepage, quarto

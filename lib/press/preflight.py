@@ -55,10 +55,11 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
 def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:
     """The pages that people write, and page -> notebook, not run, of the posts among them."""
     found = [step.post for step in plan.steps] + plan.unsound
-    posts = {(project.root / post.file).with_name("index.ipynb"): post.notebook for post in found}
+    posts = {project.root / post.page: post.notebook for post in found}
     posts = {path: book for path, book in posts.items() if is_rendered(project.config, relative(path, project.root))}
     pages: list[Path] = []
     with collected(problems):
         inputs = site_inputs(project.config)
-        pages = [path for path in inputs if not is_generated(path) and not path.with_name("post.qmd").is_file()]
+        own = {project.root / post.page for post in found}
+        pages = [path for path in inputs if path not in own and not is_generated(path)]
     return sorted([*pages, *posts]), posts

@@ -127,7 +127,7 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
     A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
-    fences are left as they are. What follows a comment made by `came_from` counts as lines of the file that it names.
+    fences are left as they are, unless the code is a cell. What follows a comment made by `came_from` counts as lines of the file that it names.
 
     Args:
         problems: where to add what is wrong with includes, which are then left out; None to raise it.
@@ -152,9 +152,10 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
             return
         if own and own[-1] == "":
             own.pop()
-        shown, offset = name, 1
-        for index, kind, _ in fenced_lines(own):
-            match = INCLUDE.match(own[index]) if kind == "text" else None
+        shown, offset, cell = name, 1, False
+        for index, kind, info in fenced_lines(own):
+            cell = info.startswith("{") if kind == "open" else cell
+            match = INCLUDE.match(own[index]) if kind == "text" or (kind == "code" and cell) else None
             if match is None:
                 if kind == "text" and INCLUDE_ANYWHERE.search(own[index].replace("`{{<", "")):
                     message = "an include must be alone on its line: {{< include FILE >}}"

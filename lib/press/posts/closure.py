@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.posts.post import Post, parse_code
+from press.posts.post import Post, magics_of, parse_code
 
 DYNAMIC = {"import_module", "__import__"}
 
@@ -91,7 +91,8 @@ def _parents(module: str) -> Iterable[str]:
 def direct_imports(post: Post, library: Library) -> set[str]:
     """Names that the post's cells import: modules of the library, and top-level names of everything else."""
     found: set[str] = set()
-    for cell in post.cells:
+    for cell in (cell for cell in post.cells if cell.evaluated):
+        found |= {name.partition(".")[0] for name in magics_of(cell).extensions}
         for node in ast.walk(parse_code(cell)):
             if isinstance(node, ast.Import):
                 for alias in node.names:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from importlib.resources import files
 
 from press.core.disk import create
 from press.core.errors import PressError, fail
 from press.core.manifest import Manifest
 from press.core.project import Project
-from press.posts.notebook import SLUG
-from press.posts.run import place_of
+
+SLUG = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 
 
 def new_post(project: Project, slug: str, title: str = "") -> str:
@@ -23,7 +24,7 @@ def new_post(project: Project, slug: str, title: str = "") -> str:
     name = f"posts/{slug}/post.qmd"
     if not SLUG.match(slug):
         raise fail("", 0, f"{slug!r} is not a valid slug: use lower-case letters, digits and single hyphens")
-    if problems := Manifest(project).problems([place_of(slug)]):  # where it would be published from
+    if problems := Manifest(project).problems([f"posts/{slug}/index.ipynb"]):  # where it would be published from
         raise PressError(problems)
     text = files("press.posts").joinpath("template.qmd").read_text(encoding="utf-8")
     title = title or slug.replace("-", " ").capitalize()

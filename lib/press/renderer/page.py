@@ -86,17 +86,18 @@ class Document:
         return [Problem(*place, message, check=check) for place in places]
 
 
-def read(config: Config, path: Path, notebook: dict[str, Any] | None = None) -> Document:
+def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran: bool = True) -> Document:
     """Read an input of the site. Problems are collected in the document; only an unreadable file raises.
 
     Args:
-        notebook: what to read in the place of the notebook that lies there; it has not run.
+        notebook: what to read in the place of the file that lies there.
+        ran: whether it has run.
     """
-    document = Document(path.relative_to(config.root).as_posix(), ran=notebook is None)
+    document = Document(path.relative_to(config.root).as_posix(), ran=ran)
     document.site_meta = config.data
     folder = config.folder(posixpath.dirname(document.input))
     document.problems += folder.problems + folder.unknown
-    if path.suffix == ".ipynb":
+    if path.suffix == ".ipynb" or notebook is not None:
         _notebook(path, document, config, notebook)
     else:
         _plain(path, document, config)

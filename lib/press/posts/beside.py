@@ -1,0 +1,86 @@
+"""Modules of the project outside `lib/` that a post imports, such as a helper beside it; found by reading.
+
+A kernel works in the folder of its post, so `import helper` finds posts/x/helper.py. What reading cannot find, the
+watched kernel does.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+from press.core.source import relative
+from press.posts.magics import read_cell
+from press.posts.post import Post, magics_of, parse_code
+
+
+def modules_beside(post: Post, folder: Path, root: Path) -> tuple[dict[str, Path], set[str]]:
+    """Files that a post's imports and `%run` lead to, by their path relative to the root, and what else these import.
+
+    Args:
+        folder: in which its kernel works.
+        root: only files below it count.
+    """
+    files: dict[str, Path] = {}
+    names: set[str] = set()
+    todo: list[Path] = []
+    for cell in (cell for cell in post.cells if cell.evaluated):
+        names |= set(_imported(parse_code(cell)))
+        todo += [folder / name for name in magics_of(cell).runs]
+    done: set[str] = set()
+    while names - done or todo:
+        for name in sorted(names - done):
+            done.add(name)
+            todo += _found(name, folder)
+        while todo:
+            path = todo.pop()
+            name = relative(path, root)
+            if name in files or not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
+                continue
+            files[name] = path
+            names |= _names_in(path)
+    return files, names
+
+
+def _found(name: str, folder: Path) -> list[Path]:
+    """The files of a dotted module name, its packages included, that lie in this folder."""
+    parts, found = name.split("."), []
+    for end in range(1, len(parts) + 1):
+        stem = folder.joinpath(*parts[:end])
+        found += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
+    return found
+
+
+def _names_in(path: Path) -> set[str]:
+    """What a module imports; relative imports by what they mean within its own package."""
+    try:
+        tree = read_cell(path.read_text(encoding="utf-8"))[0] if path.suffix != ".ipynb" else ast.Module([], [])
+    except (OSError, ValueError, SyntaxError):
+        return set()  # the run will say
+    return set(_imported(tree, path))
+
+
+def _imported(tree: ast.Module, path: Path | None = None) -> Iterable[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and path is not None:
+            package = _package(path, node.level)
+            names = [f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names]
+            yield from (".".join([*package, name]) for name in names if package)
+
+
+def _package(path: Path, level: int) -> list[str]:
+    """The dotted name of the package that a relative import in this file counts from."""
+    folder = path.parent
+    for _ in range(level - 1):
+        folder = folder.parent
+    names: list[str] = []
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return names
