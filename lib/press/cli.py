@@ -120,14 +120,21 @@ def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> i
 
 def act_why(options: argparse.Namespace) -> int:
     """`press why`."""
+    from press.posts import stored
     from press.preflight import planned
 
-    plan, _ = planned(_project(options), options.slugs, {})
+    project = _project(options)
+    plan, _ = planned(project, options.slugs, {})
     _tell_broken(plan.elsewhere)
     for step in plan.steps:
-        print(f"{step.post.slug}: {'up to date' if not step.reasons else 'stale'}")
+        state = "stale" if step.reasons else "up to date" if step.post.runs else "not executed: execute: enabled: false"
+        print(f"{step.post.slug}: {state}")
         for reason in step.reasons:
             print(f"  {reason}")
+    for source in plan.stored:
+        print(f"{source.slug}: published with its stored outputs; `execute: enabled: true` has the press run it")
+        for problem in stored.stale([source], project):
+            print(f"  {problem.message}")
     if plan.problems:
         raise PressError(plan.problems)
     return 0

@@ -5,37 +5,33 @@ Nothing below `_site` is touched before everything else has succeeded; then one 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from press import drawing
 from press.checks.links import check_site
 from press.checks.sources import check_sources
 from press.core import sitefolder
-from press.core.config import HOST_FILES
-from press.core.errors import PressError, Problem, fail
+from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.secrets import secrets_in
 from press.core.selection import site_inputs
-from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
-from press.posts.closure import file_hash
 from press.posts.plan import Plan
 from press.posts.post import KEPT, page_of, place_of
 from press.posts.run import execute, place, remove_orphans
+from press.posts.stored import stale
 from press.preflight import check_first, planned
 
 KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
-NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
 
 
 @dataclass
@@ -59,18 +55,6 @@ class Report:
     failed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-
-
-def choose_renderer(wanted: str) -> str:
-    """`quarto` where it is installed, else `pandoc`, unless one of them is asked for.
-
-    Raises:
-        PressError: Quarto is asked for and not on PATH.
-    """
-    found = shutil.which("quarto")
-    if wanted == "quarto" and not found:
-        raise fail("", 0, "--renderer quarto: no quarto on PATH. Install it, or use --renderer pandoc")
-    return ("quarto" if found else "pandoc") if wanted == "auto" else wanted
 
 
 def run_posts(
@@ -159,7 +143,7 @@ def build(
     Raises:
         PressError: anything else that is wrong; the previous site is then still in place, untouched.
     """
-    chosen = choose_renderer(renderer)
+    chosen = drawing.choose_renderer(renderer)
     sitefolder.check_place(project)
     with at_work(project) as manifest:
         sitefolder.recover(project.work / "site-last", project.site)
@@ -171,6 +155,7 @@ def build(
         how = {"jobs": jobs, "progress": progress}
         report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
+        stale(plan.stored, project, note=True)  # what is new is seen from now on
         report.notes += map(_stays, left)
         report.renderer = chosen
         try:
@@ -191,7 +176,7 @@ def _render(
     now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items()}
     report.warnings += stop_at(check_sources(project, papers, pages, now), project.settings)
     shutil.rmtree(staging, ignore_errors=True)
-    draw = _with_quarto if report.renderer == "quarto" else _with_pandoc
+    draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
     if rendered is None:
@@ -214,7 +199,9 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     wrong = sitefolder.site_problems(project)
     if in_the_way := not_ours(project, Manifest(project), plan, papers):
         return sorted(in_the_way + wrong), []  # what else is said of such files would be of no use
-    first, warnings = sift(check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1), project.settings)
+    first, warnings = sift(
+        check_first(project, plan, drawing.choose_renderer("auto"), os.cpu_count() or 1), project.settings
+    )
     if first:
         return sorted({*wrong, *first}), warnings
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
@@ -235,64 +222,6 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
 def site_pages(project: Project) -> list[Path]:
     """The inputs that `render:` selects."""
     return site_inputs(project.config)
-
-
-def _with_pandoc(
-    project: Project, out: Path, pages: list[Path], books: dict[str, Path], *, jobs: int, force: bool, progress: Any
-) -> tuple[list[str] | None, list[Problem]]:
-    """Fill `out` by the embedded renderer; the pages rendered now, or None when the published site is up to date."""
-    from press.renderer import render_site
-
-    report = render_site(
-        project.config,
-        out=out,
-        cache=project.work / "pages",
-        jobs=jobs,
-        on_page=progress.rendered,
-        force=force,
-        current=None if force else project.site,
-        notebooks=books,
-    )
-    return (report.rendered if report.changed else None), report.warnings
-
-
-def _with_quarto(
-    project: Project, out: Path, pages: list[Path], books: dict[str, Path], *, jobs: int, force: bool, progress: Any
-) -> tuple[list[str] | None, list[Problem]]:
-    """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
-    from press.renderer import onepage, quarto
-
-    version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    mark = fingerprint(project, pages, version + onepage.own_source())
-    published = sitefolder.read_mark(project.site)
-    if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
-        return None, []
-    command = ["quarto", "render", "--output-dir", relative(out, project.root)]
-    if project.profile:
-        command += ["--profile", project.profile]
-    # The pre-render hook would run the press again while it holds the lock.
-    env = os.environ | {"PRESS_BUILD": "1"}
-    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
-    quarto.finish(project, out)
-    sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
-    return [relative(page, out) for page in sorted(out.rglob("*.html"))], []
-
-
-def fingerprint(project: Project, pages: list[Path], version: str) -> str:
-    """One hash over every file that Quarto may read: the whole project, without what is generated or only code."""
-    digest = hashlib.sha256(f"{version} {project.profile}".encode())
-    named = {path.resolve() for path in pages}
-    for path in sorted(project.root.rglob("*")):
-        first = path.relative_to(project.root).parts[0]
-        if first in NOT_PAGES or (first.startswith(".") and first not in HOST_FILES) or "index_files" in path.parts:
-            continue
-        if path.is_relative_to(project.site):
-            continue
-        if path.is_file() and (path.suffix != ".ipynb" or path.resolve() in named):
-            digest.update(f"{relative(path, project.root)}\0{file_hash(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def scan_site(site: Path) -> list[Problem]:

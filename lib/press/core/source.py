@@ -127,7 +127,8 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
     A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
-    fences are left as they are, unless the code is a cell. What follows a comment made by `came_from` counts as lines of the file that it names.
+    fences are left as they are, unless the code is a cell. What follows a comment made by `came_from` counts as lines
+    of the file that it names.
 
     Args:
         problems: where to add what is wrong with includes, which are then left out; None to raise it.

@@ -22,12 +22,20 @@ def modules_beside(post: Post, folder: Path, root: Path) -> tuple[dict[str, Path
         folder: in which its kernel works.
         root: only files below it count.
     """
-    files: dict[str, Path] = {}
     names: set[str] = set()
-    todo: list[Path] = []
+    runs: list[str] = []
     for cell in (cell for cell in post.cells if cell.evaluated):
-        names |= set(_imported(parse_code(cell)))
-        todo += [folder / name for name in magics_of(cell).runs]
+        names |= set(imported(parse_code(cell)))
+        runs += magics_of(cell).runs
+    return files_beside(names, runs, folder, root)
+
+
+def files_beside(
+    imports: Iterable[str], runs: Iterable[str], folder: Path, root: Path
+) -> tuple[dict[str, Path], set[str]]:
+    """The same of dotted names that are imported and of files that `%run` executes."""
+    files: dict[str, Path] = {}
+    names, todo = set(imports), [folder / name for name in runs]
     done: set[str] = set()
     while names - done or todo:
         for name in sorted(names - done):
@@ -58,10 +66,15 @@ def _names_in(path: Path) -> set[str]:
         tree = read_cell(path.read_text(encoding="utf-8"))[0] if path.suffix != ".ipynb" else ast.Module([], [])
     except (OSError, ValueError, SyntaxError):
         return set()  # the run will say
-    return set(_imported(tree, path))
+    return set(imported(tree, path))
 
 
-def _imported(tree: ast.Module, path: Path | None = None) -> Iterable[str]:
+def imported(tree: ast.Module, path: Path | None = None) -> Iterable[str]:
+    """The dotted names that a module's code imports.
+
+    Args:
+        path: the module's file, for its relative imports; None for a notebook, which has none.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from press.core.escapes import markdown
@@ -67,10 +68,18 @@ def filled(cell: dict[str, Any], values: list[dict[str, Any]]) -> dict[str, Any]
     lines = "".join(cell["source"]).split("\n")
     for index, kind, _ in fenced_lines(lines):
         if kind == "text":
-            lines[index] = CODE.sub(
-                lambda match, line=lines[index]: _value(next(left), line, match.start()), lines[index]
-            )
+            line = lines[index]
+            lines[index] = CODE.sub(lambda match, line=line: _value(next(left), line[: match.start()]), line)
     return cell | {"source": "\n".join(lines).splitlines(keepends=True)}
+
+
+def with_placeholders(post: Post) -> dict[str, Any]:
+    """The unexecuted notebook of a post as it can be checked before it runs: with some text for each value."""
+    if not (post.runs and post.inline):
+        return post.notebook
+    some = {"outputs": [{"data": {"text/plain": "value"}}]}
+    counts = Counter(value.text for value in post.inline)
+    return post.notebook | {"cells": [filled(cell, [some] * counts[cell["id"]]) for cell in post.notebook["cells"]]}
 
 
 def _value(ran: dict[str, Any], before: str) -> str:

@@ -22,6 +22,10 @@ from press.posts.made import is_made
 from press.renderer import cells, dateformat, shortcodes
 
 Origin = Place
+STORED = """::: {.press-stored}
+The code of this page was not executed by this build.
+:::
+"""
 
 
 @dataclass
@@ -151,6 +155,9 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     if download is not None:
         document.files[file_name(name)] = download
     info = notebook.get("metadata", {})
+    press = info.get("press") or {}
+    code = any(cell["cell_type"] == "code" for cell in raw_cells)
+    as_stored = STORED if document.ran and code and not {"key", "failed"} & set(press) else ""
     language = (
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
     )
@@ -165,6 +172,8 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
             taken = _start(lines, _counted(origin), document, config)
             source = "\n".join(lines[taken:]) if taken else source
             origin = (origin[0], origin[1] + taken if origin[1] else 0)
+            if as_stored:
+                document.add(as_stored)
         if cell["cell_type"] == "code":
             count += 1
             cells.add(document, cell, source, origin, number=count, language=language)

@@ -16,10 +16,9 @@ from press.papers.ledger import as_table, check_claims, ledger
 from press.papers.schema import claims_by_id, read_papers
 from press.pipeline import check
 from press.posts.collection import read_notebooks
-from press.posts.notebook import read_post
 from press.posts.post import to_bytes
 from press.posts.prose import resolve
-from tests.press.conftest import CLAIM, CONFIG, LIB, Site, cell
+from tests.press.conftest import CLAIM, CONFIG, LIB, Site, cell, read_post
 
 PAPER = (
     'citekey = "known2020"\n\n'

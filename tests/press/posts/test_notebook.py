@@ -5,9 +5,9 @@ import pytest
 
 from press.core.config import read_config
 from press.core.errors import PressError
-from press.posts.notebook import read_post, with_outputs
+from press.posts.notebook import with_outputs
 from press.posts.post import to_bytes
-from tests.press.conftest import cell, post
+from tests.press.conftest import cell, post, read_post
 
 
 def read(site, body: str, **options):
