@@ -18,7 +18,6 @@ REST = (
     "site-next",
     "site-last",
     "sync-next.json",
-    "stored.json",
     ".*.tmp",
     f"facts/{HEX}.json",
     "facts/.*.tmp",

@@ -80,7 +80,7 @@ def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) 
     for path in (root / name for name in names):
         if path not in hashes:
             hashes[path] = file_hash(path) if path.is_file() else "missing"
-    return _key(key.parts | {f"file {name}": hashes[root / name] for name in names})
+    return _key(key.parts | {f"read {name}": hashes[root / name] for name in names})
 
 
 def _key(parts: dict[str, str]) -> Key:
