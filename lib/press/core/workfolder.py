@@ -12,6 +12,7 @@ from pathlib import Path
 from press.core.errors import fail
 
 MANIFEST = "manifest.json"
+UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
 RESULTS = (f"cache/{HEX}", "cache/.new-*", "stored.json")
 REST = (
