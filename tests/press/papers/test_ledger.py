@@ -520,5 +520,5 @@ def test_a_paper_that_the_bibliography_does_not_have(measured):
     measured.write("papers/gone2022/paper.toml", 'citekey = "gone2022"\n')
     assert (
         "papers/gone2022/paper.toml:1: citekey 'gone2022' is not in the bibliography"
-        in told(check(open_project(measured.root)))[0]
+        in told(check(open_project(measured.root))[0])[0]
     )
