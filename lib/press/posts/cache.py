@@ -24,6 +24,7 @@ from press.core.disk import write_atomic
 from press.core.workfolder import HEX
 from press.posts.closure import Library, closure, file_hash, versions
 from press.posts.post import KERNEL, Post, to_bytes
+from press.posts.printed_numbers import numbers_parts
 
 FORMAT = 1  # raise it when execution itself changes in a way that alters outputs
 
@@ -58,6 +59,7 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
     parts |= {f"parameter {name}": json.dumps(value) for name, value in parameters.items()}
     parts |= {f"module {name}": hashed(path) for name, path in modules.items()}
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
+    parts |= numbers_parts(modules, root)
     parts |= {f"version {name}": version for name, version in versions(external).items()}
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return Key(digest, parts)

@@ -120,8 +120,9 @@ def _undeclared_reads(step: Step, reads: tuple[str, ...], library: Library, proj
     """A file that the run opened and that is not in its key: the next change of it would go unnoticed."""
     modules = {part.removeprefix("module ") for part in step.key.parts if part.startswith("module ")}
     own = {str(library.files[name].relative_to(project.root)) for name in modules}
-    # `claim` reads paper.toml, which is in no key: each build inserts what it says of the paper again. Only
-    # a post that uses `claim` is let off: any other that opens the file shows what nothing would bring up to date.
+    # `claim` reads paper.toml, which is in no key: each build inserts what it says of the paper again; of what
+    # `paper_numbers` reads, the numbers are. Only a post that uses one of them is let off: any other that opens the
+    # file shows what nothing would bring up to date.
     judges = "postkit.claims" in modules or "postkit" not in library.packages
     for name in reads:
         path = Path(name)
