@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from press.tex.lex import Token, macro, strip_first, to_latex, words
-from press.tex.rows import argument_at, group_end
-
-Tokens = list[Token]
-OPEN, CLOSE = Token("open", "{"), Token("close", "}")
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, macro, strip_first, to_latex, words
+from press.tex.rows import argument_at, group_end, past_brackets
 
 FONTS = {"bf": "mathbf", "rm": "mathrm", "it": "mathit", "cal": "mathcal", "sf": "mathsf", "tt": "mathtt"}
 FONTS |= {
@@ -100,9 +97,7 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
         ]
         return (shown if in_text else _call(token, "text", shown)), i
     if name in WITHOUT:
-        while i < len(tokens) and tokens[i][:2] == ("char", "["):
-            i = next((j for j in range(i, len(tokens)) if tokens[j][:2] == ("char", "]")), i) + 1
-        return [], argument_at(tokens, i)[1]
+        return [], argument_at(tokens, past_brackets(tokens, i))[1]
     if name in LENGTHS:
         return [], _after_length(tokens, i)
     if name == "hspace":
