@@ -194,8 +194,8 @@ def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
     from press.intake.fetch import fetch, tell
 
-    given = {"citekey": options.citekey, "main": options.main, "latex": options.latex, "html": options.html}
-    done = fetch(_project(options), options.paper, _say, **given)
+    given = {"citekey": options.citekey, "main": options.main, "latex": options.latex}
+    done = fetch(_project(options), options.paper, _say, html=options.html, facts=options.facts, **given)
     _say_all("note", done.notes)
     print("\n".join(tell(done)))
     return 0

@@ -55,7 +55,10 @@ def test_a_fence_within_a_longer_fence_is_not_a_cell(site):
             cell("#| tags: [parameters]\nseed = 0\nsteps = 1") + cell("print(seed)"),
             "posts/a/post.qmd:11: parameter 'steps'",
         ),
-        (cell("text = '''\n```\na\n```\n'''"), "posts/a/post.qmd:9: not valid Python: unterminated triple-quoted string"),
+        (
+            cell("text = '''\n```\na\n```\n'''"),
+            "posts/a/post.qmd:9: not valid Python: unterminated triple-quoted string",
+        ),
     ],
 )
 def test_refusals_name_file_and_line(site, body, expected):
