@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         "--latex", choices=("auto", "never"), default="auto", help="take the numbers of pdflatex where it is installed"
     )
     fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
+    fetch.add_argument("--facts", action="store_true", help="write numbers and labels only, to be committed")
     add(
         "check",
         "Report what is wrong with sources and built site; write nothing.",

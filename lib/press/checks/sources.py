@@ -22,6 +22,7 @@ from press.core.yamlfile import Map
 from press.papers.ledger import check_claims
 from press.papers.library import read_library
 from press.papers.schema import Paper
+from press.papers.unsure import check_numbers
 from press.posts.made import is_made
 from press.posts.prose import claim_line
 
@@ -32,14 +33,15 @@ def check_sources(
     pages: list[Path],
     notebooks: dict[Path, dict[str, Any]] | None = None,
 ) -> list[Problem]:
-    """Problems in the pages' sources, and between what posts measured and what papers' files record.
+    """Problems in the pages' sources, in the numbers of equations, and between what posts measured and papers' files.
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
         notebooks: page -> what to look at in the place of the notebook that lies there.
     """
     known = bibliography_keys(project)
-    return check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
+    problems = check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
+    return problems + check_numbers(project.root, papers)
 
 
 def check_pages(

@@ -12,13 +12,13 @@ from pathlib import Path
 from press.core.errors import fail
 
 MANIFEST = "manifest.json"
+UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
 RESULTS = (f"cache/{HEX}", "cache/.new-*", "stored.json")
 REST = (
     "site-next",
     "site-last",
     "sync-next.json",
-    "stored.json",
     ".*.tmp",
     f"facts/{HEX}.json",
     "facts/.*.tmp",

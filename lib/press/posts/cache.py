@@ -25,6 +25,7 @@ from press.core.workfolder import HEX
 from press.posts.beside import modules_beside
 from press.posts.closure import Library, closure, file_hash, versions
 from press.posts.post import KERNEL, Post, to_bytes
+from press.posts.printed_numbers import numbers_parts
 
 FORMAT = 1  # raise it when execution itself changes in a way that alters outputs
 
@@ -65,6 +66,7 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
     for value in post.inline:
         parts[f"value {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
+    parts |= numbers_parts({*modules, *imported}, root)
     parts |= {f"version {name}": version for name, version in versions(external).items()}
     return _key(parts)
 
@@ -80,7 +82,7 @@ def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) 
     for path in (root / name for name in names):
         if path not in hashes:
             hashes[path] = file_hash(path) if path.is_file() else "missing"
-    return _key(key.parts | {f"file {name}": hashes[root / name] for name in names})
+    return _key(key.parts | {f"read {name}": hashes[root / name] for name in names})
 
 
 def _key(parts: dict[str, str]) -> Key:

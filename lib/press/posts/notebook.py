@@ -63,7 +63,7 @@ def examine_post(
     problems = list(config.folder(folder).problems)
     try:
         read = (
-            _markdown(source.path, root, claims, problems) if book is None else _notebook(book, file, problems, claims)
+            _markdown(source.path, root, claims, problems) if book is None else _notebook(book, file, claims, problems)
         )
     except PressError as error:
         return None, [*problems, *error.problems]

@@ -86,9 +86,10 @@ def stopped_at(notebook: dict[str, Any], died: bool) -> dict[str, Any] | None:
 
 def ran_through(notebook: dict[str, Any]) -> bool:
     """Whether every cell ran, and no exception was raised but in cells that may."""
-    failed = (cell for cell in notebook["cells"] if not _may_fail(cell))
-    errors = (output["output_type"] == "error" for cell in failed for output in cell.get("outputs", ()))
-    return not any(errors) and stopped_at(notebook, died=False) is None
+    rest = [cell for cell in notebook["cells"] if not _may_fail(cell)]
+    errors = (output["output_type"] == "error" for cell in rest for output in cell.get("outputs", ()))
+    lost = (cell["metadata"].get("papermill", {}).get("exception") for cell in rest)  # whose report was lost
+    return not any(errors) and not any(lost) and stopped_at(notebook, died=False) is None
 
 
 def _may_fail(cell: dict[str, Any]) -> bool:

@@ -127,7 +127,7 @@ def make_plan(
         notebook = None if force else cache.get(key.digest)
         if notebook is not None:
             plan.executed[post.slug] = notebook
-        reasons = [] if notebook is not None else ["--force"] if force else why(post, key, project, cache)
+        reasons = [] if notebook is not None else ["--force"] if force else why(post, base, project, cache)
         plan.steps.append(Step(post, parameters, base, key, reasons))
     return plan
 
@@ -143,11 +143,17 @@ def _sifted(
     )
 
 
-def why(post: Post, key: Key, project: Project, cache: Cache) -> list[str]:
-    """What changed since the run whose outputs the post shows now, or that failed."""
+def why(post: Post, base: Key, project: Project, cache: Cache) -> list[str]:
+    """What changed since the run whose outputs the post shows now, or that failed.
+
+    Args:
+        base: the key as far as the source tells it; what that run read is looked at as it is now.
+    """
     last = last_run(post, project)
     if last is None:
         return ["never run here"]
+    read = [name.partition(" ")[2] for name in last["parts"] if name.startswith("read ")]
+    key = with_reads(base, read, project.root, {})
     changed = differences(last["parts"], key.parts)
     if "failed" in last:
         return [f"failed when it last ran ({', '.join(last['failed']['places'])})", *changed]

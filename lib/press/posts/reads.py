@@ -30,8 +30,9 @@ def undeclared(post: Post, key: Key, reads: tuple[str, ...], library: Library, p
     """
     named = {part.partition(" ")[2] for part in key.parts if part.startswith(("module ", "file "))}
     own = {library.files[name].relative_to(project.root).as_posix() for name in named if name in library.files} | named
-    # `claim` reads paper.toml, which is in no key: each build inserts what it says of the paper again. Only
-    # a post that uses `claim` is let off: any other that opens the file shows what nothing would bring up to date.
+    # `claim` reads paper.toml, which is in no key: each build inserts what it says of the paper again; of what
+    # `paper_numbers` reads, the numbers are. Only a post that uses one of them is let off: any other that opens the
+    # file shows what nothing would bring up to date.
     judges = "postkit.claims" in named or "postkit" not in library.packages
     site = project.site.relative_to(project.root).as_posix() + "/" if project.site.is_relative_to(project.root) else "_"
     found = set()

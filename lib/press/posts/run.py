@@ -68,7 +68,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 continue
             plan.cache.note_reads(step.base, more)
             plan.cache.put(key, result.slug, result.notebook, result.seconds)
-            if new := [name for name in more if f"file {name}" not in step.key.parts]:
+            if new := [name for name in more if f"read {name}" not in step.key.parts]:
                 plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; a change there will run it again")
             plan.executed[result.slug] = result.notebook
             kept.unlink(missing_ok=True)
