@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -37,15 +38,23 @@ OPTIONAL = {  # an author's own will do
     ".github/workflows/publish.yml": "publish.yml",
 }
 LAST = {FILE: "quarto.yml"}
+LISTS = (".gitignore", "requirements.txt")
+IN_THE_WAY = "lies where the first blog needs {}. Move it out of the folder, run press init again, then merge the two"
 DATE = re.compile(r"^date: \d{4}-\d\d-\d\d$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Begun:
-    """What an init did: the files written; those kept, which it would have written; other pages that were there."""
+    """What an init did.
+
+    Args:
+        written: the files that it created.
+        kept: the author's own in the places of files that it would have created -> lines that they lack.
+        pages: other files that were there and are pages of the site now.
+    """
 
     written: list[str]
-    kept: list[str]
+    kept: dict[str, list[str]]
     pages: list[str]
 
 
@@ -60,15 +69,18 @@ def begin(root: Path) -> Begun:
     """
     _check_place(root)
     texts = {name: _text(template, root) for name, template in {**NEEDED, **OPTIONAL, **LAST}.items()}
-    kept = [name for name in texts if os.path.lexists(root / name)]
+    there = {name: found for name in texts if (found := _taken(root, name))}
+    kept = {name: found for name, found in there.items() if found != name or not _is_same(root / name, texts[name])}
     problems = [blocked for name in texts if (blocked := no_folder(root, name))]
-    problems += [problem for name in NEEDED if (problem := _in_the_way(root, name, texts[name]))]
+    problems += [Problem(found, 0, IN_THE_WAY.format(name)) for name, found in kept.items() if name not in OPTIONAL]
     if problems:
         raise PressError(problems)
-    pages = _pages(root, set(texts))
+    pages = [page for page in _pages(root) if page not in texts]
     root.mkdir(parents=True, exist_ok=True)
-    written = [name for name in texts if name not in kept and _write(root, name, texts[name])]
-    return Begun(written, [name for name in kept if not _is_same(root / name, texts[name])], pages)
+    written = [name for name in texts if name not in there]
+    for name in written:
+        _write(root, name, texts[name])
+    return Begun(written, {found: _lacks(root / found, texts[name]) for name, found in kept.items()}, pages)
 
 
 def _check_place(root: Path) -> None:
@@ -88,17 +100,12 @@ def _text(template: str, root: Path) -> str:
     return text.replace("@DATE@", datetime.date.today().isoformat())
 
 
-def _in_the_way(root: Path, name: str, text: str) -> Problem | None:
-    """Why this file cannot be written: another is there, or a page with the same address."""
-    if os.path.lexists(root / name):
-        if _is_same(root / name, text):
-            return None
-        return Problem(name, 0, "is there, and the first blog needs a file of its own here. Move it away for now")
+def _taken(root: Path, name: str) -> str:
+    """What lies in a file's place: itself, or a page that would be published at its address; "" for nothing."""
     stem, suffix = os.path.splitext(name)
-    others = [stem + other for other in SUFFIXES if suffix in SUFFIXES and os.path.lexists(root / (stem + other))]
-    if others:
-        return Problem(others[0], 0, f"would be published at the address of {name}. Move it away for now")
-    return None
+    others = SUFFIXES if suffix in SUFFIXES else (".yaml",) if name == FILE else ()
+    names = [name, *(stem + other for other in others)]
+    return next((each for each in names if os.path.lexists(root / each)), "")
 
 
 def _is_same(path: Path, text: str) -> bool:
@@ -109,21 +116,37 @@ def _is_same(path: Path, text: str) -> bool:
         return False
 
 
-def _pages(root: Path, ours: set[str]) -> list[str]:
-    """What lies in the folder already and becomes a page with `_quarto.yml`."""
-    names = (path.relative_to(root).as_posix() for path in site_inputs(Config(root, Map())))
-    return [name for name in names if name not in ours]
+def _lacks(path: Path, text: str) -> list[str]:
+    """Lines of a list such as .gitignore, comments left out, that the author's own file does not have."""
+    if path.name not in LISTS or not path.is_file():
+        return []
+    having = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return [line for line in text.split("\n") if line and line[0] != "#" and line not in having]
 
 
-def _write(root: Path, name: str, text: str) -> bool:
-    """Create one file; False where another appeared at this very moment."""
+def _pages(root: Path) -> list[str]:
+    """What lies in the folder and is a page with `_quarto.yml`."""
+    return [path.relative_to(root).as_posix() for path in site_inputs(Config(root, Map()))]
+
+
+def _write(root: Path, name: str, text: str) -> None:
     temporary = root / ".press" / f".init.{os.getpid()}.tmp"  # a name that `press clean` removes
     write_atomic(temporary, text.encode())
     try:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         move_new(temporary, root / name)
     except FileExistsError:
-        return False
+        raise fail(name, 0, "appeared while the blog was written. Run press init again") from None
     finally:
         temporary.unlink(missing_ok=True)
-    return True
+
+
+def tell_begun(root: Path, begun: Begun) -> list[str]:
+    """What `press init` prints."""
+    lines = [f"wrote {(root / name).as_posix()}" for name in begun.written]
+    for name, lacking in begun.kept.items():
+        lines.append(f"kept {(root / name).as_posix()}" + (f"; it lacks {', '.join(lacking)}" if lacking else ""))
+    if begun.pages:
+        lines.append(f"pages of the site from now on, as they were there: {', '.join(begun.pages)}")
+    go = "" if root == Path() else f"cd {shlex.quote(root.as_posix())} && "
+    return [*lines, f"next: {go}press build, or press preview"]
