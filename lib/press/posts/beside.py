@@ -12,7 +12,8 @@ from pathlib import Path
 
 from press.core.source import relative
 from press.posts.magics import read_cell
-from press.posts.post import Post, magics_of, parse_code
+from press.posts.post import Post
+from press.posts.uses import dotted, imports_in
 
 
 def modules_beside(post: Post, folder: Path, root: Path) -> tuple[dict[str, Path], set[str]]:
@@ -22,12 +23,7 @@ def modules_beside(post: Post, folder: Path, root: Path) -> tuple[dict[str, Path
         folder: in which its kernel works.
         root: only files below it count.
     """
-    names: set[str] = set()
-    runs: list[str] = []
-    for cell in (cell for cell in post.cells if cell.evaluated):
-        names |= set(imported(parse_code(cell)))
-        runs += magics_of(cell).runs
-    return files_beside(names, runs, folder, root)
+    return files_beside(post.uses.modules, post.uses.runs, folder, root)
 
 
 def files_beside(
@@ -66,34 +62,4 @@ def _names_in(path: Path) -> set[str]:
         tree = read_cell(path.read_text(encoding="utf-8"))[0] if path.suffix != ".ipynb" else ast.Module([], [])
     except (OSError, ValueError, SyntaxError):
         return set()  # the run will say
-    return set(imported(tree, path))
-
-
-def imported(tree: ast.Module, path: Path | None = None) -> Iterable[str]:
-    """The dotted names that a module's code imports.
-
-    Args:
-        path: the module's file, for its relative imports; None for a notebook, which has none.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and path is not None:
-            package = _package(path, node.level)
-            names = [f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names]
-            yield from (".".join([*package, name]) for name in names if package)
-
-
-def _package(path: Path, level: int) -> list[str]:
-    """The dotted name of the package that a relative import in this file counts from."""
-    folder = path.parent
-    for _ in range(level - 1):
-        folder = folder.parent
-    names: list[str] = []
-    while (folder / "__init__.py").is_file():
-        names.insert(0, folder.name)
-        folder = folder.parent
-    return names
+    return dotted(imports_in(tree, path))

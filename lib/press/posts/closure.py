@@ -16,9 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.posts.post import Post, magics_of, parse_code
-
-DYNAMIC = {"import_module", "__import__"}
+from press.posts.post import Post
+from press.posts.uses import DYNAMIC, is_dynamic
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,7 @@ def _imports_by_string(path: Path) -> bool:
     source = path.read_text(encoding="utf-8")
     if not any(name in source for name in DYNAMIC):
         return False
-    return any(map(_is_dynamic, ast.walk(ast.parse(source))))
-
-
-def _is_dynamic(node: ast.AST) -> bool:
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
-    return name in DYNAMIC
+    return any(map(is_dynamic, ast.walk(ast.parse(source))))
 
 
 def _parents(module: str) -> Iterable[str]:
@@ -93,19 +87,10 @@ def _parents(module: str) -> Iterable[str]:
 
 def direct_imports(post: Post, library: Library) -> set[str]:
     """Names that the post's cells import: modules of the library, and top-level names of everything else."""
-    found: set[str] = set()
-    for cell in (cell for cell in post.cells if cell.evaluated):
-        found |= {name.partition(".")[0] for name in magics_of(cell).extensions}
-        for node in ast.walk(parse_code(cell)):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found |= _resolve(alias.name, None, library)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                for alias in node.names:
-                    found |= _resolve(node.module, alias.name, library)
-            elif _is_dynamic(node):
-                found |= set(library.files)
-    return found
+    found = {name.partition(".")[0] for name in post.uses.extensions}
+    for module, name in post.uses.imports:
+        found |= _resolve(module, name or None, library)
+    return found | set(library.files) if post.uses.dynamic else found
 
 
 def _resolve(module: str, name: str | None, library: Library) -> set[str]:

@@ -7,7 +7,6 @@ carried from an executed notebook to a fresh one whose prose has changed since. 
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,8 +26,9 @@ from press.posts.blocks import Block, markdown_blocks, notebook_blocks
 from press.posts.enabled import is_enabled
 from press.posts.inline import filled, find_inline
 from press.posts.parameters import read_parameters
-from press.posts.post import KERNEL, CodeCell, Inline, Post, Source, new_cell, parse_code
+from press.posts.post import KERNEL, CodeCell, Inline, Post, Source, new_cell
 from press.posts.prose import SHORTCODE, resolve
+from press.posts.uses import uses_of
 
 REQUIRED = ("title", "description", "date", "categories")  # of a post.qmd; of any other page the first two
 PYTHON = ("python3", "python", "ipython", "xpython")
@@ -70,16 +70,13 @@ def examine_post(
     meta = config.meta(read.matter, folder)
     problems += _check_meta(meta, read.top, source)
     cells, inline, notebook = _cells(read.blocks, meta, problems)
-    trees: dict[str, ast.Module] = {}
-    for cell in (cell for cell in cells if cell.evaluated):
-        with collected(problems):
-            trees[cell.name] = parse_code(cell)
-            problems += shell.told(cell, config.settings().get("shell"))
-    parameters = read_parameters(cells, trees, problems)
+    uses = uses_of(cells, root / ".press" / "facts", problems)
+    problems += shell.told(cells, uses, config.settings().get("shell"))
+    parameters = read_parameters(cells, uses, problems)
     data = _declared_data(meta, source.path.parent, root, read.top, problems)
     runs = is_enabled(meta, read.matter, source, config)
     work = "" if config.get("project.execute-dir") == "project" else folder
-    found = (meta, cells, parameters, read.includes, data, notebook, inline, runs, work)
+    found = (meta, cells, parameters, read.includes, data, notebook, uses, inline, runs, work)
     return Post(source.slug, file, source.page, *found), problems
 
 

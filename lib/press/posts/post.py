@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from press.core.celloptions import option_rows
-from press.core.errors import fail
-from press.posts.magics import Magics, read_cell
+
+if TYPE_CHECKING:
+    from press.posts.uses import Uses
 
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")  # frequent, and of no matter to the key
 KERNEL = "python3"
@@ -105,6 +105,7 @@ class Post:
         includes: files put in by `{{< include >}}`, relative to the root.
         data: files and folders that `data:` declares, relative to the root.
         notebook: the unexecuted notebook, as nbformat 4.5 JSON.
+        uses: what its code uses.
         inline: the values within its text.
         runs: whether the press executes it; if not, its code is shown.
         folder: in which its kernel works, relative to the root: that of the source, unless `execute-dir: project`.
@@ -119,6 +120,7 @@ class Post:
     includes: tuple[str, ...]
     data: tuple[str, ...]
     notebook: dict[str, Any] = field(repr=False)
+    uses: Uses = field(repr=False)
     inline: tuple[Inline, ...] = ()
     runs: bool = True
     folder: str = ""
@@ -127,36 +129,6 @@ class Post:
     def place(self) -> str:
         """Where the executed notebook is written, relative to the root."""
         return f"{KEPT}/{self.page}.ipynb" if self.page == self.file else self.page
-
-
-def parse_code(cell: CodeCell) -> ast.Module:
-    """The cell's syntax tree; `%matplotlib` and `%config` lines count as blank.
-
-    Raises:
-        PressError: it is neither Python nor IPython; with file and line.
-    """
-    return _parsed(cell)[0]
-
-
-def magics_of(cell: CodeCell) -> Magics:
-    """What the cell does beside plain Python.
-
-    Raises:
-        PressError: as `parse_code`.
-    """
-    return _parsed(cell)[1]
-
-
-def _parsed(cell: CodeCell) -> tuple[ast.Module, Magics]:
-    lines = ["" if MAGIC.match(line) else line for line in cell.code.split("\n")]
-    try:
-        return read_cell("\n".join(lines))
-    except SyntaxError as error:
-        number = min(error.lineno or 1, len(lines))
-        what = f"not valid Python: {error.msg}: {lines[number - 1].strip()}"
-        if not cell.line:
-            raise fail(cell.file, 0, f"{cell.name}, line {number}: {what}") from None
-        raise fail(cell.file, cell.line + number - 1, what) from None
 
 
 def page_of(slug: str, notebook: dict[str, Any]) -> str:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from press.core.errors import Problem
-from press.posts.post import CodeCell, magics_of
+from press.posts.post import CodeCell
+from press.posts.uses import Uses
 
 POLICIES = ("allow", "warn", "forbid")
 WAY_OUT = "What it reads is not in the staleness key. Write it in Python"
 
 
-def told(cell: CodeCell, policy: Any) -> list[Problem]:
-    """A problem for each shell command of a cell, or none.
+def told(cells: Sequence[CodeCell], uses: Uses, policy: Any) -> list[Problem]:
+    """A problem for each shell command of a post's cells, or none.
 
     Args:
         policy: what `press: shell:` says; "warn" where it says nothing.
-
-    Raises:
-        PressError: the cell is neither Python nor IPython.
     """
-    if policy == "allow":
-        return []
+    known = {cell.name: cell for cell in cells}
     problems = []
-    for row, command in magics_of(cell).shell:
-        line = cell.line + row - 1 if cell.line else 0
+    for name, row, command in uses.shell if policy != "allow" else ():
+        cell = known[name]
         shown = command if len(command) < 60 else command[:57] + "..."
-        where = "" if cell.line else f"{cell.name}: "
-        check = "" if policy == "forbid" else "shell"
-        problems.append(Problem(cell.file, line, f"{where}`{shown}` runs outside Python. {WAY_OUT}", check=check))
+        where = "" if cell.line else f"{name}: "
+        message = f"{where}`{shown}` runs outside Python. {WAY_OUT}"
+        line = cell.line + row - 1 if cell.line else 0
+        problems.append(Problem(cell.file, line, message, check="" if policy == "forbid" else "shell"))
     return problems

@@ -16,12 +16,12 @@ from press.core.disk import write_atomic
 from press.core.errors import PressError, Problem
 from press.core.memory import remembered
 from press.core.project import Project
-from press.posts.beside import files_beside, imported
+from press.posts.beside import files_beside
 from press.posts.blocks import read_notebook
 from press.posts.cache import differences
 from press.posts.closure import file_hash
-from press.posts.magics import read_cell
-from press.posts.post import Source
+from press.posts.post import CodeCell, Source
+from press.posts.uses import uses_of
 
 FILE = "stored.json"
 
@@ -66,16 +66,10 @@ def _state(source: Source, project: Project) -> dict[str, Any]:
 
 
 def _uses(source: Source, project: Project) -> dict[str, Any]:
-    found: dict[str, list[str]] = {"imports": [], "runs": []}
     try:
-        cells = read_notebook(source.path, project.root)["cells"]
+        cells = [cell for cell in read_notebook(source.path, project.root)["cells"] if cell["cell_type"] == "code"]
     except PressError:
-        return found
-    for cell in (cell for cell in cells if cell["cell_type"] == "code"):
-        try:
-            tree, magics = read_cell(cell["source"])
-        except (SyntaxError, ValueError, RecursionError):
-            continue  # it is shown, not run
-        found["imports"] += imported(tree)
-        found["runs"] += magics.runs
-    return {key: sorted(set(names)) for key, names in found.items()}
+        cells = []
+    read = [CodeCell(f"code-{i}", cell["source"], {}, source.page, 0) for i, cell in enumerate(cells, 1)]
+    found = uses_of(read, project.work / "facts", [])  # a cell that is not valid is shown, not run
+    return {"imports": sorted(found.modules), "runs": found.runs}
