@@ -20,7 +20,7 @@ from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
-from press.core.secrets import secrets_in
+from press.core.secrets import known_values_in, secrets_in, stamp
 from press.core.selection import site_inputs
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
@@ -181,7 +181,7 @@ def _render(
     report.warnings += warnings
     if rendered is None:
         return
-    problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
+    problems = check_site(staging, project) + scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
@@ -224,11 +224,19 @@ def site_pages(project: Project) -> list[Path]:
     return site_inputs(project.config)
 
 
-def scan_site(site: Path) -> list[Problem]:
-    """Secrets in the text files of a site that is about to be published."""
+def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
+    """Secrets in the text files of a site that is about to be published.
+
+    Args:
+        published: the present site; a file that is in it already was looked at, but for secrets that are new here.
+    """
+    marks = [sitefolder.read_mark(folder) for folder in (site, published or site)]
+    before = marks[1].get("files", {}) if published and marks[1].get("shapes") == stamp() else {}
     problems = []
     for path in sorted(site.rglob("*")):
         if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
-            for what in secrets_in(path.read_text(encoding="utf-8", errors="replace")):
-                problems.append(Problem(path.relative_to(site).as_posix(), 0, f"the page would publish {what}"))
+            name, text = path.relative_to(site).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+            known = name in before and before[name] == marks[0].get("files", {}).get(name)
+            for what in (known_values_in if known else secrets_in)(text):
+                problems.append(Problem(name, 0, f"the page would publish {what}"))
     return problems
