@@ -1,4 +1,4 @@
-"""The command line: `press build`, `run`, `why`, `preview`, `new`, `fetch`, `check`, `claims`, `sync`, `clean`."""
+"""The command line: what each command of `options.py` does."""
 
 from __future__ import annotations
 
@@ -184,14 +184,33 @@ def act_preview(options: argparse.Namespace) -> int:
 
 def act_new(options: argparse.Namespace) -> int:
     """`press new post SLUG`."""
-    from press.posts.new import new_post
+    from press.start.newpost import new_post
 
-    print(new_post(_project(options), options.slug, options.title))
+    name, notes = new_post(_project(options), options.slug, options.title, notebook=options.notebook)
+    print(name)
+    for note in notes:
+        _say(f"note: {note}")
+    return 0
+
+
+def act_init(options: argparse.Namespace) -> int:
+    """`press init [DIR]`: a first blog, or in a project that is there already a report."""
+    if (options.folder / "_quarto.yml").is_file():
+        from press.adopt import look, tell
+
+        print("\n".join(tell(look(options.folder, options.profile))))
+        return 0
+    from press.start.blog import begin, tell_begun
+
+    print("\n".join(tell_begun(options.folder, begin(options.folder))))
     return 0
 
 
 def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
+    from press.core.extras import need
+
+    need("press fetch", "arxiv", "httpx2", "pylatexenc")
     from press.intake.fetch import fetch, tell
 
     given = {"citekey": options.citekey, "main": options.main, "latex": options.latex}
@@ -242,6 +261,9 @@ def act_claims(options: argparse.Namespace) -> int:
 
 def act_sync(options: argparse.Namespace) -> int:
     """`press sync`."""
+    from press.core.extras import need
+
+    need("press sync", "zotero", "bibtexparser", "httpx2", "pyzotero")
     from press.intake.zotero.report import tell
     from press.intake.zotero.sync import Wishes, sync
 
@@ -264,7 +286,15 @@ def act_clean(options: argparse.Namespace) -> int:
     return 0
 
 
-ACTS = {"build": act_build, "run": act_run, "why": act_why, "preview": act_preview, "new": act_new, "fetch": act_fetch}
+ACTS = {
+    "init": act_init,
+    "build": act_build,
+    "run": act_run,
+    "why": act_why,
+    "preview": act_preview,
+    "new": act_new,
+    "fetch": act_fetch,
+}
 ACTS |= {"check": act_check, "claims": act_claims, "sync": act_sync, "clean": act_clean}
 
 if __name__ == "__main__":

@@ -40,8 +40,12 @@ class Library:
     imports: dict[str, frozenset[str]]
 
 
-def read_library(root: Path) -> Library:
-    """Build the import graph of `<root>/lib`."""
+def read_library(root: Path, cache: Path) -> Library:
+    """Build the import graph of `<root>/lib`.
+
+    Args:
+        cache: folder in which grimp keeps what it has read.
+    """
     folder = root / "lib"
     packages = tuple(sorted(p.parent.name for p in folder.glob("*/__init__.py") if p.parent.name != "press"))
     files: dict[str, Path] = {}
@@ -49,17 +53,16 @@ def read_library(root: Path) -> Library:
         for path in sorted((folder / package).rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
             files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return Library(folder, packages, files, _imports(folder, packages, files))
+    return Library(folder, packages, files, _imports(folder, packages, files, cache))
 
 
-def _imports(folder: Path, packages: tuple[str, ...], files: dict[str, Path]) -> dict[str, frozenset[str]]:
+def _imports(folder: Path, packages: tuple[str, ...], files: dict[str, Path], cache: Path) -> dict[str, frozenset[str]]:
     if not packages:
         return {}
     import grimp
 
     sys.path.insert(0, str(folder))
     try:
-        cache = folder.parent / ".press" / "grimp"
         graph = grimp.build_graph(*packages, include_external_packages=True, cache_dir=str(cache))
     finally:
         sys.path.remove(str(folder))

@@ -144,7 +144,13 @@ CASES = {
 # Macros that the templates above use, and files that are no templates: Pandoc's, and a first post.
 WITHIN = {"pages/parts.html", "pages/parts.qmd", "pages/marks.svg"}
 WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
-OTHERS = {"renderer/template.html", "posts/template.qmd"}
+OTHERS = {
+    "renderer/template.html",
+    "start/template.qmd",
+    "start/blog/index.qmd",
+    "start/blog/about.qmd",
+    "start/blog/post.qmd",
+}
 
 
 def seen(text: str) -> str:
