@@ -141,10 +141,10 @@ CASES = {
     "pages/graph.qmd": graph,
     "pages/links.qmd": links,
 }  # fmt: skip
-# Macros that the templates above use, and files that are no templates: Pandoc's, and a first post.
+# Macros that the templates above use, and files that are no templates: Pandoc's, a first post, and icons.
 WITHIN = {"pages/parts.html", "pages/parts.qmd", "pages/marks.svg"}
 WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
-OTHERS = {"renderer/template.html", "posts/template.qmd"}
+OTHERS = {"renderer/template.html", "posts/template.qmd", "renderer/bootstrap/bootstrap-icons.svg"}
 
 
 def seen(text: str) -> str:
