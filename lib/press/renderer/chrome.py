@@ -9,16 +9,17 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from press.core import escapes, templates
+from press.core import escapes
 from press.core.merging import as_list
-from press.renderer import dateformat, icons
+from press.renderer import colours, dateformat
 from press.renderer.page import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site
 
-LISTING_MARKER = "<!--press-listing-->"
 HEAD_MARKER = "<!--press-head-->"
+SIDES = ("left", "center", "right")
+AROUND = ("navbar", "sidebar", "page-end", "footer")  # what is put in when all pages are known
 
 
 def marker(key: str, name: str) -> str:
@@ -39,13 +40,18 @@ def author_text(author: Any) -> str:
     return " ".join(str(part) for part in name.values()) if isinstance(name, dict) else str(name)
 
 
-def listing_of(document: Document) -> dict[str, Any] | None:
-    """The page's listing with its id, or None. Several listings on a page are refused."""
-    value = document.meta.get("listing")
-    if not value:
-        return None
-    value = {} if value is True else {"type": value} if isinstance(value, str) else value
-    return {"id": "listing", **value} if isinstance(value, dict) else {"id": "listing", "several": True}
+def listings_of(document: Document) -> list[dict[str, Any]]:
+    """The page's listings, each with an id of its own."""
+    found: list[dict[str, Any]] = []
+    for value in as_list(document.meta.get("listing")):
+        if value is False:
+            continue
+        said = value if isinstance(value, dict) else {} if value is True else {"type": str(value)}
+        name = str(said.get("id") or "listing")
+        taken = {one["id"] for one in found}
+        name = next(n for n in (name, *(f"{name}-{count}" for count in range(2, 99))) if n not in taken)
+        found.append({**said, "id": name})
+    return found
 
 
 def href(site: Site, target: str, url: str) -> str:
@@ -63,44 +69,6 @@ def public_url(site: Site, url: str) -> str:
     return f"{base}/{url.removesuffix('index.html')}" if base else ""
 
 
-def _items(site: Site, side: str, url: str) -> list[dict[str, Any]]:
-    items = []
-    for item in as_list(site.config.get(f"website.navbar.{side}")):
-        item = {"href": item} if isinstance(item, str) else item
-        target = href(site, str(item.get("href", "#")), url)
-        here = posixpath.normpath(posixpath.join(posixpath.dirname(url), target)) == url
-        items.append({
-            "href": target,
-            "text": item.get("text", ""),
-            "icon": icons.svg(item["icon"]) if item.get("icon") else "",
-            "label": item.get("aria-label", ""),
-            "current": here,
-        })  # fmt: skip
-    return items
-
-
-def _footer(site: Site, url: str) -> dict[str, str]:
-    value = site.config.get("website.page-footer") or {}
-    value = {"center": value} if isinstance(value, str) else value
-    return {side: _footer_side(site, value[side], url) for side in ("left", "center", "right") if value.get(side)}
-
-
-def _footer_side(site: Site, value: Any, url: str) -> Markup:
-    if isinstance(value, str):
-        found = re.split(r"\[([^\]]+)\]\(([^)\s]+)\)", value)  # text, then label, target, text of each link
-        parts = [{"text": found[0]}]
-        for label, target, after in zip(found[1::3], found[2::3], found[3::3], strict=True):
-            parts += [{"text": label, "icon": "", "href": href(site, target, url)}, {"text": after}]
-    else:
-        parts = []
-        for item in value:
-            icon = icons.svg(item["icon"]) if item.get("icon") else ""
-            target = href(site, str(item.get("href", "#")), url)
-            parts += [{"text": item.get("text", ""), "icon": icon, "href": target}, {"text": " "}]
-        parts = parts[:-1]
-    return templates.render("renderer/footer.html", parts=parts)
-
-
 def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
     """Everything that the template needs beside the body; escaped."""
     url = site.urls[document.input]
@@ -110,6 +78,7 @@ def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
         "end": Markup(marker(key, "end")),
         "title-start": Markup(f"<!--press:{key}:title "),
         "head-marker": Markup(HEAD_MARKER),
+        **{f"{name}-marker": Markup(marker(key, name)) for name in AROUND},
         "prefix": prefix(url),
         "version": key_version(),
     }
@@ -146,18 +115,12 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
 
 
 def _around(site: Site, url: str) -> dict[str, Any]:
-    """Navigation bar, footer, styles."""
+    """Header, styles."""
     config = site.config
-    right = _items(site, "right", url)
-    repo, icon = config.get("website.repo-url"), config.get("website.favicon")
-    if repo:
-        right.append({"href": repo, "icon": icons.svg("github"), "label": "Source"})
+    icon = str(config.get("website.favicon") or "")
     return {
-        "brand": config.get("website.navbar.title") or config.get("website.title") or "",
-        "nav-left": _items(site, "left", url),
-        "nav-right": right,
-        "footer": _footer(site, url),
-        "favicon": prefix(url) + str(icon).lstrip("/") if icon else "",
+        "header-style": colours.style(config.get("website.navbar.background"), config.get("website.navbar.foreground")),
+        "favicon": href(site, icon, url) if icon else "",
         "css": [prefix(url) + str(path).lstrip("/") for path in as_list(config.get("format.html.css"))],
     }
 

@@ -18,7 +18,7 @@ from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
 from press.core.source import read_expanded
 from press.core.yamlfile import place_of
-from press.renderer import chrome, convert, page, store
+from press.renderer import chrome, convert, listing, page, store
 from press.renderer.record import record_of
 
 HERE = Path(__file__).parent
@@ -154,9 +154,10 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         PressError: all that the page uses and we do not support, and all that Pandoc warned of.
     """
     document = page.read(site.config, path)
+    document.problems += listing.check(chrome.listings_of(document), document.meta, document.input)
     paths = bibliography_paths(site.config, document)
     csl = csl_path(site.config, document)
-    options = _options(document) | {"appendix": chrome.marker(key, "appendix")}
+    options = _options(document, key) | {"appendix": chrome.marker(key, "appendix")}
     with store.scratch(cache) as work:
         (work / "run").mkdir()
         cited = bib.cited_in("\n".join(document.lines).encode())
@@ -189,10 +190,9 @@ def _toc_depth(document: page.Document) -> int:
     return document.meta.get("toc-depth", 3) if document.meta.get("toc") else 0
 
 
-def _options(document: page.Document) -> dict[str, Any]:
+def _options(document: page.Document, key: str) -> dict[str, Any]:
     meta = document.meta
     fold = meta.get("code-fold", False)
-    listing = chrome.listing_of(document)
     return {
         "prefix": chrome.prefix(page.url_of(document.input)),
         "code_fold": str(fold).lower() if fold else "false",
@@ -202,8 +202,7 @@ def _options(document: page.Document) -> dict[str, Any]:
         "number_depth": meta.get("number-depth", 6),
         "references_title": meta.get("reference-section-title", "References"),
         "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
-        "listing_id": listing["id"] if listing else "",
-        "listing_marker": chrome.LISTING_MARKER if listing else None,
+        "listings": {one["id"]: chrome.marker(key, f"listing-{one['id']}") for one in chrome.listings_of(document)},
     }
 
 

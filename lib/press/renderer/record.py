@@ -46,14 +46,31 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
         "image": _image(document, found["images"]),
         "image_alt": str(meta.get("image-alt") or ""),
         "minutes": math.ceil(document.words / 200),
-        "listing": chrome.listing_of(document),
+        "listings": chrome.listings_of(document),
         "links": [[link, [list(place) for place in _places(document, find, link)]] for link in found["links"]],
         "text": store.digest(found["text"]),
         "date_iso": dateformat.show(meta.get("date"), "iso") if dateformat.parse(meta.get("date")) else "",
     }
+    record |= {
+        "modified": str(meta.get("date-modified") or ""),
+        "words": document.words,
+        "order": meta.get("order"),
+        "draft": meta.get("draft") is True,
+        "search": meta.get("search") is not False,
+        "sidebar": meta.get("sidebar"),
+        "page-navigation": meta.get("page-navigation"),
+        "repo-actions": meta.get("repo-actions"),
+        "aliases": [str(alias) for alias in chrome.as_list(meta.get("aliases"))],
+        "extra": {key: value for key, value in meta.items() if _simple(value)},
+    }
     about = (record["url"], record["title"], record["description"])
     (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
     return record
+
+
+def _simple(value: Any) -> bool:
+    """Whether a listing could show a value, or choose by it."""
+    return all(not isinstance(one, (list, dict)) for one in (value if isinstance(value, list) else [value]))
 
 
 def _image(document: page.Document, images: list[list[str]]) -> str:
