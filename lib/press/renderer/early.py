@@ -20,7 +20,7 @@ from press.core.memory import remembered
 from press.core.pandoc import version
 from press.core.refused import refused
 from press.core.selection import missing_resources
-from press.renderer import chrome, convert, listing, navitems, onepage, page
+from press.renderer import chrome, convert, includes, listing, navitems, onepage, page, titleblock
 
 
 def refused_early(
@@ -47,9 +47,11 @@ def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache:
     with collected(problems):
         document = page.read(config, path, notebook)
         problems += document.problems
-        for look in (onepage.bibliography_paths, onepage.csl_path):
-            with collected(problems):
-                look(config, document)
+        before = len(document.problems)
+        onepage.bibliography_paths(config, document)
+        onepage.csl_path(config, document)
+        problems += document.problems[before:]
+        problems += titleblock.check(document) + includes.check_styles(config, document)
         problems += listing.check(chrome.listings_of(document), document.meta, document.input)
         content = json.dumps([version(), onepage.own_source(), document.input, document.lines, document.origins])
         found = remembered(cache, content, lambda: {"problems": _look(document)})

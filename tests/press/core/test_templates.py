@@ -172,6 +172,7 @@ WITHIN = {
 }
 WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
 OTHERS = {"renderer/template.html", "posts/template.qmd", "renderer/bootstrap/bootstrap-icons.svg"}
+OTHERS |= {f"renderer/{name}.html" for name in ("titleblock", "aboutpage", "closing")}
 
 
 def seen(text: str) -> str:
