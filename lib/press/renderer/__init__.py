@@ -88,6 +88,7 @@ def render_site(
     warnings += assemble.assemble(site, cache, out, records, key)
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
+    warnings = list(dict.fromkeys(warnings))
     return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 
