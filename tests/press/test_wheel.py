@@ -49,7 +49,9 @@ def test_both_distributions_hold_two_packages_whole_and_nothing_else(dist):
     assert names == sources()
     with tarfile.open(archive) as opened:
         inside = {member.name.partition("/")[2] for member in opened.getmembers() if member.isfile()}
-    assert {name.removeprefix("lib/") for name in inside if name.startswith("lib/") and ".egg-info/" not in name} == names
+    assert {
+        name.removeprefix("lib/") for name in inside if name.startswith("lib/") and ".egg-info/" not in name
+    } == names
     about = {name for name in inside if not name.startswith("lib/")}
     assert about == {"LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg"}
 

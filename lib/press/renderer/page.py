@@ -19,7 +19,7 @@ from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
 from press.posts.download import file_name, published
 from press.posts.made import is_made
-from press.renderer import cells, dateformat, shortcodes
+from press.renderer import cells, dateformat, moments, shortcodes
 
 Origin = Place
 STORED = """::: {.press-stored}
@@ -115,6 +115,7 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
         parsed, taken = page_start(lines, where)
     document.problems += parsed.problems + parsed.unknown + check_shapes(parsed.data, ("press",))
     meta = document.meta = config.meta(parsed.data, posixpath.dirname(document.input))
+    moments.resolve(meta, config.root, where(1)[0])
     for key in ("date", "date-modified"):
         if meta.get(key) is not None and not dateformat.parse(meta[key]):
             message = f"{key} {meta[key]!r} is not a valid date. Write it as 2026-01-31"
