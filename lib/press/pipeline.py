@@ -22,6 +22,7 @@ from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.secrets import known_values_in, secrets_in, stamp
 from press.core.selection import site_inputs
+from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
@@ -102,7 +103,8 @@ def _run(
     plan.cache.sweep({step.key.digest for step in plan.steps})
     about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
-    return report, {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
+    books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
+    return report, books | {source.page: results for source, results in plan.frozen.items()}
 
 
 def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -173,8 +175,9 @@ def _render(
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items()}
-    report.warnings += stop_at(check_sources(project, papers, pages, now), project.settings)
+    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items() if _is_notebook(path)}
+    looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
+    report.warnings += stop_at(check_sources(project, papers, looked_at, now), project.settings)
     shutil.rmtree(staging, ignore_errors=True)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
@@ -186,6 +189,10 @@ def _render(
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix == ".ipynb"  # or frozen results
 
 
 def check(project: Project) -> tuple[list[Problem], list[Problem]]:

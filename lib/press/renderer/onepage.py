@@ -150,7 +150,10 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         PressError: all that the page uses and we do not support, and all that Pandoc warned of.
     """
     ran = site.notebooks.get(path.relative_to(site.root).as_posix())
-    document = page.read(site.config, path, json.loads(ran.read_bytes()) if ran else None)
+    if ran and ran.suffix == ".json":
+        document = page.read_frozen(site.config, path, ran)
+    else:
+        document = page.read(site.config, path, json.loads(ran.read_bytes()) if ran else None)
     document.problems += listing.check(chrome.listings_of(document), document.meta, document.input)
     document.problems += titleblock.check(document) + includes.check_styles(site.config, document)
     variables, included = chrome.variables(site, document, key)

@@ -17,6 +17,7 @@ from press.core.errors import Problem, collected, fail
 from press.core.refused import refused_values
 from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
+from press.posts import frozen
 from press.posts.download import file_name, published
 from press.posts.made import is_made
 from press.renderer import cells, dateformat, moments, shortcodes
@@ -105,6 +106,20 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
         _notebook(path, document, config, notebook)
     else:
         _plain(path, document, config)
+    return document
+
+
+def read_frozen(config: Config, path: Path, results: Path) -> Document:
+    """Read what Quarto froze of an input."""
+    document = Document(path.relative_to(config.root).as_posix())
+    document.site_meta = config.data
+    lines = frozen.read_markdown(results).split("\n")
+    taken = _start(lines, lambda line: (document.input, 0), document, config)
+    document.add(STORED)
+    document.add("\n".join(lines[taken:]), (document.input, 0))
+    _finish(document, 0, len(document.lines))
+    document.files |= frozen.pictures(document.input, config.root)
+    document.words = len(" ".join(lines[taken:]).split(" "))
     return document
 
 
