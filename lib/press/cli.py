@@ -163,6 +163,8 @@ def act_why(options: argparse.Namespace) -> int:
         print(f"{source.slug}: published with its stored outputs; `execute: enabled: true` has the press run it")
         for problem in stored.stale([source], project):
             print(f"  {problem.message}")
+    for source in plan.frozen:
+        print(f"{source.slug}: published with the results that Quarto froze, as `execute: freeze:` asks")
     if plan.problems:
         raise PressError(plan.problems)
     return 0

@@ -62,6 +62,7 @@ def with_quarto(
     published = sitefolder.read_mark(project.site)
     if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
         return None, []
+    books = {page: place for page, place in books.items() if place.suffix == ".ipynb"}  # it knows what it froze
     if books:  # executed pages whose sources are the author's own
         with quarto_stage.staged(project, books) as copy:
             _run_quarto(copy, Path("_press-site"), project.profile)

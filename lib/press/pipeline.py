@@ -20,8 +20,9 @@ from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
-from press.core.secrets import secrets_in
+from press.core.secrets import known_values_in, secrets_in, stamp
 from press.core.selection import site_inputs
+from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
@@ -102,7 +103,8 @@ def _run(
     plan.cache.sweep({step.key.digest for step in plan.steps})
     about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
-    return report, {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
+    books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
+    return report, books | {source.page: results for source, results in plan.frozen.items()}
 
 
 def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -173,19 +175,24 @@ def _render(
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items()}
-    report.warnings += stop_at(check_sources(project, papers, pages, now), project.settings)
+    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items() if _is_notebook(path)}
+    looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
+    report.warnings += stop_at(check_sources(project, papers, looked_at, now), project.settings)
     shutil.rmtree(staging, ignore_errors=True)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
     if rendered is None:
         return
-    problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
+    problems = check_site(staging, project) + scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix == ".ipynb"  # or frozen results
 
 
 def check(project: Project) -> tuple[list[Problem], list[Problem]]:
@@ -224,11 +231,19 @@ def site_pages(project: Project) -> list[Path]:
     return site_inputs(project.config)
 
 
-def scan_site(site: Path) -> list[Problem]:
-    """Secrets in the text files of a site that is about to be published."""
+def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
+    """Secrets in the text files of a site that is about to be published.
+
+    Args:
+        published: the present site; a file that is in it already was looked at, but for secrets that are new here.
+    """
+    marks = [sitefolder.read_mark(folder) for folder in (site, published or site)]
+    before = marks[1].get("files", {}) if published and marks[1].get("shapes") == stamp() else {}
     problems = []
     for path in sorted(site.rglob("*")):
         if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
-            for what in secrets_in(path.read_text(encoding="utf-8", errors="replace")):
-                problems.append(Problem(path.relative_to(site).as_posix(), 0, f"the page would publish {what}"))
+            name, text = path.relative_to(site).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+            known = name in before and before[name] == marks[0].get("files", {}).get(name)
+            for what in (known_values_in if known else secrets_in)(text):
+                problems.append(Problem(name, 0, f"the page would publish {what}"))
     return problems

@@ -63,5 +63,6 @@ def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[lis
     with collected(problems):
         inputs = site_inputs(project.config)
         own = {project.root / post.page for post in found}
+        own |= {source.path for source in plan.frozen}  # what they show is not what their sources say
         pages = [path for path in inputs if path not in own and not is_generated(path)]
     return sorted([*pages, *posts]), posts

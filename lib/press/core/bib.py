@@ -42,4 +42,4 @@ def cited_in(data: bytes) -> set[str]:
 
 def read(paths: list[Path]) -> str:
     """All bibliography files as one text."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)

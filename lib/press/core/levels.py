@@ -17,7 +17,7 @@ CHECKS = {
     "links": "a link of the site that leads nowhere",
     "markdown": "what Pandoc had to repair",
     "math": "TeX that cannot be shown",
-    "metadata": "a page without title; a post without description, date or categories",
+    "metadata": "a page without title; a post without description, date or categories; a value in the wrong form",
     "outputs": "an output or caption that cannot be shown as asked for",
     "parameters": "a parameter that no cell reads",
     "reads": "a file of the project that a post read although nothing in its source names it",

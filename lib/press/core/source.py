@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -44,6 +45,9 @@ class Expanded:
 
 def relative(path: Path, root: Path) -> str:
     """`path` as it is printed in messages: relative to the root where it lies below it, with forward slashes."""
+    with contextlib.suppress(ValueError):
+        if ".." not in path.parts:
+            return path.relative_to(root).as_posix()  # the usual case, without asking the system where links lead
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:

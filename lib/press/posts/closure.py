@@ -11,11 +11,14 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
+import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from press.core.memory import remembered
 from press.posts.post import Post
 from press.posts.uses import DYNAMIC, is_dynamic
 
@@ -119,9 +122,13 @@ def closure(post: Post, library: Library) -> tuple[dict[str, Path], frozenset[st
     return {name: library.files[name] for name in sorted(seen)}, frozenset(external - set(sys.stdlib_module_names))
 
 
-def versions(names: frozenset[str]) -> dict[str, str]:
-    """Versions of the distributions that provide these import names, and of all that those require."""
-    todo = {dist for name in names for dist in _distributions().get(name, ())}
+def versions(names: frozenset[str], memory: Path) -> dict[str, str]:
+    """Versions of the distributions that provide these import names, and of all that those require.
+
+    Args:
+        memory: folder of remembered readings.
+    """
+    todo = {dist for name in names for dist in _distributions(memory).get(name, ())}
     found: dict[str, str] = {}
     while todo:
         name = todo.pop()
@@ -135,9 +142,15 @@ def versions(names: frozenset[str]) -> dict[str, str]:
 
 
 @functools.cache
-def _distributions() -> dict[str, tuple[str, ...]]:
-    table = importlib.metadata.packages_distributions()
-    return {name: tuple({_canonical(dist) for dist in dists}) for name, dists in table.items()}
+def _distributions(memory: Path) -> dict[str, list[str]]:
+    """Import name -> distributions that provide it; read again when a package comes or goes."""
+    places = [[name, os.stat(name).st_mtime_ns] for name in sys.path if os.path.isdir(name)]
+
+    def read() -> dict[str, list[str]]:
+        table = importlib.metadata.packages_distributions()
+        return {name: sorted({_canonical(dist) for dist in dists}) for name, dists in table.items()}
+
+    return remembered(memory, json.dumps(["distributions 1", sys.version, places]), read)
 
 
 @functools.cache

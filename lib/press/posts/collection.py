@@ -25,6 +25,7 @@ from press.core.selection import OWN, is_own, site_inputs
 from press.core.source import is_generated, page_start, read_text, relative
 from press.posts.blocks import has_python_cells, language_of, notebook_blocks, read_notebook
 from press.posts.enabled import is_draft, is_enabled
+from press.posts.frozen import results_of
 from press.posts.notebook import examine_post
 from press.posts.post import Post, Source
 
@@ -37,11 +38,13 @@ class Posts:
         sound: the posts that can be read, those with problems among them.
         broken: slug -> what is wrong with a post.
         stored: notebooks that are published with their stored outputs, as Quarto does unless it is told to run them.
+        frozen: pages whose results Quarto froze -> the file of these.
     """
 
     sound: list[Post] = field(default_factory=list)
     broken: dict[str, list[Problem]] = field(default_factory=dict)
     stored: list[Source] = field(default_factory=list)
+    frozen: dict[Source, Path] = field(default_factory=dict)
 
 
 def sources(project: Project) -> list[Source]:
@@ -112,6 +115,9 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
                 continue
         post, found = examine_post(source, project.config, claims, book)
         if post is not None and is_draft(post.meta):
+            continue
+        if post is not None and post.runs and (results := results_of(source, post.meta, project.root)):
+            done.frozen[source] = results
             continue
         if problems := problems + found:
             done.broken[source.slug] = problems

@@ -15,7 +15,7 @@ CODE = re.compile(r"(?<!`)`\{python\}\s+([^`]+?)\s*`(?!`)")
 # What IPython shows of a value by itself is its repr; a reader wants its text. What knows how it looks is left alone.
 SHOWN = (
     '(lambda value: value if hasattr(value, "_repr_markdown_") else '
-    '__import__("IPython.display").display.Pretty(str(value)))(\n{}\n)'
+    '__import__("IPython.display").display.Pretty(str(value)))({})'
 )
 
 

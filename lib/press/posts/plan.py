@@ -48,6 +48,7 @@ class Plan:
         elsewhere: slug -> what is wrong with a post that is not to run.
         warnings: what is wrong with the chosen posts and does not keep them from running.
         stored: the chosen notebooks that are published with their stored outputs.
+        frozen: the chosen pages whose results Quarto froze -> the file of these.
         notes: what the author should know of the run.
     """
 
@@ -61,6 +62,7 @@ class Plan:
     unsound: list[Post] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     stored: list[Source] = field(default_factory=list)
+    frozen: dict[Source, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -97,8 +99,10 @@ def make_plan(
     broken, told = _sifted(found.broken, project)
     known = {post.slug: post for post in found.sound}
     stored = {source.slug: source for source in found.stored}
-    files = {slug: post.file for slug, post in known.items()} | {s.slug: s.page for s in found.stored}
-    there = sorted({*known, *found.broken, *stored})
+    frozen = {source.slug: source for source in found.frozen}
+    files = {slug: post.file for slug, post in known.items()}
+    files |= {source.slug: source.page for source in (*found.stored, *found.frozen)}
+    there = sorted({*known, *found.broken, *stored, *frozen})
     slugs = choose(there, slugs, files)
     chosen = slugs or there
     posts = [known[slug] for slug in chosen if slug in known]
@@ -109,6 +113,7 @@ def make_plan(
     elsewhere = {slug: wrong for slug, wrong in broken.items() if slugs and slug not in slugs}
     plan = Plan([], library, cache, problems=[*project.config.problems, *problems], elsewhere=elsewhere)
     plan.stored = [stored[slug] for slug in chosen if slug in stored]
+    plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)

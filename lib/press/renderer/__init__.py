@@ -73,9 +73,10 @@ def render_site(
     from press.core.levels import stop_at
     from press.core.refused import refused
     from press.core.selection import missing_resources, resources, site_inputs
-    from press.renderer import assemble, onepage, search, store, symbols
+    from press.renderer import assemble, navitems, onepage, search, store, symbols
 
-    warnings = stop_at([*settings.problems, *refused(settings), *missing_resources(settings)], settings.settings())
+    problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
+    warnings = stop_at(problems, settings.settings())
     root = settings.root
     site = onepage.open_site(settings, site_inputs(settings), notebooks)
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
@@ -89,6 +90,7 @@ def render_site(
     warnings += assemble.assemble(site, cache, out, records, key)
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
+    warnings = list(dict.fromkeys(warnings))
     return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 

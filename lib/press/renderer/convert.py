@@ -14,6 +14,7 @@ from press.core.pandoc import binary
 from press.renderer.page import Document
 
 HERE = Path(__file__).parent
+UNREADABLE = re.compile(r"bibliography|\bCSL\b|citeproc", re.IGNORECASE)  # what Pandoc says of a file that is none
 FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
 EARLY = ("unsupported", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
@@ -31,6 +32,7 @@ def render(
     variables: dict[str, Any],
     options: dict[str, Any],
     bibliography: str,
+    others: list[Path],
     csl: Path | None,
     toc_depth: int,
 ) -> str:
@@ -42,13 +44,26 @@ def render(
         variables: what goes into the template as it is; already escaped.
         options: what the Lua filters read.
         bibliography: BibTeX of the entries that the page cites.
+        others: bibliographies in other formats.
     """
     cites = any("@" in line for line in document.lines) or bool(meta.get("nocite"))
     (work / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
+    defaults["bibliography"] += [str(path) for path in others] if cites else []
+    before = list(document.problems)
     if not _pandoc(document, work, defaults, options):
-        return ""
+        said = document.problems[-1].message
+        if not cites or not UNREADABLE.search(said):
+            return ""
+        # What is cited cannot be read: the page stands without it.
+        document.problems = [
+            *before,
+            Problem(document.input, 0, f"no citation is resolved. {said}", check="references"),
+        ]
+        defaults = {**_defaults(work, False, toc_depth), "variables": variables}
+        if not _pandoc(document, work, defaults, options):
+            return ""
     return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', (work / "page.html").read_text(encoding="utf-8"))
 
 

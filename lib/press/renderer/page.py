@@ -17,9 +17,10 @@ from press.core.errors import Problem, collected, fail
 from press.core.refused import refused_values
 from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
+from press.posts import frozen
 from press.posts.download import file_name, published
 from press.posts.made import is_made
-from press.renderer import cells, dateformat, shortcodes
+from press.renderer import cells, dateformat, moments, shortcodes
 
 Origin = Place
 STORED = """::: {.press-stored}
@@ -108,6 +109,20 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
     return document
 
 
+def read_frozen(config: Config, path: Path, results: Path) -> Document:
+    """Read what Quarto froze of an input."""
+    document = Document(path.relative_to(config.root).as_posix())
+    document.site_meta = config.data
+    lines = frozen.read_markdown(results).split("\n")
+    taken = _start(lines, lambda line: (document.input, 0), document, config)
+    document.add(STORED)
+    document.add("\n".join(lines[taken:]), (document.input, 0))
+    _finish(document, 0, len(document.lines))
+    document.files |= frozen.pictures(document.input, config.root)
+    document.words = len(" ".join(lines[taken:]).split(" "))
+    return document
+
+
 def _start(lines: list[str], where: Callable[[int], Origin], document: Document, config: Config) -> int:
     """Read the front matter, if there is any, into the document; returns how many lines it takes."""
     parsed, taken = Parsed(Map()), 0
@@ -115,6 +130,7 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
         parsed, taken = page_start(lines, where)
     document.problems += parsed.problems + parsed.unknown + check_shapes(parsed.data, ("press",))
     meta = document.meta = config.meta(parsed.data, posixpath.dirname(document.input))
+    moments.resolve(meta, config.root, where(1)[0])
     for key in ("date", "date-modified"):
         if meta.get(key) is not None and not dateformat.parse(meta[key]):
             message = f"{key} {meta[key]!r} is not a valid date. Write it as 2026-01-31"
