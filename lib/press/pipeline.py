@@ -184,7 +184,8 @@ def _render(
     report.warnings += warnings
     if rendered is None:
         return
-    problems = check_site(staging, project) + scan_site(staging, project.site) + sitefolder.site_problems(project)
+    problems = check_site(staging, project, targets=report.renderer == "quarto")
+    problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
