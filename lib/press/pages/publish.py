@@ -60,7 +60,7 @@ def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> M
     Raises:
         PressError: what is wrong with papers, notes, functions, tests or measurements.
     """
-    if not papers and not any(page_of(slug, book).endswith("/index.ipynb") for slug, book in notebooks.items()):
+    if not papers and all(_is_somebodys(book) for book in notebooks.values()):
         return Made({}, {})  # somebody's blog: its pages get nothing that nobody asked for
     shelf = read_shelf(project, papers, notebooks)
     graph = collect(shelf)
@@ -75,6 +75,12 @@ def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> M
         pages[paper_input(paper)] = paper_page(paper, shelf, graph, own)
     pages |= {name: write(shelf, graph) for name, write in INDEXES.items() if name in page_names(project, papers)}
     return Made(pages, ends)
+
+
+def _is_somebodys(notebook: dict[str, Any]) -> bool:
+    """Whether the page is an author's own file, and no notebook that the press writes beside a post.qmd."""
+    press = notebook["metadata"].get("press") or {}
+    return bool(press.get("stored")) or press.get("source") == press.get("page")
 
 
 def paper_input(paper: Paper) -> str:

@@ -75,7 +75,8 @@ def look(document: Document, work: Path) -> None:
     Args:
         work: an empty directory.
     """
-    defaults = _basis(work, EARLY)
+    # Without colours: Pandoc would read all its languages to find that an output is in none of them.
+    defaults = _basis(work, EARLY) | {"syntax-highlighting": "none"}
     _pandoc(document, work, defaults, {})
 
 
