@@ -12,11 +12,16 @@ def keys(names: str) -> dict[str, Any]:
     return dict.fromkeys(names.split(), ANY)
 
 
-HTML: dict[str, Any] = keys(
-    "toc toc-depth toc-title number-sections number-depth html-math-method code-fold code-summary code-copy "
-    "canonical-url code-overflow link-citations citations-hover crossrefs-hover footnotes-hover css page-layout "
-    "reference-section-title"
-) | {"theme": ANY, "highlight-style": ANY}
+CONTENT = keys("crossref lightbox code-line-numbers code-annotations")
+HTML: dict[str, Any] = (
+    CONTENT
+    | keys(
+        "toc toc-depth toc-title number-sections number-depth html-math-method code-fold code-summary code-copy "
+        "canonical-url code-overflow link-citations citations-hover crossrefs-hover footnotes-hover css page-layout "
+        "reference-section-title"
+    )
+    | {"theme": ANY, "highlight-style": ANY}
+)
 """`format.html` keys. theme and highlight-style have no effect here: this renderer has one design of its own."""
 
 EXECUTE = keys("enabled eval echo output warning error include cache freeze")
@@ -43,6 +48,7 @@ QUARTO_YML: dict[str, Any] = {
     "press": ANY,
     "profile": ANY,
     **keys("lang date-format bibliography csl link-citations nocite author engine jupyter"),
+    **CONTENT,
 }
 
 LISTING = {

@@ -15,7 +15,6 @@ from press.renderer import outputs
 if TYPE_CHECKING:
     from press.renderer.page import Document, Origin
 
-ANNOTATION = re.compile(r"#\s*<\d+>\s*$")
 # Tags that Quarto reads as options.
 TAGS = {
     "hide-cell": {"include": False},
@@ -96,13 +95,6 @@ def _check(document: Document, options: dict, lines: dict, origin: Origin, sourc
         refuse("column", f"column {column!r} is not supported. Choose from: {', '.join(supported.COLUMNS)}")
     if options.get("output") not in (None, True, False, "asis"):
         refuse("output", f"output: {options['output']!r} is not supported. Choose from: true, false, asis")
-    for offset, row in enumerate(source.split("\n")):
-        if ANNOTATION.search(row):
-            place = origin[1] + offset if origin[1] else 0
-            message = (
-                "code annotations (# <1>) are not supported by the embedded renderer. Explain the line in the text"
-            )
-            document.problems.append(Problem(origin[0], place, message, check="unsupported"))
 
 
 def _check_captions(

@@ -5,20 +5,37 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from press.core.command import OverLimit, run_within
-from press.core.errors import Problem
+from press.core.errors import PressError, Problem
 from press.core.pandoc import binary
+from press.renderer import outputs, rescue
 from press.renderer.page import Document
 
 HERE = Path(__file__).parent
-FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
-EARLY = ("unsupported", "tabset")  # of those, what needs no outputs
+FILTERS = (
+    "visible",
+    "unsupported",
+    "tex",
+    "annotate",
+    "extras",
+    "cells",
+    "theorem",
+    "callout",
+    "tabset",
+    "crossref",
+    "layout",
+)
+EARLY = ("visible", "unsupported", "tex", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
 
+NO_MATH = "CouldNotConvertTeXMath"  # in Pandoc's log
+ANNOTATIONS = 0x10F100  # as in annotate.lua
+ANNOTATION = re.compile(f"[{chr(ANNOTATIONS)}-{chr(ANNOTATIONS + 255)}]")
 # TeX puts a thin space between an operator's name and what it is applied to without brackets; browsers put none.
 OPERATOR = re.compile(r"(</mi><mo>&#8289;</mo></mrow>)(?=<m(?:i|n|sub|sup|subsup|frac|sqrt|over|under)\b)")
 
@@ -47,9 +64,17 @@ def render(
     (work / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
-    if not _pandoc(document, work, defaults, options):
-        return ""
-    return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', (work / "page.html").read_text(encoding="utf-8"))
+    for attempt in (defaults, _without_citations(defaults), _as_it_stands(document, defaults)):
+        if found := _pandoc(document, work, attempt, options):
+            page = rescue.put((work / "page.html").read_text(encoding="utf-8"), found.formulas)
+            page = ANNOTATION.sub(_annotation, page)
+            return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', page)
+    raise PressError(document.problems)
+
+
+def _annotation(match: re.Match[str]) -> str:
+    """The number of a line that is explained below: drawn by the style, so that who copies the code does not get it."""
+    return f'<span class="code-annotation-anchor" data-annotation="{ord(match[0]) - ANNOTATIONS}"></span>'
 
 
 def look(document: Document, work: Path) -> None:
@@ -64,23 +89,48 @@ def look(document: Document, work: Path) -> None:
     _pandoc(document, work, defaults, {})
 
 
-def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: dict[str, Any]) -> bool:
-    """Run Pandoc in this directory; False, and a problem, where it fails."""
-    (work / "page.md").write_text("\n".join(document.lines) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class _Done:
+    """A run of Pandoc that succeeded, and what it could not convert in the words that it could not read."""
+
+    formulas: dict[tuple[str, str], str]
+
+
+def _without_citations(defaults: dict[str, Any]) -> dict[str, Any]:
+    """For a bibliography or a citation style that cannot be read."""
+    kept = [name for name in defaults["filters"] if name != "citeproc"]
+    return defaults | {"filters": kept, "bibliography": [], "csl": None}
+
+
+def _as_it_stands(document: Document, defaults: dict[str, Any]) -> dict[str, Any]:
+    """For a text that Pandoc cannot read: all of it as code."""
+    text = outputs.fence(
+        "\n".join(line for line, origin in zip(document.lines, document.origins, strict=True) if origin)
+    )
+    finish = [name for name in defaults["filters"] if name.endswith("finish.lua")]
+    return _without_citations(defaults) | {"filters": finish, "press-text": text}
+
+
+def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: dict[str, Any]) -> _Done | None:
+    """Run Pandoc in this directory; None, and a problem, where it fails."""
+    text = defaults.get("press-text") or "\n".join(document.lines) + "\n"
+    defaults = {key: value for key, value in defaults.items() if key != "press-text" and value is not None}
+    (work / "page.md").write_text(text, encoding="utf-8", errors="replace")
     (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
     environment = os.environ | {"PRESS_OPTIONS": json.dumps({k: v for k, v in options.items() if v is not None})}
     # A page that needs more than this is broken; without the limits it could take the machine with it.
     command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
     try:
         run = run_within(command, 300, env=environment)
+        failure = run.stderr.strip()[-2000:] if run.returncode else ""
     except OverLimit as error:
-        document.problems.append(Problem(document.input, 0, f"Pandoc was ended: {error}. Make the page smaller"))
-        return False
-    if run.returncode != 0:
-        document.problems.append(Problem(document.input, 0, f"Pandoc failed: {run.stderr.strip()[-2000:]}"))
-        return False
-    document.problems += _problems(document, work / "log.json")
-    return True
+        failure = f"{error}. Make the page smaller"
+    if failure:
+        message = f"Pandoc failed: {failure}"
+        if not any(problem.message.startswith("Pandoc failed: ") for problem in document.problems):
+            document.problems.append(Problem(document.input, 0, message, check="markdown"))
+        return None
+    return _done(document, work / "log.json")
 
 
 def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:
@@ -111,12 +161,18 @@ def _basis(work: Path, filters: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _problems(document: Document, log: Path) -> list[Problem]:
+def _done(document: Document, log: Path) -> _Done:
+    """What Pandoc's log says: problems, which are added to the document's, and formulas, which are read again."""
+    entries = json.loads(log.read_text(encoding="utf-8") or "[]")
+    entries = [entry for entry in entries if entry.get("verbosity") in ("WARNING", "ERROR")]
+    formulas = rescue.rescued(str(entry.get("contents", "")) for entry in entries if entry["type"] == NO_MATH)
+    saved = {tex for tex, _ in formulas}
     found: list[Problem] = []
-    for entry in json.loads(log.read_text(encoding="utf-8") or "[]"):
-        if entry.get("verbosity") in ("WARNING", "ERROR"):
+    for entry in entries:
+        if entry["type"] != NO_MATH or entry.get("contents") not in saved:
             found += _problem(document, entry)
-    return list(dict.fromkeys(found))
+    document.problems += dict.fromkeys(found)
+    return _Done(formulas)
 
 
 def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
@@ -124,15 +180,13 @@ def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
     message = str(entry.get("message") or pretty)
     if message.startswith("press\t"):
         _, check, needle, text = message.split("\t", 3)
-        return document.blame(needle, text, check)
-    if kind == "CouldNotConvertTeXMath":
+        return document.blame(needle, text, check)[: 1 if text.startswith("unknown citation") else None]
+    if kind == NO_MATH:
         tex = [line.strip() for line in str(entry.get("contents", "")).strip().splitlines()] or [""]
         reason = "; ".join(line.strip() for line in message.splitlines()[2:])
         return document.blame(max(tex, key=len), f"math `{tex[0][:80]}` cannot become MathML: {reason}", "math")
-    missing = re.search(r"citation (\S+) not found", pretty)
-    if missing:
-        key = f"@{missing[1]}"
-        return document.blame(key, f"citation {key}: the bibliography has no such entry", "references")
+    if re.search(r"citation (\S+) not found", pretty):
+        return []  # crossref.lua says it, with the nearest name
     place = entry.get("openpos") or entry
     if "source" in place and not place["source"]:
         # Within what a cell printed as Markdown: parsed by itself, so Pandoc's repair cannot reach the page around it.

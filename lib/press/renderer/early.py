@@ -47,10 +47,8 @@ def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache:
     problems: list[Problem] = []
     with collected(problems):
         document = page.read(config, path, notebook)
+        onepage.bibliography_paths(config, document), onepage.csl_path(config, document)
         problems += document.problems
-        for look in (onepage.bibliography_paths, onepage.csl_path):
-            with collected(problems):
-                look(config, document)
         if shown := chrome.listing_of(document):
             problems += listing.check({"listing": shown, "input": document.input})
         content = json.dumps([version(), onepage.own_source(), document.input, document.lines, document.origins])

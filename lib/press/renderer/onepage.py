@@ -13,12 +13,12 @@ from typing import Any
 
 from press.core import bib
 from press.core.config import Config
-from press.core.errors import PressError, Problem, fail
+from press.core.errors import PressError, Problem
 from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
-from press.core.source import read_expanded
+from press.core.source import CROSSREF, read_expanded
 from press.core.yamlfile import place_of
-from press.renderer import chrome, convert, page, store
+from press.renderer import chrome, convert, page, shortcodes, store
 from press.renderer.record import record_of
 
 HERE = Path(__file__).parent
@@ -75,37 +75,31 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
 
 
 def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
-    """The page's bibliography files: the site's, its folders', its own.
-
-    Raises:
-        PressError: each that is not there, or not BibTeX.
-    """
-    paths, problems = [], []
+    """The page's bibliography files that can be read: the site's, its folders', its own. Problems go to the document."""
+    paths = []
     place = place_of(document.meta, "bibliography") or (document.input, 0)
-    for name in map(str, document.meta.get("bibliography") or []):
+    for name in map(str, chrome.as_list(document.meta.get("bibliography"))):
         path = file_of(config, document, name)
-        paths.append(path)
         if not os.path.isfile(path):
-            problems.append(Problem(*place, f"bibliography {name!r}: file not found"))
+            message = f"bibliography {name!r}: file not found. Its citations are printed as they are written"
+            document.problems.append(Problem(*place, message, check="references"))
         elif path.suffix != ".bib":
-            message = f"bibliography {name!r}: the embedded renderer reads .bib only"
-            problems.append(Problem(*place, message, check="unsupported"))
-    if problems:
-        raise PressError(problems)
+            message = f"bibliography {name!r}: the embedded renderer reads .bib only, Quarto what Pandoc reads"
+            document.problems.append(Problem(*place, message, check="unsupported"))
+        else:
+            paths.append(path)
     return paths
 
 
 def csl_path(config: Config, document: page.Document) -> Path | None:
-    """The page's citation style; None for Pandoc's default (Chicago author-date).
-
-    Raises:
-        PressError: it is not there.
-    """
+    """The page's citation style; None for Pandoc's default (Chicago author-date), and where it is not there."""
     name = document.meta.get("csl")
     path = file_of(config, document, str(name)) if name else None
     if path and not os.path.isfile(path):
         place = place_of(document.meta, "csl") or (document.input, 0)
-        raise fail(*place, f"csl {name!r}: file not found")
+        message = f"csl {name!r}: file not found. Chicago's author-date style is used"
+        document.problems.append(Problem(*place, message, check="references"))
+        return None
     return path
 
 
@@ -163,6 +157,11 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         nocite = str(document.meta.get("nocite") or "")
         cited |= bib.cited_in(nocite.encode())
         text = bib.read(paths)
+        keys = bib.entries(text)[0]
+        options["keys"] = {key: True for key in cited if key in keys}
+        options["unknown"] = {
+            key: bib.unknown(key, keys) for key in cited if key not in keys and not CROSSREF.match(key)
+        }
         text = text if "@*" in nocite else bib.subset(text, cited)
         markup = convert.render(
             document,
@@ -202,9 +201,19 @@ def _options(document: page.Document) -> dict[str, Any]:
         "number_depth": meta.get("number-depth", 6),
         "references_title": meta.get("reference-section-title", "References"),
         "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
+        "crossref": meta.get("crossref"),
+        "lightbox": bool(meta.get("lightbox")),
+        "code_line_numbers": bool(meta.get("code-line-numbers")),
+        "code_annotations": meta.get("code-annotations", "below"),
+        "truths": {key: shortcodes.lookup(meta, key) not in (None, "", "false") for key in _asked(document)},
         "listing_id": listing["id"] if listing else "",
         "listing_marker": chrome.LISTING_MARKER if listing else None,
     }
+
+
+def _asked(document: page.Document) -> set[str]:
+    """The keys of the front matter that conditions in the text ask for."""
+    return {key for line in document.lines for key in re.findall(r"(?:when|unless)-meta=[\"']?([\w.-]+)", line)}
 
 
 def _meta(document: page.Document) -> dict[str, Any]:

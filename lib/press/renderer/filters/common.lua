@@ -40,7 +40,7 @@ function M.has_layout(el)
   return el.attributes['layout'] or el.attributes['layout-ncol'] or el.attributes['layout-nrow']
 end
 
-M.layout_keys = { 'layout', 'layout-ncol', 'layout-nrow' }
+M.layout_keys = { 'layout', 'layout-ncol', 'layout-nrow', 'layout-valign', 'layout-align' }
 
 --- Move the layout attributes of one element to an otherwise empty Attr.
 function M.take_layout(el)

@@ -1,11 +1,11 @@
 -- Numbers figures, tables, listings, equations and sections as Quarto does, and resolves @fig-x and its relatives.
-local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+local folder = pandoc.path.directory(PANDOC_SCRIPT_FILE)
+local press = dofile(pandoc.path.join { folder, 'common.lua' })
+local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
 
 local NBSP = '\u{a0}'
-local names = { fig = 'Figure', tbl = 'Table', lst = 'Listing', eq = 'Equation', sec = 'Section' }
-local floats = { fig = true, tbl = true, lst = true }
-local also_refused = { thm = 1, lem = 1, cor = 1, prp = 1, cnj = 1, def = 1, exm = 1, exr = 1, alg = 1 }
-local counts = { fig = 0, tbl = 0, lst = 0, eq = 0 }
+local floats = kinds.floats
+local counts = {}
 local index = {} -- label -> { kind, number, sub }
 
 local function register(id, kind, number, sub)
@@ -42,7 +42,7 @@ end
 
 --- The figure element: content, and the caption above (tables, listings) or below it.
 local function figure(kind, id, content, caption, options)
-  local top = options.location and options.location == 'top' or (not options.location and kind ~= 'fig')
+  local top = options.location and options.location == 'top' or (not options.location and kinds.caption_above(kind))
   local float = options.sub and 'quarto-subfloat' or 'quarto-float'
   local blocks = pandoc.List { press.html('<figure class="' .. (options.numbered and float .. ' ' .. float .. '-' .. kind .. ' ' or '') .. 'figure">') }
   local class = float .. '-caption-' .. (top and 'top' or 'bottom') .. ' ' .. float .. '-caption ' .. float .. '-' .. kind
@@ -58,9 +58,10 @@ local function figure(kind, id, content, caption, options)
 end
 
 local function numbered_caption(kind, number, caption)
-  local inlines = pandoc.List { pandoc.Str(names[kind] .. NBSP .. number) }
+  local text = kinds.title(kind) .. NBSP .. kinds.label(kind, number)
+  local inlines = pandoc.List { pandoc.Str(text) }
   if #caption > 0 then
-    inlines[1] = pandoc.Str(names[kind] .. NBSP .. number .. ':')
+    inlines[1] = pandoc.Str(text .. kinds.delimiter)
     inlines:insert(pandoc.Space())
     inlines:extend(caption)
   end
@@ -169,14 +170,14 @@ local function plain_figure(el)
 end
 
 local function new_number(id, kind)
-  counts[kind] = counts[kind] + 1
+  counts[kind] = (counts[kind] or 0) + 1
   register(id, kind, counts[kind])
   return counts[kind]
 end
 
 local function float_figure(el)
   local kind = press.kind(el.identifier)
-  if kind ~= 'fig' and kind ~= 'tbl' then return plain_figure(el), false end
+  if not floats[kind] then return plain_figure(el), false end
   local number = new_number(el.identifier, kind)
   local content, align = dress_all(el.content)
   local caption = numbered_caption(kind, number, pandoc.utils.blocks_to_inlines(el.caption.long))
@@ -236,7 +237,7 @@ local function float_para(el)
   if #images == 1 then
     local image = images[1]
     local kind = press.kind(image.identifier)
-    if kind == 'fig' then
+    if floats[kind] then
       local id = image.identifier
       image.identifier = ''
       return float_figure(pandoc.Figure({ pandoc.Plain { image } }, { long = {} }, pandoc.Attr(id)))
@@ -249,11 +250,10 @@ end
 -- Equations: `$$ ... $$ {#eq-x}` ---------------------------------------------------------------------------------
 
 local function equation(math, id)
-  counts.eq = counts.eq + 1
-  register(id, 'eq', counts.eq)
+  local number = kinds.label('eq', new_number(id, 'eq'))
   return pandoc.Span({
     pandoc.Span({ math }, pandoc.Attr('', { 'math-display' })),
-    pandoc.Span({ pandoc.Str('(' .. counts.eq .. ')') }, pandoc.Attr('', { 'eq-number' })),
+    pandoc.Span({ pandoc.Str('(' .. number .. ')') }, pandoc.Attr('', { 'eq-number' })),
   }, pandoc.Attr(id, { 'numbered-equation' }))
 end
 
@@ -312,19 +312,39 @@ end
 local function reference(citation, id)
   local entry = index[id]
   local inlines = pandoc.List()
+  local prefix = kinds.prefix(entry.kind, citation.id ~= id)
   if #citation.prefix > 0 then
     inlines:extend(citation.prefix)
     inlines:insert(pandoc.Str(NBSP))
-  elseif citation.mode ~= 'SuppressAuthor' then
-    inlines:insert(pandoc.Str(names[entry.kind] .. NBSP))
+  elseif citation.mode ~= 'SuppressAuthor' and prefix ~= '' then
+    inlines:insert(pandoc.Str(prefix .. NBSP))
   end
-  inlines:insert(pandoc.Str(tostring(entry.number)))
+  inlines:insert(pandoc.Str(kinds.label(entry.kind, entry.number)))
   if entry.sub then inlines:extend { pandoc.Space(), pandoc.Str('(' .. entry.sub .. ')') } end
+  if not kinds.links then return pandoc.Span(inlines) end
   return pandoc.Link(inlines, '#' .. id, '', pandoc.Attr('', { 'quarto-xref' }))
 end
 
+--- Of citations that no bibliography knows, none is printed otherwise than it was written: @someone is a name on some
+--- network, @cache a decorator.
+local function others(el, citations)
+  local known = pandoc.List(citations):filter(function(citation) return press.options.keys[citation.id] end)
+  for _, citation in ipairs(citations) do
+    local unknown = not press.options.keys[citation.id]
+    if unknown then press.problem('@' .. citation.id, press.options.unknown[citation.id] or 'unknown citation @' .. citation.id, 'references') end
+  end
+  if #known > 0 then return pandoc.Cite(el.content, citations) end
+  if #citations == #el.citations then return el.content end
+  local inlines = pandoc.List()
+  for index, citation in ipairs(citations) do
+    if index > 1 then inlines:extend { pandoc.Str(';'), pandoc.Space() } end
+    inlines:insert(pandoc.Str('@' .. citation.id))
+  end
+  return inlines
+end
+
 local function resolve(el)
-  local inlines, others = pandoc.List(), 0
+  local inlines, rest = pandoc.List(), pandoc.List()
   for _, citation in ipairs(el.citations) do
     local id = citation.id:sub(1, 1):lower() .. citation.id:sub(2)
     local kind = press.kind(id)
@@ -332,20 +352,33 @@ local function resolve(el)
       if #inlines > 0 then inlines:extend { pandoc.Str(','), pandoc.Space() } end
       inlines:insert(reference(citation, id))
       inlines:extend(citation.suffix)
-    elseif kind and (names[kind] or also_refused[kind]) then
+    elseif kind and kinds.names[kind] and not (press.options.keys or {})[citation.id] then
       press.problem('@' .. citation.id, 'cross reference @' .. citation.id .. ': nothing on this page has that label', 'references')
+      if #inlines > 0 then inlines:extend { pandoc.Str(','), pandoc.Space() } end
       inlines:insert(pandoc.Strong { pandoc.Str('?@' .. citation.id) })
     else
-      others = others + 1
+      rest:insert(citation)
     end
   end
-  if #inlines == 0 then return nil end
-  if others > 0 then press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets', 'references') end
+  if #rest == 0 then return inlines end
+  local shown = press.options.keys and others(el, rest) or pandoc.Cite(el.content, rest)
+  if #inlines == 0 then return shown end
+  press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets', 'references')
+  inlines:extend { pandoc.Str(';'), pandoc.Space() }
+  if shown.t == 'Cite' then inlines:insert(shown) else inlines:extend(shown) end
   return inlines
 end
 
+--- Titles of theorems and callouts that have a number.
+local function number(el)
+  if not el.classes:includes('press-number') then return nil end
+  local id = el.attributes.of
+  local kind = press.kind(id)
+  return pandoc.Str(kinds.title(kind) .. NBSP .. kinds.label(kind, new_number(id, kind)))
+end
+
 function Pandoc(doc)
-  doc = doc:walk { Inlines = equations }
+  doc = doc:walk { Inlines = equations, Span = number }
   doc = number_sections(doc)
   doc.blocks = doc.blocks:walk {
     traverse = 'topdown',
