@@ -80,7 +80,7 @@ def render_site(
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
     key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
-    if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
+    if not force and any(assemble.is_current(place, key, root, cache) for place in (out, current) if place is not None):
         return SiteReport(pages, [], changed=False)
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
     out.mkdir(parents=True, exist_ok=True)

@@ -14,18 +14,24 @@ from press.core.errors import Problem
 from press.core.levels import stop_at
 from press.core.project import site_path
 from press.core.selection import resources
-from press.renderer import chrome, feed, listing, markup_tools, previews, search, store, symbols
+from press.renderer import chrome, feed, libraries, listing, markup_tools, previews, search, store, symbols
 from press.renderer.onepage import Site
 
 NOT_FOUND = "404.html"  # which a host shows at any address
 ASSETS = Path(__file__).parent / "assets"
+LIBRARIES = "libraries"  # in the cache: packages that were fetched
 Plan = dict[str, "bytes | Path"]
 
 
-def is_current(out: Path, key: str, root: Path) -> bool:
-    """Whether a directory holds the site of this key: each file in its size, and the linked files as they were."""
+def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
+    """Whether a directory holds the site of this key: each file in its size, and the linked files as they were.
+
+    A library that was not to be had then and is now is a reason to put the site together again.
+    """
     mark = sitefolder.read_mark(out)
     if mark.get("key") != key or not sitefolder.is_whole(out, mark):
+        return False
+    if any(libraries.files_of(name, cache / LIBRARIES) for name in mark.get("lacking", ())):
         return False
     try:
         return all(store.digest((root / name).read_bytes()) == sha for name, sha in mark["linked"].items())
@@ -47,7 +53,9 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     found = [record for record in records if record["url"] != NOT_FOUND]  # what lists, maps and search may find
     plan: Plan = {}
     linked: dict[str, str] = {}
-    _plan_pages(site, cache, records, plan)
+    drawn, lacking = _libraries(site, cache, records, plan)
+    problems += lacking
+    _plan_pages(site, cache, records, plan, drawn)
     for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):
         plan[f"site_libs/press/{path.name}"] = path
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
@@ -67,7 +75,8 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         plan |= index
     for name in before - set(plan):
         (out / name).unlink(missing_ok=True)
-    sitefolder.seal(out, plan, {"key": key, "linked": linked})
+    missing = sorted({name for record in records for name, *_ in record["needs"]} - set(drawn))
+    sitefolder.seal(out, plan, {"key": key, "linked": linked, "lacking": missing})
     return problems
 
 
@@ -81,11 +90,39 @@ def _write(plan: Plan, out: Path) -> None:
             shutil.copyfile(content, out / name)
 
 
-def _plan_pages(site: Site, cache: Path, records: list[dict[str, Any]], plan: Plan) -> None:
+def _libraries(
+    site: Site, cache: Path, records: list[dict[str, Any]], plan: Plan
+) -> tuple[dict[str, list[str]], list[Problem]]:
+    """Plan the libraries that pages need; library -> what pages load of it, and what is said of those not to be had."""
+    needs = [need for record in records for need in record["needs"]]
+    drawn: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for name, *_ in needs):
+        if files := libraries.files_of(name, cache / LIBRARIES):
+            plan.update({f"site_libs/{path}": source for path, source in files.items()})
+            drawn[name] = libraries.loaded(files)
+    problems = [Problem(*problem) for name, problem in needs if problem and name not in drawn]
+    return drawn, stop_at(problems, site.config.settings())
+
+
+def _scripts(record: dict[str, Any], drawn: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Addresses of the styles and scripts that a page needs beside the site's own."""
+    base = chrome.prefix(record["url"]) + "site_libs/"
+    names = [path for name in dict.fromkeys(name for name, _ in record["needs"]) for path in drawn.get(name, ())]
+    names += ["press/content.js"] if record["needs"] or record["lightbox"] else []
+    stamp = f"?v={chrome.key_version()}"
+    found = [base + name + stamp for name in names]
+    styles = [name for name in found if ".css?" in name]
+    return {"styles": styles, "scripts": [name for name in found if name not in styles]}
+
+
+def _plan_pages(
+    site: Site, cache: Path, records: list[dict[str, Any]], plan: Plan, drawn: dict[str, list[str]]
+) -> None:
     for record in records:
         folder = cache / record["key"]
         markup = (folder / "page.html").read_text(encoding="utf-8")
         extra = {"image": _open_graph_image(site, record), "feed": "", "feed_title": ""}
+        extra |= _scripts(record, drawn)
         if record["listing"]:
             shown = listing.items(record, [other for other in records if other["url"] != NOT_FOUND])
             markup = markup.replace(chrome.LISTING_MARKER, listing.render(record, shown, site.config), 1)

@@ -16,19 +16,8 @@ from press.renderer import outputs, rescue
 from press.renderer.page import Document
 
 HERE = Path(__file__).parent
-FILTERS = (
-    "visible",
-    "unsupported",
-    "tex",
-    "annotate",
-    "extras",
-    "cells",
-    "theorem",
-    "callout",
-    "tabset",
-    "crossref",
-    "layout",
-)
+FILTERS = ("visible", "unsupported", "tex", "diagram", "annotate", "extras")
+FILTERS += ("cells", "theorem", "callout", "tabset", "crossref", "layout")
 EARLY = ("visible", "unsupported", "tex", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
@@ -172,6 +161,8 @@ def _done(document: Document, log: Path) -> _Done:
         if entry["type"] != NO_MATH or entry.get("contents") not in saved:
             found += _problem(document, entry)
     document.problems += dict.fromkeys(found)
+    if any(entry["type"] == NO_MATH and entry.get("contents") not in saved for entry in entries):
+        document.need("katex")
     return _Done(formulas)
 
 
@@ -184,7 +175,10 @@ def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
     if kind == NO_MATH:
         tex = [line.strip() for line in str(entry.get("contents", "")).strip().splitlines()] or [""]
         reason = "; ".join(line.strip() for line in message.splitlines()[2:])
-        return document.blame(max(tex, key=len), f"math `{tex[0][:80]}` cannot become MathML: {reason}", "math")
+        tried = (
+            f"math `{tex[0][:80]}` cannot become MathML: {reason}. It is tried with KaTeX, else shown as it is written"
+        )
+        return document.blame(max(tex, key=len), tried, "math")
     if re.search(r"citation (\S+) not found", pretty):
         return []  # crossref.lua says it, with the nearest name
     place = entry.get("openpos") or entry

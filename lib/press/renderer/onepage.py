@@ -75,7 +75,7 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
 
 
 def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
-    """The page's bibliography files that can be read: the site's, its folders', its own. Problems go to the document."""
+    """The page's bibliography files that can be read, the site's and its folders' among them; the rest are problems."""
     paths = []
     place = place_of(document.meta, "bibliography") or (document.input, 0)
     for name in map(str, chrome.as_list(document.meta.get("bibliography"))):
@@ -178,6 +178,7 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         folder.mkdir()
         record = record_of(document, markup, key, folder)
         record["warnings"] = [astuple(problem) for problem in warnings]
+        record["needs"] = [[name, astuple(problem) if problem else None] for name, problem in document.needs]
         used = {os.path.relpath(p, site.root): p for p in (csl, *paths) if p}  # the site's are in the key already
         shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
         record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}

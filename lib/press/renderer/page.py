@@ -19,7 +19,7 @@ from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
 from press.posts.download import file_name, published
 from press.posts.made import is_made
-from press.renderer import cells, dateformat, shortcodes
+from press.renderer import cells, dateformat, foreign, shortcodes
 
 Origin = Place
 
@@ -34,6 +34,7 @@ class Document:
         lines: the Markdown.
         origins: for each line its file and line; None for lines that no author wrote (outputs).
         files: page-relative path -> bytes of each image taken out of the outputs.
+        needs: the libraries that draw something of it in the browser, and what to say where one is not to be had.
         words: the author's Markdown only, for the reading time.
         ran: whether the outputs are there.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
@@ -45,6 +46,7 @@ class Document:
     origins: list[Origin | None] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    needs: list[tuple[str, Problem | None]] = field(default_factory=list)
     words: int = 0
     ran: bool = True
     site_meta: dict[str, Any] = field(default_factory=dict)
@@ -54,6 +56,10 @@ class Document:
         for offset, line in enumerate(text.split("\n")):
             self.lines.append(line)
             self.origins.append((origin[0], origin[1] + offset if origin[1] else 0) if origin else None)
+
+    def need(self, library: str, problem: Problem | None = None) -> None:
+        """Ask for a library of `libraries.LIBRARIES`; the problem is told where it is not to be had."""
+        self.needs.append((library, problem))
 
     def find(self, needle: str) -> list[Origin]:
         """Where the author wrote this text; [] when nowhere (then the page's file is to blame)."""
@@ -137,6 +143,7 @@ def _finish(document: Document, start: int, end: int) -> None:
     )
     document.lines[start:end] = resolved
     document.problems += problems
+    foreign.show(document, start)
 
 
 def _notebook(path: Path, document: Document, config: Config, notebook: dict[str, Any] | None) -> None:

@@ -48,6 +48,7 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
         "minutes": math.ceil(document.words / 200),
         "listing": chrome.listing_of(document),
         "links": [[link, [list(place) for place in _places(document, find, link)]] for link in found["links"]],
+        "lightbox": found["lightbox"],
         "text": store.digest(found["text"]),
         "date_iso": dateformat.show(meta.get("date"), "iso") if dateformat.parse(meta.get("date")) else "",
     }

@@ -16,12 +16,8 @@ def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple
     """The lines with their shortcodes resolved, and what is wrong with them. Code stays as it is."""
     problems: list[Problem] = []
     done = list(lines)
-    for index, kind, info in fenced_lines(lines):
+    for index, kind, _ in fenced_lines(lines):
         line = lines[index]
-        cell = re.match(r"\{\s*(\w+)", info) if kind == "open" else None
-        if cell:
-            message = f"cell {{{cell[1]}}} is not executed here. Write ```{cell[1]} for code that is only shown"
-            problems.append(Problem(*(origins[index] or ("", 0)), message, check="unsupported"))
         if kind != "text" or ("{{" not in line and "`{" not in line):
             continue
         file, number = origins[index] or ("", 0)
