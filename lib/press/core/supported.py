@@ -74,7 +74,8 @@ FRONT_MATTER: dict[str, Any] = {
 CELL = keys(
     "label tags echo output include eval warning error code-fold code-summary code-overflow fig-cap fig-alt fig-subcap "
     "fig-width fig-height fig-align fig-dpi fig-format fig-cap-location tbl-cap tbl-subcap tbl-cap-location "
-    "layout layout-ncol layout-nrow column classes lst-label lst-cap cache"
+    "layout layout-ncol layout-nrow column classes lst-label lst-cap cache "
+    "fig-link lightbox code-line-numbers layout-valign layout-align filename"
 )
 
 PROJECT = Kind("project configuration", "project key", QUARTO_YML)
@@ -84,5 +85,8 @@ CELL_OPTIONS = Kind("cell option", "cell option", CELL)
 
 ICONS = ("rss", "github", "envelope", "search", "mastodon", "house", "journal", "info-circle")
 
-COLUMNS = ("margin", "body", "body-outset", "page", "page-inset")
+COLUMNS = ("margin", "body", "body-outset", "body-outset-left", "body-outset-right")
+COLUMNS += ("page", "page-left", "page-right", "page-inset", "page-inset-left", "page-inset-right")
+COLUMNS += ("screen", "screen-left", "screen-right", "screen-inset", "screen-inset-left", "screen-inset-right")
+COLUMNS += ("screen-inset-shaded", "leftmargin")
 """Values of `column:` and of `.column-*` that have a place in our page grid."""

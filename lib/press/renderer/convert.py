@@ -16,7 +16,7 @@ from press.renderer import outputs, rescue
 from press.renderer.page import Document
 
 HERE = Path(__file__).parent
-FILTERS = ("visible", "unsupported", "tex", "diagram", "annotate", "extras")
+FILTERS = ("visible", "unsupported", "tex", "diagram", "contents", "annotate", "extras")
 FILTERS += ("cells", "theorem", "callout", "tabset", "crossref", "layout")
 EARLY = ("visible", "unsupported", "tex", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
@@ -57,6 +57,8 @@ def render(
         if found := _pandoc(document, work, attempt, options):
             page = rescue.put((work / "page.html").read_text(encoding="utf-8"), found.formulas)
             page = ANNOTATION.sub(_annotation, page)
+            for marker, markup in document.large.items():
+                page = page.replace(marker, markup)
             return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', page)
     raise PressError(document.problems)
 

@@ -123,7 +123,9 @@ def page_key(site: Site, path: Path) -> str:
     style = (site.root / csl.lstrip("/")).read_bytes() if csl and os.path.isfile(site.root / csl.lstrip("/")) else b""
     name = path.relative_to(site.root).as_posix()
     shared = json.dumps(site.config.folder(posixpath.dirname(name)).data, sort_keys=True)
-    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared)
+    said = repr(shortcodes.environment_in(data.decode(errors="replace")))
+    said += repr(shortcodes.variables(site.root)) if re.search(rb"\{\{<\s*var\s", data) else ""
+    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, said)
 
 
 @functools.lru_cache(maxsize=64)

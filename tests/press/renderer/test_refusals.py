@@ -17,7 +17,7 @@ def lines(problems):
 @pytest.mark.parametrize(
     ("text", "line", "word"),
     [
-        ("{{< video https://x >}}", 6, "video"),
+        ("{{< tweet 1 >}}", 6, "tweet"),
         ("a\n\n{{< meta nothing >}}", 8, "nothing"),
         ("::: {.callout-danger}\nx\n:::", 6, "callout-danger"),
         ("text\n\n::: {.mine}\nnever closed", 8, "unclosed"),
@@ -92,7 +92,7 @@ def test_project_file(project):
 
 
 def test_plain_pages_name_their_own_lines(project):
-    project.write("extra.txt", "included\n\n{{< video y >}}\n")
+    project.write("extra.txt", "included\n\n{{< tweet y >}}\n")
     project.write("about.qmd", "---\ntitle: About\n---\n\n{{< include extra.txt >}}\n\n```{python}\n1\n```\n")
     problems = project.refused()
     assert lines(problems) == [("about.qmd", 7), ("extra.txt", 3)]

@@ -70,6 +70,13 @@
     });
   }
   if (window.vegaEmbed) plots("vega", (target, spec) => vegaEmbed(target, spec, { actions: false }));
+  for (const place of $$(".interactive[data-kind=widgets]")) { // drawn by their own script, when it is ready
+    const still = place.querySelector(".still");
+    const look = () => { if (place.querySelector(".jupyter-widgets")) { still?.remove(); watch.disconnect(); } };
+    const watch = new MutationObserver(look);
+    watch.observe(place, { childList: true, subtree: true });
+    look();
+  }
 
   // A picture in its full size: a link to it without scripts, a dialog with them -------------------------------------
   for (const link of $$("a.lightbox")) {

@@ -7,7 +7,7 @@ local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'I
 
 local function title_of(el, kind, appearance)
   if el.attributes.title then
-    return pandoc.utils.blocks_to_inlines(pandoc.read(el.attributes.title, 'markdown').blocks)
+    return pandoc.utils.blocks_to_inlines(pandoc.read(el.attributes.title, press.reader).blocks)
   end
   local first = el.content[1]
   if first and first.t == 'Header' then

@@ -226,7 +226,7 @@ local function float_code(el)
     return nil
   end
   local id, text = el.identifier, el.attributes['lst-cap'] or ''
-  local caption = pandoc.utils.blocks_to_inlines(pandoc.read(text, 'markdown').blocks)
+  local caption = pandoc.utils.blocks_to_inlines(pandoc.read(text, press.reader).blocks)
   el.identifier, el.attributes['lst-cap'] = '', nil
   return figure('lst', id, pandoc.List { el }, numbered_caption('lst', new_number(id, 'lst'), caption), { numbered = true }), false
 end

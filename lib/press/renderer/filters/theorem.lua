@@ -9,7 +9,7 @@ local function name_of(el)
   if el.attributes.name then
     local name = el.attributes.name
     el.attributes.name = nil
-    return pandoc.utils.blocks_to_inlines(pandoc.read(name, 'markdown').blocks)
+    return pandoc.utils.blocks_to_inlines(pandoc.read(name, press.reader).blocks)
   end
   local first = el.content[1]
   if first and first.t == 'Header' then
