@@ -18,6 +18,8 @@ from press.core.pandoc import run_pandoc
 from press.core.source import CROSSREF
 
 EQUATION = re.compile(r"^\{#(eq-[\w.:-]+)\}?")
+# In cells that are not Python's: mermaid's, say.
+CELL_LABEL = re.compile(r"^\s*(?:#|//|%%|--)\s*\|\s*(?:lst-)?label:\s*[\"']?([\w.:-]+)", re.MULTILINE)
 # A `---` in the middle of a text is a rule, never metadata: as the embedded renderer reads it.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
 FIGURE_TYPES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -66,6 +68,11 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
 def _read(markdown: list[Piece]) -> Facts:
     facts = Facts([], [], [], [], [])
     text = "\n\n".join(piece.text for piece in markdown)
+    for piece in markdown:
+        for match in CELL_LABEL.finditer(piece.text):
+            if CROSSREF.match(match[1]):
+                line = piece.line + piece.text.count("\n", 0, match.start())
+                facts.labels.append([match[1], piece.file, line])
     _read_tree(json.loads(run_pandoc(["-f", READER, "-t", "json"], text))["blocks"], markdown, facts)
     return facts
 

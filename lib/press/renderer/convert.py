@@ -53,7 +53,8 @@ def render(
     (work / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
-    for attempt in (defaults, _without_citations(defaults), _as_it_stands(document, defaults)):
+    plainer = _without_macros(defaults)
+    for attempt in (defaults, plainer, _without_citations(plainer), _as_it_stands(document, defaults)):
         if found := _pandoc(document, work, attempt, options):
             page = rescue.put((work / "page.html").read_text(encoding="utf-8"), found.formulas)
             page = ANNOTATION.sub(_annotation, page)
@@ -87,6 +88,11 @@ class _Done:
     formulas: dict[tuple[str, str], str]
 
 
+def _without_macros(defaults: dict[str, Any]) -> dict[str, Any]:
+    """For macros of TeX that expand forever."""
+    return defaults | {"reader": f"{defaults['reader']}-latex_macros"}
+
+
 def _without_citations(defaults: dict[str, Any]) -> dict[str, Any]:
     """For a bibliography or a citation style that cannot be read."""
     kept = [name for name in defaults["filters"] if name != "citeproc"]
@@ -113,11 +119,11 @@ def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: d
     command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
     try:
         run = run_within(command, 300, env=environment)
-        failure = run.stderr.strip()[-2000:] if run.returncode else ""
+        failure = _last_said(run.stderr) if run.returncode else ""
     except OverLimit as error:
         failure = f"{error}. Make the page smaller"
     if failure:
-        message = f"Pandoc failed: {failure}"
+        message = f"Pandoc failed: {failure}. The page is shown without what it failed at, or as it is written"
         if not any(problem.message.startswith("Pandoc failed: ") for problem in document.problems):
             document.problems.append(Problem(document.input, 0, message, check="markdown"))
         return None
@@ -150,6 +156,15 @@ def _basis(work: Path, filters: tuple[str, ...]) -> dict[str, Any]:
         "output-file": str(work / "page.html"),
         "html-math-method": {"method": "mathml"},
     }
+
+
+def _last_said(stderr: str) -> str:
+    """What Pandoc ended with: the lines after its last warning, else all."""
+    text = stderr.strip()
+    error = text.rfind("\nError")
+    return (text[error:] if error >= 0 else text.rpartition("\n[WARNING]")[2].partition("\n")[2] or text).strip()[
+        -1000:
+    ]
 
 
 def _done(document: Document, log: Path) -> _Done:

@@ -3,6 +3,7 @@
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
 
 local FIRST = 0x10F100 -- plus the number; a private character that no text has a use for
+local MARK = '\xF4\x8F[\x84-\x87]' -- in bytes
 local COMMENT = { '#', '//', '%-%-', '%%', ';', '/%*', '<!%-%-' }
 
 local function marked(line)
@@ -51,14 +52,12 @@ local function visit(blocks)
       found = annotated(block, style ~= 'none')
       block = found or block
     elseif block.t == 'Div' and block.classes:includes('cell') then
-      block.content = block.content:map(function(inner)
-        local new = inner.t == 'CodeBlock' and inner.classes:includes('cell-code') and annotated(inner, style ~= 'none')
-        found = found or new
-        return new or inner
-      end)
+      for _, inner in ipairs(block.content) do -- which has been visited before
+        found = found or inner.t == 'CodeBlock' and inner.text:find(MARK) ~= nil
+      end
     end
     if block.t == 'OrderedList' and any and style ~= 'none' then done:extend(explained(block)) else done:insert(block) end
-    any = found ~= nil and found ~= false
+    any = found and true or false
   end
   return done
 end

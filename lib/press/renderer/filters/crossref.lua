@@ -2,6 +2,9 @@
 local folder = pandoc.path.directory(PANDOC_SCRIPT_FILE)
 local press = dofile(pandoc.path.join { folder, 'common.lua' })
 local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
+local figures = dofile(pandoc.path.join { folder, 'figures.lua' })
+local dress, dress_all, figure = figures.dress, figures.dress_all, figures.figure
+local take_caption, spread_images = figures.take_caption, figures.spread_images
 
 local NBSP = '\u{a0}'
 local floats = kinds.floats
@@ -11,50 +14,6 @@ local index = {} -- label -> { kind, number, sub }
 local function register(id, kind, number, sub)
   if index[id] then press.problem('#' .. id, "the label '" .. id .. "' is used twice", 'references') end
   index[id] = { kind = kind, number = number, sub = sub }
-end
-
-local function align_of(image)
-  local align = image.attributes['fig-align']
-  image.attributes['fig-align'] = nil
-  return align
-end
-
---- Classes and alternative text of an image in a figure; returns its alignment.
-local function dress(image, alt_text)
-  image.classes = image.classes:filter(function(class) return class ~= 'press-image' end)
-  image.classes:extend { 'img-fluid', 'figure-img' }
-  local alt = image.attributes['fig-alt']
-  if alt then
-    image.attributes['fig-alt'] = nil
-    image.caption = { pandoc.Str(alt) }
-  end
-  if alt_text and #image.caption == 0 then image.caption = { pandoc.Str(alt_text) } end
-  image.attributes['loading'] = 'lazy'
-  return align_of(image)
-end
-
-local function caption_block(class, inlines, id)
-  local attribute = id ~= '' and ' id="' .. press.escape(id) .. '-caption"' or ''
-  return pandoc.List {
-    press.html('<figcaption class="' .. class .. '"' .. attribute .. '>'), pandoc.Plain(inlines), press.html('</figcaption>'),
-  }
-end
-
---- The figure element: content, and the caption above (tables, listings) or below it.
-local function figure(kind, id, content, caption, options)
-  local top = options.location and options.location == 'top' or (not options.location and kinds.caption_above(kind))
-  local float = options.sub and 'quarto-subfloat' or 'quarto-float'
-  local blocks = pandoc.List { press.html('<figure class="' .. (options.numbered and float .. ' ' .. float .. '-' .. kind .. ' ' or '') .. 'figure">') }
-  local class = float .. '-caption-' .. (top and 'top' or 'bottom') .. ' ' .. float .. '-caption ' .. float .. '-' .. kind
-  local described = #caption > 0 and caption_block(options.numbered and class or 'figure-caption', caption, id) or pandoc.List()
-  if top then blocks:extend(described) end
-  blocks:extend(content)
-  if not top then blocks:extend(described) end
-  blocks:insert(press.html('</figure>'))
-  local align = options.align or (kind == 'tbl' and 'left') or (kind == 'lst' and 'left') or 'center'
-  local classes = { options.numbered and 'quarto-float' or 'quarto-figure', 'quarto-figure', 'quarto-figure-' .. align }
-  if options.classes then for _, name in ipairs(options.classes) do table.insert(classes, name) end end
-  return pandoc.Div(blocks, pandoc.Attr(id, classes))
 end
 
 local function numbered_caption(kind, number, caption)
@@ -69,45 +28,6 @@ local function numbered_caption(kind, number, caption)
 end
 
 local function letter(n) return string.char(96 + n) end
-
---- The caption of a Div float: the Div that cells.lua made, or the last paragraph.
-local function take_caption(blocks)
-  local last = blocks[#blocks]
-  if last and last.t == 'Div' and last.classes:includes('press-caption') then
-    blocks:remove(#blocks)
-    return pandoc.utils.blocks_to_inlines(last.content)
-  end
-  if last and last.t == 'Para' and #blocks > 1 and #press.images(last) == 0 then
-    blocks:remove(#blocks)
-    return last.content
-  end
-  return pandoc.List()
-end
-
---- Images standing alone become figures, so that each can carry its label and caption.
-local function spread_images(blocks)
-  local spread = pandoc.List()
-  for _, block in ipairs(blocks) do
-    local images = press.images(block)
-    if #images > 0 then
-      for _, image in ipairs(images) do
-        local id = image.identifier
-        image.identifier = ''
-        spread:insert(pandoc.Figure({ pandoc.Plain { image } }, { long = #image.caption > 0 and { pandoc.Plain(image.caption) } or {} }, pandoc.Attr(id)))
-      end
-    else
-      spread:insert(block)
-    end
-  end
-  return spread
-end
-
-local function dress_all(blocks, caption)
-  local align
-  local alt = caption and #caption > 0 and pandoc.utils.stringify(caption) or nil
-  local done = pandoc.Blocks(blocks):walk { Image = function(image) align = dress(image, alt) or align; return image end }
-  return done, align
-end
 
 --- One sub-float: "(a) caption", registered as part (a) of its parent.
 local function sub_float(el, kind, number, nth)
@@ -331,7 +251,10 @@ local function others(el, citations)
   local known = pandoc.List(citations):filter(function(citation) return press.options.keys[citation.id] end)
   for _, citation in ipairs(citations) do
     local unknown = not press.options.keys[citation.id]
-    if unknown then press.problem('@' .. citation.id, press.options.unknown[citation.id] or 'unknown citation @' .. citation.id, 'references') end
+    if unknown then
+      local message = 'unknown citation @' .. citation.id .. '. Add it to the bibliography, or write \\@' .. citation.id .. ' where it is none'
+      press.problem('@' .. citation.id, press.options.unknown[citation.id] or message, 'references')
+    end
   end
   if #known > 0 then return pandoc.Cite(el.content, citations) end
   if #citations == #el.citations then return el.content end

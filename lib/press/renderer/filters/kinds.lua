@@ -2,7 +2,7 @@
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
 
 local M = {}
-local settings = press.options.crossref or {}
+local settings = type(press.options.crossref) == 'table' and press.options.crossref or {}
 
 M.names = {
   fig = 'Figure', tbl = 'Table', lst = 'Listing', eq = 'Equation', sec = 'Section',

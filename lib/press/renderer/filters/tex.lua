@@ -26,17 +26,29 @@ end
 
 local function first_line(text) return text:match('[^\n]+') or '' end
 
---- Raw text of another format: Quarto leaves it out of HTML. What Pandoc can read of TeX is shown all the same.
+--- Commands that say how a printed page looks and have nothing to show.
+local layout = {}
+for name in ([[newpage pagebreak clearpage cleardoublepage vspace hspace noindent indent bigskip medskip smallskip newline
+  linebreak centering hfill vfill setcounter addtocounter setlength label index tableofcontents listoffigures listoftables
+  maketitle appendix pagestyle thispagestyle small large Large footnotesize normalsize par usepackage input include
+  raggedright allowdisplaybreaks vfil]]):gmatch('%S+') do layout[name] = true end
+
+--- Raw text of another format: Quarto leaves it out of HTML. What can be read of TeX is shown all the same, and what may be
+--- no TeX at all, such as a `\n` in a text, stays as it is written.
 local function read(el)
-  local message = "raw " .. el.format .. " `" .. first_line(el.text) .. "`: Quarto leaves it out of HTML"
-  local blocks = pandoc.List()
+  local line = first_line(el.text)
+  local message = "raw " .. el.format .. " `" .. line .. "`: Quarto leaves it out of HTML"
+  local blocks = pandoc.Blocks {}
   if el.format == 'tex' then
     local ok, doc = pcall(pandoc.read, el.text, 'latex+raw_tex')
     if ok then blocks = doc.blocks:walk { RawBlock = function() return {} end, RawInline = function() return {} end } end
-    if #pandoc.utils.stringify(blocks) > 0 then message = message .. '; it is shown as far as it can be read' end
+    if #pandoc.utils.stringify(blocks) == 0 and not layout[el.text:match('^%s*\\(%a+)') or ''] then
+      blocks = pandoc.Blocks { el.t == 'RawBlock' and pandoc.CodeBlock(el.text, pandoc.Attr('', { 'latex' })) or pandoc.Plain { pandoc.Str(el.text) } }
+    end
+    if #blocks > 0 then message = message .. '; it is shown as far as it can be read' end
   end
-  press.problem(first_line(el.text), message .. '. Write it as Markdown or as math')
-  return #pandoc.utils.stringify(blocks) > 0 and blocks or pandoc.Blocks {}
+  press.problem(line, message .. '. Write it as Markdown or as math')
+  return blocks
 end
 
 local function raw_block(el)
