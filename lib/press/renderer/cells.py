@@ -26,6 +26,8 @@ TAGS = {
     "show-output": {"output": True},
     "show-warnings": {"warning": True},
 }
+LAYOUT = ("layout", "layout-ncol", "layout-nrow", "layout-valign", "layout-align")
+LAYOUT += ("fig-cap-location", "tbl-cap-location")
 COLONS = ":" * 12
 
 
@@ -196,15 +198,7 @@ def _attributes(options: dict[str, Any], label: str) -> str:
         parts.append(f".column-{options['column']}")
     if label:
         parts.append(f'press-label="{outputs.quote(label)}"')
-    for key in (
-        "layout",
-        "layout-ncol",
-        "layout-nrow",
-        "layout-valign",
-        "layout-align",
-        "fig-cap-location",
-        "tbl-cap-location",
-    ):
+    for key in LAYOUT:
         if key in options:
             value = options[key] if isinstance(options[key], str) else json.dumps(options[key])
             parts.append(f'{key}="{outputs.quote(value)}"')

@@ -162,9 +162,8 @@ def _last_said(stderr: str) -> str:
     """What Pandoc ended with: the lines after its last warning, else all."""
     text = stderr.strip()
     error = text.rfind("\nError")
-    return (text[error:] if error >= 0 else text.rpartition("\n[WARNING]")[2].partition("\n")[2] or text).strip()[
-        -1000:
-    ]
+    said = text[error:] if error >= 0 else text.rpartition("\n[WARNING]")[2].partition("\n")[2] or text
+    return said.strip()[-1000:]
 
 
 def _done(document: Document, log: Path) -> _Done:

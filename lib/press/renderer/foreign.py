@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from press.renderer.page import Document, Origin
 
 CELL = re.compile(r"^\{+\s*([A-Za-z][\w+#-]*)\s*(?:[ ,]\s*([^{}]*?))?\s*\}+\s*(\S*)$")
-INNER = re.compile(r"^((?:[ \t]{4,}|\s*[>*+-]|\s*\d+[.)])[\s>]*(?:`{3,}|~{3,}))\{+\s*([A-Za-z][\w+#-]*)[^}]*\}+\s*$")
 ROW = re.compile(r"^\s*(?:#|//|%%|--|;|\(\*|!)\s*\| ?")
 IN_BRACES = re.compile(r"""([A-Za-z][\w.-]*)\s*=\s*("[^"]*"|'[^']*'|[^,\s]+)""")
 MYST_ROW = re.compile(r"^:([\w-]+):\s*(.*)$")

@@ -116,7 +116,13 @@ CASES = {
     "renderer/feed.xml": lambda text: dict.fromkeys(("title", "page", "own", "about", "language", "built"), text)
     | {"entries": [item(text), item(text)]},
     "renderer/sitemap.xml": lambda text: {"pages": [(text, text), (text, "")]},
-    "renderer/head.html": lambda text: {"image": text, "feed": text, "feed_title": text},
+    "renderer/head.html": lambda text: {
+        "image": text,
+        "feed": text,
+        "feed_title": text,
+        "styles": [text],
+        "scripts": [text],
+    },
     "renderer/footer.html": lambda text: {"parts": [{"text": text}, {"text": text, "icon": "", "href": text}]},
     "posts/made.html": lambda text: {"what": text, "facts": [(text, text), (text, text)]},
     "posts/failure.html": lambda text: {
