@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from press.core import supported
 from press.core.errors import PressError, Problem, fail
 from press.core.levels import check_levels
 from press.core.limits import MEANINGS, check_limits
-from press.core.merging import NOT_OF_PAGES, level, merge
+from press.core.merging import NOT_OF_PAGES, as_list, level, merge
 from press.core.profiles import LOCAL, active_profiles
 from press.core.source import read_text, relative
 from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
@@ -41,12 +42,12 @@ class Config:
     folders: dict[str, Parsed] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, dotted: str, default: Any = None) -> Any:
-        """The value at a dotted key, or the default."""
+        """The value at a dotted key, or the default where there is none, or null."""
         value: Any = self.data
         for key in dotted.split("."):
-            if not isinstance(value, dict) or key not in value:
+            value = value.get(key) if isinstance(value, dict) else None
+            if value is None:
                 return default
-            value = value[key]
         return value
 
     def where(self, dotted: str) -> Place:
@@ -73,10 +74,12 @@ class Config:
     def meta(self, own: Map, folder: str) -> Map:
         """A page's metadata: the project's, then each folder's from the root down, then the page's own.
 
-        Paths of the project and of folders begin with a slash; those of the page itself count from its folder.
+        Paths of the project and of folders begin with a slash; those of the page itself count from its folder. A key
+        that is null is not there.
         """
         shared = Map({k: v for k, v in self.data.items() if k not in NOT_OF_PAGES}, self.data.places)
-        return merge(merge(level(shared, ""), self.folder(folder).data), level(own))
+        done = merge(merge(level(shared, ""), self.folder(folder).data), level(own))
+        return Map({key: value for key, value in done.items() if value is not None}, done.places)
 
     def settings(self, meta: Map | None = None) -> dict[str, Any]:
         """The `press:` part of the configuration, with what a page's metadata says over it."""
@@ -139,11 +142,25 @@ def read_config(root: Path, asked: str = "") -> Config:
     data = base
     for name in reversed(profiles):  # the one named first has the last word
         data = merge(data, read(f"_quarto-{name}.yml"))
+    data, lost = _with_files(root, merge(data, local), read)
     if broken:
         raise PressError(broken)
     problems = tuple(problem for parsed in files.values() for problem in parsed.problems)
     unknown = tuple(problem for parsed in files.values() for problem in parsed.unknown)
-    return Config(root, merge(data, local), asked, tuple(profiles), problems, unknown)
+    return Config(root, data, asked, tuple(profiles), (*problems, *lost), unknown)
+
+
+def _with_files(root: Path, data: Map, read: Callable[[str], Map]) -> tuple[Map, list[Problem]]:
+    """The configuration with the files of its `metadata-files:` laid over it, and those that are not there."""
+    place = place_of(data, "metadata-files") or (FILE, 0)
+    lost = []
+    for name in map(str, as_list(data.get("metadata-files"))):
+        path = root / name
+        if path.is_file() and path.resolve().is_relative_to(root):
+            data = merge(data, read(name))
+        else:
+            lost.append(Problem(*place, f"metadata-files: {name!r} is not a file of the project", check="links"))
+    return data, lost
 
 
 def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
@@ -162,7 +179,7 @@ def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
         message = (
             f"{key}: {json.dumps(value)} must be a mapping. Write the keys that belong to it below {key}:, indented"
         )
-        problems.append(Problem(*data.places[key], message))
+        problems.append(Problem(*data.places[key], message, check="metadata"))
         del data[key]
     press = data.get("press") or {}
     parameters = press.get("parameters")

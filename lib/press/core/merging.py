@@ -8,7 +8,10 @@ from typing import Any
 from press.core.yamlfile import Map
 
 NOT_OF_PAGES = ("project", "website", "press", "profile")  # of _quarto.yml: what no page inherits
-PATHS = ("bibliography", "csl", "image", "data")  # values that name files
+INCLUDES = ("include-in-header", "include-before-body", "include-after-body")
+PATHS = ("bibliography", "csl", "image", "data", "css", *INCLUDES)  # values that name files
+
+LIFTED = ("echo", "eval", "output", "warning", "error", "include", "cache", "freeze")  # of execute:, beside it too
 
 
 def merge(base: Any, over: Any) -> Any:
@@ -39,6 +42,8 @@ def as_list(value: Any) -> list[Any]:
 def level(data: Map, folder: str | None = None) -> Map:
     """One level of metadata as a page sees it: `format: html:` over the keys beside it; `execute: false` in full.
 
+    What belongs below `execute:` may stand beside it.
+
     Args:
         folder: where the level's file lies, relative to the root; its paths then count from there for every page.
     """
@@ -47,16 +52,22 @@ def level(data: Map, folder: str | None = None) -> Map:
     done = merge(data, html) if isinstance(html, dict) else Map(data, data.places)
     if isinstance(done.get("execute"), bool):
         done["execute"] = Map({"enabled": done["execute"]})
+    lifted = Map({key: done.pop(key) for key in LIFTED if key in done}, done.places)
+    if lifted:
+        done["execute"] = merge(lifted, done.get("execute") or Map())
     if folder is not None:
         done.update((key, _rooted(done[key], folder)) for key in PATHS if key in done)
-    if done.get("bibliography") is not None:  # Quarto adds a page's own to the project's
-        done["bibliography"] = as_list(done["bibliography"])
+    for key in ("bibliography", "css", *INCLUDES):  # Quarto adds a page's own to the project's
+        if done.get(key) is not None:
+            done[key] = as_list(done[key])
     return done
 
 
 def _rooted(value: Any, folder: str) -> Any:
     if isinstance(value, list):
         return [_rooted(item, folder) for item in value]
+    if isinstance(value, dict):  # of an include: its text, or a file
+        return value | {"file": _rooted(value["file"], folder)} if "file" in value else value
     if not isinstance(value, str) or value.startswith("/") or "://" in value:
         return value
     return f"/{folder}/{value}" if folder else f"/{value}"

@@ -1,74 +1,126 @@
-"""What the embedded renderer knows: every key, cell option and class that it honours or refuses by name."""
+"""What the embedded renderer knows of pages: every key and cell option, the form of its value, and what is not done."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from press.core.yamlfile import ANY, Kind
-
-
-def keys(names: str) -> dict[str, Any]:
-    """A schema in which each of the words is a known key with anything below it."""
-    return dict.fromkeys(names.split(), ANY)
-
-
-CONTENT = keys("crossref lightbox code-line-numbers code-annotations")
-HTML: dict[str, Any] = (
-    CONTENT
-    | keys(
-        "toc toc-depth toc-title number-sections number-depth html-math-method code-fold code-summary code-copy "
-        "canonical-url code-overflow link-citations citations-hover crossrefs-hover footnotes-hover css page-layout "
-        "reference-section-title"
-    )
-    | {"theme": ANY, "highlight-style": ANY}
+from press.core.forms import (
+    MAPPING,
+    NAME,
+    NAMES,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    items,
+    keys,
+    mapping_or_flag,
+    mapping_or_text,
+    missing,
 )
-"""`format.html` keys. theme and highlight-style have no effect here: this renderer has one design of its own."""
+from press.core.merging import LIFTED
+from press.core.sitekeys import SITE_KEYS
+from press.core.yamlfile import Kind, Value
 
-EXECUTE = keys("enabled eval echo output warning error include cache freeze")
-NAV_ITEM: dict[str, Any] = keys("text href icon aria-label")
-
-QUARTO_YML: dict[str, Any] = {
-    "project": keys("type output-dir pre-render post-render render resources lib-dir title"),
-    "website": {
-        "title": ANY,
-        "description": ANY,
-        "site-url": ANY,
-        "image": ANY,
-        "favicon": ANY,
-        "repo-url": ANY,
-        "repo-branch": ANY,
-        "open-graph": {},
-        "search": {},
-        "back-to-top-navigation": ANY,
-        "navbar": {"title": ANY, "left": NAV_ITEM, "right": NAV_ITEM},
-        "page-footer": {"left": NAV_ITEM, "center": NAV_ITEM, "right": NAV_ITEM},
-    },
-    "format": {"html": HTML},
-    "execute": EXECUTE,
-    "press": ANY,
-    "profile": ANY,
-    **keys("lang date-format bibliography csl link-citations nocite author engine jupyter"),
-    **CONTENT,
-}
-
-LISTING = {
-    **keys("id contents type sort categories fields page-size max-description-length date-format"),
-    "feed": keys("title description items type language"),
-}
-
-AUTHOR = keys("name")
-PAGE_HTML = {key: value for key, value in HTML.items() if key != "css"}
-FRONT_MATTER: dict[str, Any] = {
-    **PAGE_HTML,
-    **keys(
-        "title subtitle date date-modified date-format categories description abstract image image-alt keywords lang"
+HTML: dict[str, Value] = {
+    **keys("toc number-sections link-citations citations-hover crossrefs-hover footnotes-hover code-copy"),
+    **keys("canonical-url link-external-newwindow link-external-icon link-external-filter"),
+    **keys("toc-depth number-depth", WHOLE),
+    **keys("toc-title code-fold code-summary code-overflow page-layout reference-section-title", TEXT),
+    **keys("title-block-banner title-block-banner-color title-block-style title-block-categories", TEXT),
+    **keys("reference-location citation-location author-title published-title modified-title abstract-title", TEXT),
+    **keys("description-title doi-title affiliation-title keywords-title", TEXT),
+    **keys("css", NAMES),
+    **keys("include-in-header include-before-body include-after-body theme highlight-style lightbox crossref"),
+    **keys("html-math-method"),  # MathML, whatever is asked for: it reads the same
+    # What changes nothing that a reader of these pages would miss, or what is always so here.
+    **keys("anchor-sections smooth-scroll toc-location toc-expand toc-float number-offset section-divs fontsize"),
+    **keys("mainfont monofont fontcolor linkcolor monobackgroundcolor backgroundcolor linestretch max-width"),
+    **keys("margin-left margin-right margin-top margin-bottom grid body-classes classoption document-css"),
+    **keys("respect-user-color-scheme syntax-highlighting code-block-bg code-block-border-left code-line-numbers"),
+    **keys("code-annotations code-link tab-stop tbl-cap-location fig-cap-location cap-location tbl-colwidths"),
+    **keys("fig-width fig-height fig-dpi fig-align fig-format fig-asp fig-responsive df-print capsule"),
+    **keys("self-contained embed-resources self-contained-math minimal standalone output-ext html-q-tags ascii"),
+    **keys("html-table-processing callout-appearance callout-icon appendix-style appendix-cite-as axe shift-heading"),
+    **keys("email-obfuscation identifier-prefix wrap columns eol dpi slide-level strip-comments"),
+    **keys("prefer-html plotly-connected mermaid mermaid-format keep-md keep-source keep-hidden clean-supporting"),
+    **keys("notebook-links notebook-view notebook-preview-options format-links quarto-required validate-yaml"),
+    **keys("ipynb-shell-interactivity default-image-extension citeproc cite-method shift-heading-level-by tables"),
+    **missing(
+        ("code-tools", "there is no menu that shows all code; Quarto puts one beside the title"),
+        ("comments", "there are no comments; Quarto loads them from another host"),
+        ("hypothesis", "there are no annotations of Hypothesis; Quarto loads them from another host"),
+        ("filters", "these filters do not run; Quarto applies them to the page"),
+        ("ipynb-filters", "these filters do not run; Quarto applies them to the notebook"),
+        ("shortcodes", "these shortcodes are not known; Quarto reads them from the file"),
+        ("brand", "colours, fonts and logo of the brand are not used; this renderer has one design of its own"),
+        ("template template-partials", "the template is not used; this renderer has one of its own"),
+        ("from reader", "the page is read as Pandoc's Markdown; Quarto reads it with these extensions"),
+        ("resource-path resources", "these files are copied only where a page links to them"),
+        ("margin-header margin-footer body-header body-footer", "it is not shown; Quarto puts it around the text"),
+        ("other-links code-links", "these links are not shown; Quarto puts them beside the text"),
+        ("shiny server", "nothing runs behind the page; Quarto's needs a server"),
+        ("reader-mode", "there is no button that hides what is around the text"),
+        ("metadata-file metadata-files", "these files are not read; Quarto merges them into the page's metadata"),
+        ("ojs-engine", "Observable cells are not run"),
+        ("variant", "the variant has no effect"),
     ),
-    **keys("bibliography csl nocite suppress-bibliography pagetitle jupyter kernelspec engine"),
-    **keys("press params order data timeout idle-timeout"),
-    "author": AUTHOR,
-    "listing": LISTING,
-    "execute": EXECUTE,
-    "format": {"html": PAGE_HTML},
+}
+"""Keys of `format: html:`, which may stand beside it as well."""
+
+OTHER_FORMATS = missing(
+    ("pdf latex beamer typst docx odt pptx epub rtf context jats ipynb asciidoc rst", "only html is written"),
+    ("revealjs dashboard", "the page is written as a plain one, not as slides or a dashboard"),
+    ("gfm commonmark markdown md hugo hugo-md docusaurus-md native plain opml man texinfo ms", "only html is written"),
+)
+EXECUTE = keys(
+    "enabled eval echo output warning error include cache freeze daemon daemon-restart debug keep-md keep-ipynb "
+    "ipynb message fig-width fig-height fig-format fig-dpi"
+)
+
+FEED = keys("title description language image categories items type xml-stylesheet")
+LISTING: dict[str, Value] = {
+    **keys("id contents sort filter-ui sort-ui include exclude template-params"),
+    **keys("type image-placeholder image-align image-height image-lazy-loading date-format", TEXT),
+    **keys("max-description-length page-size max-items grid-columns", WHOLE),
+    **keys("fields field-links field-required", TEXTS),
+    **keys("field-display-names field-types", MAPPING),
+    **keys("categories grid-item-border grid-item-align table-striped table-hover"),
+    "feed": mapping_or_flag(FEED),
+    **missing(("template", "the listing is shown as a list; Quarto fills this template")),
+}
+ABOUT = keys("id image-width image-height image-shape image-alt image-title template", TEXT) | {
+    **keys("image", TEXT),
+    "links": items(keys("icon text href aria-label rel target")),
+}
+
+AUTHOR = keys(
+    "name id url orcid email corresponding corresponding-author equal-contributor deceased affiliation affiliations "
+    "roles role degrees note notes number phone fax group given family non-dropping-particle dropping-particle "
+    "attributes metadata literal acknowledgements twitter github website bio image avatar profile"
+)
+FRONT_MATTER: dict[str, Value] = {
+    **HTML,
+    **keys("title subtitle pagetitle date date-modified date-format description abstract image image-alt lang", TEXT),
+    **keys("image-width image-height dir doi license-url description-meta title-prefix quarto-version", TEXT),
+    **keys("categories keywords subject", TEXTS),
+    **keys("csl", NAME),
+    **keys("bibliography", NAMES),
+    **keys("nocite", TEXTS),
+    **keys(" ".join(LIFTED)),
+    **keys("suppress-bibliography draft order search aliases exclude-from-listing bread-crumbs pdf-engine"),
+    **keys("jupyter kernelspec engine knitr julia params press data timeout idle-timeout editor execute-dir"),
+    **keys("citation license copyright funding date-meta page-navigation thanks"),
+    **keys("back-to-top-navigation navbar sidebar website twitter-card open-graph google-scholar repo-actions"),
+    **keys("affiliations affiliation institute number version status canonical"),
+    "author": items(AUTHOR),
+    "authors": items(AUTHOR),
+    "by-author": items(AUTHOR),
+    "listing": Value(
+        "true, a type, a mapping or a list of these",
+        lambda value: all(isinstance(i, (bool, str, dict)) for i in (value if isinstance(value, list) else [value])),
+        LISTING,
+    ),
+    "about": mapping_or_text(ABOUT),
+    "execute": mapping_or_flag(EXECUTE),
+    "format": mapping_or_text({"html": mapping_or_text(HTML), **OTHER_FORMATS}),
 }
 
 CELL = keys(
@@ -78,12 +130,16 @@ CELL = keys(
     "fig-link lightbox code-line-numbers layout-valign layout-align filename"
 )
 
+QUARTO_YML: dict[str, Value] = {
+    **FRONT_MATTER,
+    **SITE_KEYS,
+    "press": MAPPING,
+}
+
 PROJECT = Kind("project configuration", "project key", QUARTO_YML)
 FOLDER = Kind("folder metadata", "metadata key", FRONT_MATTER)
 PAGE = Kind("front matter", "front matter key", FRONT_MATTER)
 CELL_OPTIONS = Kind("cell option", "cell option", CELL)
-
-ICONS = ("rss", "github", "envelope", "search", "mastodon", "house", "journal", "info-circle")
 
 COLUMNS = ("margin", "body", "body-outset", "body-outset-left", "body-outset-right")
 COLUMNS += ("page", "page-left", "page-right", "page-inset", "page-inset-left", "page-inset-right")

@@ -5,6 +5,8 @@ Every mapping knows where its keys stand. A key that is given twice is an error,
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,15 +17,32 @@ import yaml
 from press.core.errors import Problem, fail
 
 Place = tuple[str, int]
-Schema = dict[str, Any] | None
 
 Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PREFIX = "tag:yaml.org,2002:"
 DEEPEST = 100
 MOST = 100_000  # nodes in one text: aliases of aliases unfold without end
 
-ANY: Any = None
-"""Schema leaf: whatever is below this key is accepted."""
+
+@dataclass(frozen=True)
+class Value:
+    """What may stand at a key.
+
+    Args:
+        form: how messages call a legal value, such as "a whole number".
+        fits: whether a value has that form; one that does not is told, and left out.
+        below: the keys of a mapping that stands here, or of the mappings of a list; None: any.
+        missing: what the page lacks wherever the key says anything but false; "" where it lacks nothing.
+    """
+
+    form: str = ""
+    fits: Callable[[Any], bool] = lambda value: True
+    below: dict[str, Value] | None = None
+    missing: str = ""
+
+
+Schema = dict[str, Value] | None
+ANY = Value()
 
 
 class Loader(Base):  # type: ignore[misc,valid-type]
@@ -48,6 +67,7 @@ SCALARS: dict[str, Callable[[str], Any]] = {
     "int": lambda text: int(text, 0) if text[:2] in ("0o", "0x") else int(text),
     "float": lambda text: float(re.sub(r"\.(?=[in])", "", text.lower())),
 }
+EXPRESSION = "!expr"  # Quarto hands it to R
 
 
 class Map(dict[str, Any]):
@@ -65,8 +85,7 @@ class Kind:
     Args:
         name: how messages call the whole, such as "front matter".
         key: how they call one key of it.
-        schema: the keys that the embedded renderer knows: key -> sub-schema, or ANY. A sub-schema is also applied to
-            each mapping in a list. None: every key is known.
+        schema: the keys that the embedded renderer knows, and what may stand at each. None: every key is known.
     """
 
     name: str
@@ -80,7 +99,7 @@ class Parsed:
 
     Args:
         problems: what is wrong with it for everybody, such as a key given twice.
-        unknown: the keys that the embedded renderer does not know.
+        unknown: the keys that the embedded renderer does not know, or does nothing about.
     """
 
     data: Map
@@ -182,16 +201,33 @@ class _Reader:
                 raise yaml.MarkedYAMLError(problem="a key must be a plain text", problem_mark=key.start_mark)
             name, place = str(key.value), self.where(key.start_mark.line + 1)
             dotted = f"{path}.{name}" if path else name
-            if name in done:
+            if name in done.places:
                 message = f"{self.kind.key} {dotted!r} is given twice, first on line {done.places[name][1]}. Keep one"
                 self.parsed.problems.append(Problem(*place, message))
-            elif schema is not None and name not in schema:
-                message = f"{self.kind.key} {dotted!r} is not supported by the embedded renderer. It knows: "
-                message += ", ".join(sorted(schema))
-                self.parsed.unknown.append(Problem(*place, message, check="unknown-keys"))
-            done[name] = self.value(value, dotted, schema.get(name) if schema else None)
+            known = schema.get(name) if schema is not None else ANY
+            read = self.value(value, dotted, known.below if known else None)
             done.places[name] = place
+            if self._judge(dotted, read, known, schema, place):
+                done[name] = read
         return done
+
+    def _judge(self, dotted: str, value: Any, known: Value | None, schema: Schema, place: Place) -> bool:
+        """Whether a value is of use; what is wrong with it, and what is not done about it, is told."""
+        what = f"{self.kind.key} {dotted!r}"
+        if known is None:
+            name = dotted.rpartition(".")[2]
+            near = difflib.get_close_matches(name, schema or (), 1, 0.7)
+            message = f"{what} is unknown: it has no effect" + (f". Did you mean {near[0]!r}?" if near else "")
+            self.parsed.unknown.append(Problem(*place, message, check="unknown-keys"))
+        elif value is not None and not known.fits(value):
+            said = json.dumps(value, ensure_ascii=False)
+            said = said if len(said) < 60 else said[:60] + "..."
+            message = f"{what}: {said} must be {known.form}. It is passed over"
+            self.parsed.problems.append(Problem(*place, message, check="metadata"))
+            return False
+        elif known.missing and value not in (None, False, "", []):
+            self.parsed.unknown.append(Problem(*place, f"{what}: {known.missing}", check="unsupported"))
+        return True
 
 
 def _check_depth(text: str) -> None:
@@ -204,7 +240,7 @@ def _check_depth(text: str) -> None:
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    read = SCALARS.get(node.tag.removeprefix(PREFIX))
+    read = str if node.tag == EXPRESSION else SCALARS.get(node.tag.removeprefix(PREFIX))
     if read is None:
         raise yaml.MarkedYAMLError(problem=f"unknown tag {node.tag}", problem_mark=node.start_mark)
     try:

@@ -21,7 +21,7 @@ What Quarto knows and this renderer does not is shown as well as it can be, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ def render_site(
     on_page: Callable[[str], None] = lambda page: None,
     force: bool = False,
     current: Path | None = None,
+    notebooks: Mapping[str, Path] | None = None,
 ) -> SiteReport:
     """Render the project into the directory `out`.
 
@@ -66,6 +67,7 @@ def render_site(
         jobs: how many pages to render at a time.
         on_page: called with the URL of each page that is rendered now.
         force: render all pages, whatever the cache holds.
+        notebooks: page -> the executed notebook to read in its place.
         current: where the finished site may be already (the live one, say); if it is, nothing is written to `out`.
 
     Raises:
@@ -75,11 +77,12 @@ def render_site(
     from press.core.levels import stop_at
     from press.core.refused import refused
     from press.core.selection import missing_resources, resources, site_inputs
-    from press.renderer import assemble, onepage, search, store, symbols
+    from press.renderer import assemble, navitems, onepage, search, store, symbols
 
-    warnings = stop_at([*settings.problems, *refused(settings), *missing_resources(settings)], settings.settings())
+    problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
+    warnings = stop_at(problems, settings.settings())
     root = settings.root
-    site = onepage.open_site(settings, site_inputs(settings))
+    site = onepage.open_site(settings, site_inputs(settings), notebooks)
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
@@ -91,6 +94,7 @@ def render_site(
     warnings += assemble.assemble(site, cache, out, records, key)
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
+    warnings = list(dict.fromkeys(warnings))
     return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import posixpath
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from press.core import escapes, templates
+from press.core import escapes
 from press.core.merging import as_list
-from press.renderer import dateformat, icons
+from press.renderer import closing, colours, icons, includes, social, texts, titleblock
+from press.renderer.markup_tools import SCHEME
 from press.renderer.page import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site
 
-LISTING_MARKER = "<!--press-listing-->"
 HEAD_MARKER = "<!--press-head-->"
+SIDES = ("left", "center", "right")
+AROUND = ("navbar", "sidebar", "page-end", "footer")  # what is put in when all pages are known
 
 
 def marker(key: str, name: str) -> str:
@@ -31,21 +34,18 @@ def prefix(url: str) -> str:
     return "../" * url.count("/") or "./"
 
 
-def author_text(author: Any) -> str:
-    """An author's name, whether given as a string or as a mapping."""
-    if not isinstance(author, dict):
-        return str(author)
-    name = author.get("name", "")
-    return " ".join(str(part) for part in name.values()) if isinstance(name, dict) else str(name)
-
-
-def listing_of(document: Document) -> dict[str, Any] | None:
-    """The page's listing with its id, or None. Several listings on a page are refused."""
-    value = document.meta.get("listing")
-    if not value:
-        return None
-    value = {} if value is True else {"type": value} if isinstance(value, str) else value
-    return {"id": "listing", **value} if isinstance(value, dict) else {"id": "listing", "several": True}
+def listings_of(document: Document) -> list[dict[str, Any]]:
+    """The page's listings, each with an id of its own."""
+    found: list[dict[str, Any]] = []
+    for value in as_list(document.meta.get("listing")):
+        if value is False:
+            continue
+        said = value if isinstance(value, dict) else {} if value is True else {"type": str(value)}
+        name = str(said.get("id") or "listing")
+        taken = {one["id"] for one in found}
+        name = next(n for n in (name, *(f"{name}-{count}" for count in range(2, 99))) if n not in taken)
+        found.append({**said, "id": name})
+    return found
 
 
 def href(site: Site, target: str, url: str) -> str:
@@ -63,64 +63,39 @@ def public_url(site: Site, url: str) -> str:
     return f"{base}/{url.removesuffix('index.html')}" if base else ""
 
 
-def _items(site: Site, side: str, url: str) -> list[dict[str, Any]]:
-    items = []
-    for item in as_list(site.config.get(f"website.navbar.{side}")):
-        item = {"href": item} if isinstance(item, str) else item
-        target = href(site, str(item.get("href", "#")), url)
-        here = posixpath.normpath(posixpath.join(posixpath.dirname(url), target)) == url
-        items.append({
-            "href": target,
-            "text": item.get("text", ""),
-            "icon": icons.svg(item["icon"]) if item.get("icon") else "",
-            "label": item.get("aria-label", ""),
-            "current": here,
-        })  # fmt: skip
-    return items
-
-
-def _footer(site: Site, url: str) -> dict[str, str]:
-    value = site.config.get("website.page-footer") or {}
-    value = {"center": value} if isinstance(value, str) else value
-    return {side: _footer_side(site, value[side], url) for side in ("left", "center", "right") if value.get(side)}
-
-
-def _footer_side(site: Site, value: Any, url: str) -> Markup:
-    if isinstance(value, str):
-        found = re.split(r"\[([^\]]+)\]\(([^)\s]+)\)", value)  # text, then label, target, text of each link
-        parts = [{"text": found[0]}]
-        for label, target, after in zip(found[1::3], found[2::3], found[3::3], strict=True):
-            parts += [{"text": label, "icon": "", "href": href(site, target, url)}, {"text": after}]
-    else:
-        parts = []
-        for item in value:
-            icon = icons.svg(item["icon"]) if item.get("icon") else ""
-            target = href(site, str(item.get("href", "#")), url)
-            parts += [{"text": item.get("text", ""), "icon": icon, "href": target}, {"text": " "}]
-        parts = parts[:-1]
-    return templates.render("renderer/footer.html", parts=parts)
-
-
-def variables(site: Site, document: Document, key: str) -> dict[str, Any]:
-    """Everything that the template needs beside the body; escaped."""
+def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any], list[Path]]:
+    """Everything that the template needs beside the body, escaped; and the files that it came from."""
     url = site.urls[document.input]
-    found = _about(site, document, url) | _around(site, url) | _switches(site, document)
+    added, files = includes.pieces(site.config, document)
+    found = _about(site, document, url) | _around(site, document, url) | _switches(site, document)
+    found |= titleblock.variables(site, document, lambda target: own_href(target, url))
+    found |= social.variables(site, document) | closing.variables(site, document, public_url(site, url)) | added
     found |= {
         "start": Markup(marker(key, "start")),
         "end": Markup(marker(key, "end")),
         "title-start": Markup(f"<!--press:{key}:title "),
         "head-marker": Markup(HEAD_MARKER),
+        **{f"{name}-marker": Markup(marker(key, name)) for name in AROUND},
         "prefix": prefix(url),
         "version": key_version(),
     }
     # What is empty must be absent: Pandoc's $if()$ takes a map for true, whatever is in it.
-    return {name: _escaped(value) for name, value in found.items() if value not in ("", [], {}, None, False)}
+    return {name: _escaped(value) for name, value in found.items() if value not in ("", [], {}, None, False)}, files
+
+
+def own_href(target: str, url: str) -> str:
+    """A link of a page's own metadata: inputs become their pages, "/x" counts from the site's root."""
+    if SCHEME.match(target):
+        return target
+    file, mark, rest = target.partition("#")
+    file = re.sub(r"\.(qmd|ipynb)$", ".html", file)
+    return (prefix(url) + file.lstrip("/") if file.startswith("/") else file) + mark + rest
 
 
 def _escaped(value: Any) -> Any:
     """A variable of Pandoc's template, which escapes nothing itself."""
     if isinstance(value, dict):
-        return {name: _escaped(item) for name, item in value.items()}
+        return {name: _escaped(item) for name, item in value.items() if item not in ("", [], {}, None, False)}
     if isinstance(value, list):
         return [_escaped(item) for item in value]
     return value if isinstance(value, bool) else str(escapes.html(value))
@@ -130,36 +105,37 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
     """Title block and head."""
     meta, config = document.meta, site.config
     name = str(config.get("website.title") or "")
-    style = str(meta.get("date-format") or "medium")
+    categories = as_list(meta.get("categories")) if meta.get("title-block-categories") is not False else []
     home = prefix(url) + "index.html#category=" if "index.html" in site.urls.values() else ""
     return {
         "sitetitle": name,
         "suffix": name if name != str(meta.get("title") or "") else "",
-        "date": dateformat.show(meta.get("date"), style),
-        "date-iso": dateformat.show(meta.get("date"), "iso"),
-        "date-modified": dateformat.show(meta.get("date-modified"), style),
-        "categories": [{"text": c, "link": home and home + quote(str(c))} for c in as_list(meta.get("categories"))],
+        "categories": [{"text": c, "link": home and home + quote(str(c))} for c in categories],
         "canonical": public_url(site, url),
-        "open-graph": bool(config.get("website.open-graph")),
         "toc-title": meta.get("toc-title", "On this page"),
     }
 
 
-def _around(site: Site, url: str) -> dict[str, Any]:
-    """Navigation bar, footer, styles."""
+def _around(site: Site, document: Document, url: str) -> dict[str, Any]:
+    """Header, announcement, styles."""
     config = site.config
-    right = _items(site, "right", url)
-    repo, icon = config.get("website.repo-url"), config.get("website.favicon")
-    if repo:
-        right.append({"href": repo, "icon": icons.svg("github"), "label": "Source"})
+    own = [path if "://" in path else prefix(url) + path for path in includes.own_styles(config, document)]
+    icon = str(config.get("website.favicon") or "")
     return {
-        "brand": config.get("website.navbar.title") or config.get("website.title") or "",
-        "nav-left": _items(site, "left", url),
-        "nav-right": right,
-        "footer": _footer(site, url),
-        "favicon": prefix(url) + str(icon).lstrip("/") if icon else "",
-        "css": [prefix(url) + str(path).lstrip("/") for path in as_list(config.get("format.html.css"))],
+        "header-style": colours.style(config.get("website.navbar.background"), config.get("website.navbar.foreground")),
+        "favicon": href(site, icon, url) if icon else "",
+        "css": [prefix(url) + str(path).lstrip("/") for path in as_list(config.get("format.html.css"))] + own,
+        "announcement": _announcement(config.get("website.announcement")),
     }
+
+
+def _announcement(said: Any) -> dict[str, Any]:
+    """A line above all pages, in the colour of its type."""
+    said = said if isinstance(said, dict) else {"content": said}
+    if not said.get("content") or said["content"] is True:
+        return {}
+    look = {"icon": icons.svg(str(said.get("icon") or "")), "style": colours.style(said.get("type", "primary"))}
+    return look | {"text": texts.inline(str(said["content"]))}
 
 
 def _switches(site: Site, document: Document) -> dict[str, Any]:
@@ -167,8 +143,9 @@ def _switches(site: Site, document: Document) -> dict[str, Any]:
     meta, config = document.meta, site.config
     hovers = [name for name in ("citations", "footnotes", "crossrefs") if meta.get(f"{name}-hover", True)]
     return {
+        "searched": meta.get("search") is not False and meta.get("draft") is not True,
         "search": config.get("website.search", True) is not False,
-        "back-to-top": bool(config.get("website.back-to-top-navigation")),
+        "back-to-top": bool(meta.get("back-to-top-navigation", config.get("website.back-to-top-navigation"))),
         "wide": meta.get("page-layout") in ("full", "custom") or bool(meta.get("listing")),
         "hover": " ".join(hovers),
         "copy": bool(meta.get("code-copy", True)),

@@ -16,6 +16,7 @@ from press.renderer import outputs, rescue
 from press.renderer.page import Document
 
 HERE = Path(__file__).parent
+UNREADABLE = re.compile(r"bibliography|\bCSL\b|citeproc", re.IGNORECASE)  # what Pandoc says of a file that is none
 FILTERS = ("visible", "unsupported", "tex", "diagram", "contents", "annotate", "extras")
 FILTERS += ("cells", "theorem", "callout", "tabset", "crossref", "layout")
 EARLY = ("visible", "unsupported", "tex", "tabset")  # of those, what needs no outputs
@@ -37,6 +38,7 @@ def render(
     variables: dict[str, Any],
     options: dict[str, Any],
     bibliography: str,
+    others: list[Path],
     csl: Path | None,
     toc_depth: int,
 ) -> str:
@@ -48,11 +50,13 @@ def render(
         variables: what goes into the template as it is; already escaped.
         options: what the Lua filters read.
         bibliography: BibTeX of the entries that the page cites.
+        others: bibliographies in other formats.
     """
     cites = any("@" in line for line in document.lines) or bool(meta.get("nocite"))
     (work / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
+    defaults["bibliography"] += [str(path) for path in others] if cites else []
     plainer = _without_macros(defaults)
     for attempt in (defaults, plainer, _without_citations(plainer), _as_it_stands(document, defaults)):
         if found := _pandoc(document, work, attempt, options):
@@ -123,9 +127,12 @@ def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: d
     except OverLimit as error:
         failure = f"{error}. Make the page smaller"
     if failure:
-        message = f"Pandoc failed: {failure}. The page is shown without what it failed at, or as it is written"
-        if not any(problem.message.startswith("Pandoc failed: ") for problem in document.problems):
-            document.problems.append(Problem(document.input, 0, message, check="markdown"))
+        cited = UNREADABLE.search(failure)  # the page then stands without what is cited
+        said = "no citation is resolved. " if cited else ""
+        message = f"{said}Pandoc failed: {failure}. The page is shown without what it failed at, or as it is written"
+        if not any("Pandoc failed: " in problem.message for problem in document.problems):
+            check = "references" if cited else "markdown"
+            document.problems.append(Problem(document.input, 0, message, check=check))
         return None
     return _done(document, work / "log.json")
 

@@ -14,13 +14,19 @@ STYLES = {
     "long": "MMMM D, YYYY",
     "full": "dddd, MMMM D, YYYY",
 }
-TOKEN = re.compile(r"\[([^\]]*)\]|YYYY|YY|MMMM|MMM|MM|M|dddd|ddd|DD|Do|D|HH|H|mm|ss")
+TOKEN = re.compile(r"\[([^\]]*)\]|YYYY|YY|MMMM|MMM|MM|M|dddd|ddd|DD|Do|D|HH|H|hh|h|mm|ss|A|a")
+WRITTEN = (
+    "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y", "%m-%d-%Y", "%Y/%m/%d", "%B %d, %Y", "%B %d %Y",
+    "%d %B %Y", "%b %d, %Y", "%b %d %Y", "%d %b %Y", "%A, %B %d, %Y", "%a, %d %b %Y %H:%M:%S %z", "%m/%d/%y", "%Y-%m",
+    "%B %Y", "%b %Y", "%Y",
+)  # fmt: skip
+ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 
 
 def parse(value: Any) -> dt.datetime | None:
     """A front matter date; None where it is missing or not valid."""
-    text = str(value or "").strip()
-    for pattern in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y", "%Y/%m/%d", "%B %d, %Y", "%d %B %Y"):
+    text = ORDINAL.sub("", str(value or "").strip())
+    for pattern in WRITTEN:
         try:
             return dt.datetime.strptime(text, pattern)
         except ValueError:
@@ -45,7 +51,9 @@ def _token(match: re.Match[str], date: dt.datetime) -> str:
         "MMMM": date.strftime("%B"), "MMM": date.strftime("%b"), "MM": f"{date.month:02}", "M": str(date.month),
         "dddd": date.strftime("%A"), "ddd": date.strftime("%a"),
         "DD": f"{day:02}", "Do": f"{day}{ordinal}", "D": str(day),
-        "HH": f"{date.hour:02}", "H": str(date.hour), "mm": f"{date.minute:02}", "ss": f"{date.second:02}",
+        "HH": f"{date.hour:02}", "H": str(date.hour), "hh": f"{date.hour % 12 or 12:02}",
+        "h": str(date.hour % 12 or 12), "A": date.strftime("%p"), "a": date.strftime("%p").lower(),
+        "mm": f"{date.minute:02}", "ss": f"{date.second:02}",
     }  # fmt: skip
     return table.get(match[0], match[1] or "")
 

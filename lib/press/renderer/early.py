@@ -20,7 +20,7 @@ from press.core.memory import remembered
 from press.core.pandoc import version
 from press.core.refused import refused
 from press.core.selection import missing_resources
-from press.renderer import chrome, convert, listing, onepage, page
+from press.renderer import chrome, convert, includes, listing, navitems, onepage, page, titleblock
 
 
 def refused_early(
@@ -33,8 +33,7 @@ def refused_early(
         cache: folder of remembered readings.
         jobs: how many pages to read at a time.
     """
-    problems = refused(config)
-    problems += missing_resources(config)
+    problems = [*refused(config), *missing_resources(config), *navitems.check(config)]
     with collected(problems):
         onepage.open_site(config, pages)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
@@ -46,11 +45,14 @@ def refused_early(
 def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache: Path) -> list[Problem]:
     problems: list[Problem] = []
     with collected(problems):
-        document = page.read(config, path, notebook)
-        onepage.bibliography_paths(config, document), onepage.csl_path(config, document)
+        document = page.read(config, path, notebook, ran=notebook is None)
         problems += document.problems
-        if shown := chrome.listing_of(document):
-            problems += listing.check({"listing": shown, "input": document.input})
+        before = len(document.problems)
+        onepage.bibliography_paths(config, document)
+        onepage.csl_path(config, document)
+        problems += document.problems[before:]
+        problems += titleblock.check(document) + includes.check_styles(config, document)
+        problems += listing.check(chrome.listings_of(document), document.meta, document.input)
         content = json.dumps([version(), onepage.own_source(), document.input, document.lines, document.origins])
         found = remembered(cache, content, lambda: {"problems": _look(document)})
         problems += [Problem(*problem) for problem in found["problems"]]

@@ -76,7 +76,7 @@ def keys(words: list[str], options: dict[str, str]) -> str:
 def icon(words: list[str], options: dict[str, str]) -> tuple[str, bool]:
     """An icon, drawn where it is one of ours, else its name; and whether it could be drawn."""
     name = words[-1].rpartition(":")[2] if words else ""
-    if name in icons.PATHS:
+    if icons.known(name):
         return raw(str(icons.svg(name))), True
     label = options.get("label") or options.get("title") or name.replace("-", " ")
     return raw(f'<small class="icon-name">[{escape(label)}]</small>'), False

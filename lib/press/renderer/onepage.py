@@ -7,7 +7,8 @@ import json
 import os
 import posixpath
 import re
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
 from press.core.source import CROSSREF, read_expanded
 from press.core.yamlfile import place_of
-from press.renderer import chrome, convert, page, shortcodes, store
+from press.renderer import authors, chrome, convert, includes, listing, moments, page, shortcodes, store, titleblock
 from press.renderer.record import record_of
 
 HERE = Path(__file__).parent
@@ -33,12 +34,14 @@ class Site:
     Args:
         urls: input path (relative to the root) -> URL relative to the site's root.
         settings: digest of configuration, our own source and Pandoc's version.
+        notebooks: input -> the executed notebook that is read in its place.
     """
 
     config: Config
     inputs: list[Path]
     urls: dict[str, str]
     settings: str
+    notebooks: dict[str, Path] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -56,8 +59,12 @@ def own_source() -> str:
     return store.digest(*(part for name, path in zip(names, files, strict=True) for part in (name, path.read_bytes())))
 
 
-def open_site(config: Config, inputs: list[Path]) -> Site:
-    """Bundle what pages share; refuses two inputs that would make the same page."""
+def open_site(config: Config, inputs: list[Path], notebooks: Mapping[str, Path] | None = None) -> Site:
+    """Bundle what pages share; refuses two inputs that would make the same page.
+
+    Args:
+        notebooks: input -> the executed notebook to read in its place.
+    """
     names = [path.relative_to(config.root).as_posix() for path in inputs]
     urls = {name: page.url_of(name) for name in names}
     problems = []
@@ -71,61 +78,56 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
     data["project"] = None  # which pages there are does not change how one of them looks
     data["home"] = "index.html" in urls.values()
     settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
-    return Site(config, inputs, urls, settings)
+    return Site(config, inputs, urls, settings, dict(notebooks or {}))
 
 
 def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
-    """The page's bibliography files that can be read, the site's and its folders' among them; the rest are problems."""
+    """The page's bibliography files that are there: the site's, its folders', its own; the others are told."""
     paths = []
     place = place_of(document.meta, "bibliography") or (document.input, 0)
-    for name in map(str, chrome.as_list(document.meta.get("bibliography"))):
-        path = file_of(config, document, name)
-        if not os.path.isfile(path):
-            message = f"bibliography {name!r}: file not found. Its citations are printed as they are written"
-            document.problems.append(Problem(*place, message, check="references"))
-        elif path.suffix != ".bib":
-            message = f"bibliography {name!r}: the embedded renderer reads .bib only, Quarto what Pandoc reads"
-            document.problems.append(Problem(*place, message, check="unsupported"))
-        else:
+    for name in document.meta.get("bibliography") or []:
+        path = includes.path_of(config, document, str(name))
+        if os.path.isfile(path):
             paths.append(path)
-    return paths
+        else:
+            message = f"bibliography {str(name).lstrip('/')!r}: file not found; what it holds is not cited"
+            document.problems.append(Problem(*place, message, check="references"))
+    return list(dict.fromkeys(paths))
 
 
 def csl_path(config: Config, document: page.Document) -> Path | None:
-    """The page's citation style; None for Pandoc's default (Chicago author-date), and where it is not there."""
+    """The page's citation style; None for Pandoc's default (Chicago author-date), also where it is not there."""
     name = document.meta.get("csl")
-    path = file_of(config, document, str(name)) if name else None
+    path = includes.path_of(config, document, str(name)) if name else None
     if path and not os.path.isfile(path):
         place = place_of(document.meta, "csl") or (document.input, 0)
-        message = f"csl {name!r}: file not found. Chicago's author-date style is used"
+        message = f"csl {str(name).lstrip('/')!r}: file not found; Chicago's author-date style is used"
         document.problems.append(Problem(*place, message, check="references"))
         return None
     return path
 
 
-def file_of(config: Config, document: page.Document, name: str) -> Path:
-    """A file that a page's metadata name: with a leading slash from the root, else from the page's folder."""
-    return config.root / name.lstrip("/") if name.startswith("/") else (config.root / document.input).parent / name
-
-
 def page_key(site: Site, path: Path) -> str:
     """Digest of all that the page's HTML is made of."""
-    data = path.read_bytes()
-    if path.suffix != ".ipynb":
+    name = path.relative_to(site.root).as_posix()
+    data = site.notebooks.get(name, path).read_bytes()
+    if path.suffix != ".ipynb" and name not in site.notebooks:
         data = read_expanded(path, site.root).text.encode()
     cited = bib.cited_in(data)
-    paths = [site.root / name.lstrip("/") for name in chrome.as_list(site.config.get("bibliography"))]
+    paths = [site.root / str(name).lstrip("/") for name in chrome.as_list(site.config.get("bibliography"))]
     stamps = [(str(p), os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in paths if os.path.isfile(p)]
+    others = [path.read_bytes() for path in paths if path.suffix != ".bib" and os.path.isfile(path)]
     text = _bib_text(*stamps)
     if b"@*" in data or "@*" in str(site.config.get("nocite")):
         cited |= set(bib.entries(text)[0])
-    csl = site.config.get("csl")
-    style = (site.root / csl.lstrip("/")).read_bytes() if csl and os.path.isfile(site.root / csl.lstrip("/")) else b""
-    name = path.relative_to(site.root).as_posix()
+    csl = site.root / str(site.config.get("csl") or ".").lstrip("/")
+    style = csl.read_bytes() if os.path.isfile(csl) else b""
     shared = json.dumps(site.config.folder(posixpath.dirname(name)).data, sort_keys=True)
+    project = json.dumps({key: site.config.get(key) for key in moments.KEYS})
+    day = moments.stamp(site.root, name, data, shared.encode(), project.encode())
     said = repr(shortcodes.environment_in(data.decode(errors="replace")))
     said += repr(shortcodes.variables(site.root)) if re.search(rb"\{\{<\s*var\s", data) else ""
-    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, said)
+    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, day, said, *others)
 
 
 @functools.lru_cache(maxsize=64)
@@ -149,39 +151,49 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
     Raises:
         PressError: all that the page uses and we do not support, and all that Pandoc warned of.
     """
-    document = page.read(site.config, path)
+    ran = site.notebooks.get(path.relative_to(site.root).as_posix())
+    if ran and ran.suffix == ".json":
+        document = page.read_frozen(site.config, path, ran)
+    else:
+        document = page.read(site.config, path, json.loads(ran.read_bytes()) if ran else None)
+    document.problems += listing.check(chrome.listings_of(document), document.meta, document.input)
+    document.problems += titleblock.check(document) + includes.check_styles(site.config, document)
+    variables, included = chrome.variables(site, document, key)
     paths = bibliography_paths(site.config, document)
     csl = csl_path(site.config, document)
-    options = _options(document) | {"appendix": chrome.marker(key, "appendix")}
+    options = _options(document, key) | {"appendix": chrome.marker(key, "appendix")}
+    options["profiles"] = list(site.config.profiles)
     with store.scratch(cache) as work:
         (work / "run").mkdir()
         cited = bib.cited_in("\n".join(document.lines).encode())
-        nocite = str(document.meta.get("nocite") or "")
+        nocite = " ".join(map(str, chrome.as_list(document.meta.get("nocite"))))
         cited |= bib.cited_in(nocite.encode())
-        text = bib.read(paths)
-        keys = bib.entries(text)[0]
-        options["keys"] = {key: True for key in cited if key in keys}
-        options["unknown"] = {
-            key: bib.unknown(key, keys) for key in cited if key not in keys and not CROSSREF.match(key)
-        }
+        text = bib.read([path for path in paths if path.suffix == ".bib"])
+        keys = {*bib.entries(text)[0], *bib.other_keys([path for path in paths if path.suffix != ".bib"])}
+        options["keys"] = dict.fromkeys(cited & keys, True)
+        unknown = sorted(key for key in cited - keys if not CROSSREF.match(key))
+        options["unknown"] = {key: bib.unknown(key, keys) for key in unknown}
         text = text if "@*" in nocite else bib.subset(text, cited)
         markup = convert.render(
             document,
             work / "run",
             meta=_meta(document),
-            variables=chrome.variables(site, document, key),
+            variables=variables,
             options=options,
             bibliography=text,
+            others=[path for path in paths if path.suffix != ".bib"],
             csl=csl,
             toc_depth=_toc_depth(document),
         )
         warnings = stop_at(document.problems, site.config.settings())
         folder = work / "entry"
         folder.mkdir()
-        record = record_of(document, markup, key, folder)
+        styles = [name for name in includes.own_styles(site.config, document) if "://" not in name]
+        record = record_of(document, markup, key, folder, styles)
         record["warnings"] = [astuple(problem) for problem in warnings]
         record["needs"] = [[name, astuple(problem) if problem else None] for name, problem in document.needs]
-        used = {os.path.relpath(p, site.root): p for p in (csl, *paths) if p}  # the site's are in the key already
+        # The site's own bibliography and style are in the key already.
+        used = {os.path.relpath(p, site.root): p for p in (csl, *paths, *included) if p}
         shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
         record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}
         return store.save(cache, key, folder, record)
@@ -191,10 +203,9 @@ def _toc_depth(document: page.Document) -> int:
     return document.meta.get("toc-depth", 3) if document.meta.get("toc") else 0
 
 
-def _options(document: page.Document) -> dict[str, Any]:
+def _options(document: page.Document, key: str) -> dict[str, Any]:
     meta = document.meta
     fold = meta.get("code-fold", False)
-    listing = chrome.listing_of(document)
     return {
         "prefix": chrome.prefix(page.url_of(document.input)),
         "code_fold": str(fold).lower() if fold else "false",
@@ -209,8 +220,7 @@ def _options(document: page.Document) -> dict[str, Any]:
         "code_line_numbers": bool(meta.get("code-line-numbers")),
         "code_annotations": meta.get("code-annotations", "below"),
         "truths": {key: shortcodes.lookup(meta, key) not in (None, "", "false") for key in _asked(document)},
-        "listing_id": listing["id"] if listing else "",
-        "listing_marker": chrome.LISTING_MARKER if listing else None,
+        "listings": {one["id"]: chrome.marker(key, f"listing-{one['id']}") for one in chrome.listings_of(document)},
     }
 
 
@@ -221,6 +231,8 @@ def _asked(document: page.Document) -> set[str]:
 
 def _meta(document: page.Document) -> dict[str, Any]:
     meta = {key: document.meta[key] for key in META if key in document.meta}
+    if "nocite" in meta:
+        meta["nocite"] = ", ".join(map(str, chrome.as_list(meta["nocite"])))
     meta.setdefault("lang", "en")
     meta["link-citations"] = bool(meta.get("link-citations", True))
     if document.meta.get("suppress-bibliography"):
@@ -228,5 +240,5 @@ def _meta(document: page.Document) -> dict[str, Any]:
     if not meta.get("title"):
         # Quarto takes the name of the file; a page without any title would be unfindable.
         meta["pagetitle"] = Path(document.input).stem
-    meta["author"] = [chrome.author_text(author) for author in chrome.as_list(meta.get("author"))]
+    meta["author"] = [one["name"] for one in authors.authors_of(document.meta)]
     return meta

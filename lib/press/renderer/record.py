@@ -5,20 +5,23 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from press.posts.download import with_addresses
-from press.renderer import chrome, dateformat, formulas, markup_tools, page, previews, store
+from press.renderer import authors, chrome, dateformat, formulas, markup_tools, page, previews, store, titleblock
 
 
-def record_of(document: page.Document, markup: str, key: str, folder: Path) -> dict[str, Any]:
+def record_of(
+    document: page.Document, markup: str, key: str, folder: Path, styles: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write a page's files into `folder` and return what others need of it.
 
     Args:
         markup: Pandoc's page, with our markers around the body and the title.
         key: the page's digest, which the markers hold.
+        styles: style sheets of the page's own, relative to the root.
     """
     head, _, rest = markup.partition(chrome.marker(key, "start"))
     body, _, tail = rest.partition(chrome.marker(key, "end"))
@@ -42,19 +45,38 @@ def record_of(document: page.Document, markup: str, key: str, folder: Path) -> d
         "description": str(meta.get("description") or meta.get("abstract") or found["first_paragraph"]),
         "date": str(meta.get("date") or ""),
         "categories": [str(item) for item in chrome.as_list(meta.get("categories"))],
-        "author": [chrome.author_text(author) for author in chrome.as_list(meta.get("author"))],
+        "author": [one["name"] for one in authors.authors_of(meta)],
         "image": _image(document, found["images"]),
         "image_alt": str(meta.get("image-alt") or ""),
         "minutes": math.ceil(document.words / 200),
-        "listing": chrome.listing_of(document),
-        "links": [[link, [list(place) for place in _places(document, find, link)]] for link in found["links"]],
+        "listings": chrome.listings_of(document),
+        "links": [[link, [list(place) for place in _places(document, find, link)]] for link in found["links"]]
+        + [[name, [[document.input, 0]]] for name in titleblock.pictures(meta)]
+        + [[f"/{name}", []] for name in styles],
         "lightbox": found["lightbox"],
         "text": store.digest(found["text"]),
         "date_iso": dateformat.show(meta.get("date"), "iso") if dateformat.parse(meta.get("date")) else "",
     }
+    record |= {
+        "modified": str(meta.get("date-modified") or ""),
+        "words": document.words,
+        "order": meta.get("order"),
+        "draft": meta.get("draft") is True,
+        "search": meta.get("search") is not False,
+        "sidebar": meta.get("sidebar"),
+        "page-navigation": meta.get("page-navigation"),
+        "repo-actions": meta.get("repo-actions"),
+        "aliases": [str(alias) for alias in chrome.as_list(meta.get("aliases"))],
+        "extra": {key: value for key, value in meta.items() if _simple(value)},
+    }
     about = (record["url"], record["title"], record["description"])
     (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
     return record
+
+
+def _simple(value: Any) -> bool:
+    """Whether a listing could show a value, or choose by it."""
+    return all(not isinstance(one, (list, dict)) for one in (value if isinstance(value, list) else [value]))
 
 
 def _image(document: page.Document, images: list[list[str]]) -> str:

@@ -138,6 +138,7 @@ def test_problems_of_all_files_come_together_with_their_lines(site):
         "_quarto-p.yml:2",
         "_quarto-p.yml:3",
         "_quarto-p.yml:5",
+        "_quarto.yml:3",
         "_quarto.yml:4",
         "_quarto.yml:4",
     ]

@@ -33,7 +33,22 @@ NAME = "known2020"
 def entry(text: str) -> dict[str, Any]:
     """A row of a listing, of a feed."""
     names = ("link", "title", "subtitle", "description", "iso", "date", "author", "image", "image_alt", "minutes")
+    names += ("modified",)
     return dict.fromkeys(names, text) | {"categories": [text, text], "author": text}
+
+
+def listing(text: str) -> dict[str, Any]:
+    names = ["image", "date", "title", "subtitle", "author", "description", "categories", "reading-time"]
+    rows = [entry(text) | {"values": dict.fromkeys(names, text), "others": {"x": text}}] * 2
+    values = {"id": text, "kind": text, "page_size": 3, "counts": [(text, 2)], "entries": rows, "fields": names}
+    values |= {"headings": [(text, text)], "links": ["title"], "categories": "cloud", "sizes": {text: 1.0}}
+    return values | {"tools": {"sort-ui": text, "filter-ui": text}, "look": text}
+
+
+def nav(text: str, children: Any = ()) -> dict[str, Any]:
+    """An item of a bar, a sidebar, a footer."""
+    names = ("href", "text", "icon", "label", "target", "rel")
+    return dict.fromkeys(names, text) | {"rule": False, "current": True, "open": True, "children": list(children)}
 
 
 def item(text: str) -> dict[str, Any]:
@@ -55,7 +70,7 @@ def claims(text: str) -> dict[str, Any]:
 
 def equation(text: str) -> dict[str, Any]:
     place = {"name": text, "href": text, "file": text, "file_href": text, "text": text}
-    values = {"id": text, "label": text, "doubt": text, "says": text, "latex": "a = b"}
+    values = {"id": text, "label": text, "doubt": text, "says": text, "read": text, "latex": "a = b"}
     values |= {"functions": [place, place], "tests": [place]}
     return values | {"above": Markup("<!-- a -->"), "below": Markup("<!-- b -->")}
 
@@ -88,7 +103,7 @@ def papers(text: str) -> dict[str, Any]:
 
 
 def paper(text: str) -> dict[str, Any]:
-    names = ("title", "subtitle", "about", "names", "venue", "year", "status")
+    names = ("title", "subtitle", "about", "names", "venue", "year", "status", "read")
     values = dict.fromkeys(names, text) | {"made_from": "paper.toml", "backlinks": "", "notes": Markup("Notes.")}
     values |= {"links": [(text, text), (text, text)], "equations": [equation(text)], "symbols": [("a", "b")]}
     return values | {"related": [(text, text, text), (text, "", text)]} | claims(text)
@@ -109,21 +124,22 @@ def choices(text: str) -> dict[str, Any]:
 
 
 CASES = {
-    "renderer/listing.html": lambda text: {
-        "id": text, "kind": text, "page_size": 3, "counts": [(text, 2)], "entries": [entry(text), entry(text)],
-        "fields": ["image", "date", "title", "subtitle", "author", "description", "categories", "reading-time"],
-    },
+    "renderer/listing.html": listing,
     "renderer/feed.xml": lambda text: dict.fromkeys(("title", "page", "own", "about", "language", "built"), text)
     | {"entries": [item(text), item(text)]},
     "renderer/sitemap.xml": lambda text: {"pages": [(text, text), (text, "")]},
-    "renderer/head.html": lambda text: {
-        "image": text,
-        "feed": text,
-        "feed_title": text,
-        "styles": [text],
-        "scripts": [text],
+    "renderer/scripts.html": lambda text: {"styles": [text], "scripts": [text]},
+    "renderer/head.html": lambda text: {"image": text, "feed": text, "feed_title": text},
+    "renderer/footer.html": lambda text: {"parts": [nav(text), nav(text) | {"href": ""}]},
+    "renderer/navbar.html": lambda text: dict.fromkeys(("brand", "logo", "logo_alt", "home"), text)
+    | {"left": [nav(text), nav(text, [nav(text, [nav(text)])])], "right": [nav(text)]},
+    "renderer/sidebar.html": lambda text: dict.fromkeys(("style", "title", "label", "logo", "logo_alt", "home"), text)
+    | {"items": [nav(text), nav(text, [nav(text)])], "tools": [nav(text)], "level": 2},
+    "renderer/pageend.html": lambda text: {
+        "actions": [(text, text)], "before": {"href": text, "title": text}, "after": {"href": text, "title": text}
     },
-    "renderer/footer.html": lambda text: {"parts": [{"text": text}, {"text": text, "icon": "", "href": text}]},
+    "renderer/alias.html": lambda text: {"title": text, "href": text, "canonical": text},
+    "renderer/table.html": listing,
     "posts/made.html": lambda text: {"what": text, "facts": [(text, text), (text, text)]},
     "posts/failure.html": lambda text: {
         "cell": {"number": 1, "count": 2, "label": text}, "reasons": [{"file": text, "line": 3, "message": text}] * 2,
@@ -147,10 +163,24 @@ CASES = {
     "pages/graph.qmd": graph,
     "pages/links.qmd": links,
 }  # fmt: skip
-# Macros that the templates above use, and files that are no templates: Pandoc's, and a first post.
-WITHIN = {"pages/parts.html", "pages/parts.qmd", "pages/marks.svg"}
+# Macros that the templates above use, and files that are no templates: Pandoc's, a first post, and icons.
+WITHIN = {
+    "renderer/navlinks.html",
+    "renderer/categories.html",
+    "pages/parts.html",
+    "pages/parts.qmd",
+    "pages/marks.svg",
+}
 WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
-OTHERS = {"renderer/template.html", "posts/template.qmd"}
+OTHERS = {
+    "renderer/template.html",
+    "start/template.qmd",
+    "start/blog/index.qmd",
+    "start/blog/about.qmd",
+    "start/blog/post.qmd",
+    "renderer/bootstrap/bootstrap-icons.svg",
+}
+OTHERS |= {f"renderer/{name}.html" for name in ("titleblock", "aboutpage", "closing")}
 
 
 def seen(text: str) -> str:

@@ -359,7 +359,7 @@ def test_a_style_that_is_none(lenient):
     lenient.write("posts/x/bad.csl", "<style>")
     main, problems = told(lenient, md("As [@ho2020] says."), front="title: A\ncsl: bad.csl")
     assert "says." in words(main)
-    assert [p.check for p in problems] == ["markdown"]
+    assert [p.check for p in problems] == ["references"]
 
 
 def test_what_pandoc_cannot_read_is_shown_as_it_stands(lenient, monkeypatch):

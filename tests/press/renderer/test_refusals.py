@@ -106,11 +106,12 @@ def test_all_pages_are_reported_together(project):
 
 def test_listing(project):
     index = (project.root / "index.qmd").read_text()
-    project.write("index.qmd", index.replace("type: default", "type: table").replace("reading-time", "colour"))
+    project.write("index.qmd", index.replace("type: default", "type: tree").replace("date desc", "date down"))
     project.post(md("x"))
-    messages = [p.message for p in project.refused()]
-    assert any("'table'" in m for m in messages)
-    assert any("'colour'" in m for m in messages)
+    problems = project.refused()
+    assert [(p.file, p.line) for p in problems] == [("index.qmd", 8), ("index.qmd", 9)]
+    assert "'tree'" in problems[0].message
+    assert "'date down'" in problems[1].message
 
 
 def test_navbar_target_and_damaged_notebook(project):

@@ -39,6 +39,18 @@
     toggler?.setAttribute("aria-expanded", String(open));
   };
   toggler?.addEventListener("click", () => openMenu(!menu.classList.contains("show")));
+  // Its menus open without a script; with one, a click elsewhere, Escape and leaving them close them.
+  const menus = $$(".nav-menu");
+  for (const one of menus) {
+    one.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !one.open) return;
+      one.open = false;
+      one.querySelector("summary").focus();
+      event.stopPropagation();
+    });
+    one.addEventListener("focusout", (event) => { if (event.relatedTarget && !one.contains(event.relatedTarget)) one.open = false; });
+  }
+  if (menus.length) document.addEventListener("click", (event) => { for (const one of menus) if (!one.contains(event.target)) one.open = false; });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && menu?.classList.contains("show")) { openMenu(false); toggler.focus(); }
   });
@@ -129,16 +141,52 @@
   for (const link of $$("#TOC a")) link.addEventListener("click", () => { if (innerWidth < 1080) link.closest("details").open = false; });
 
   // Listing: categories and pages -------------------------------------------------------------------------------
+  // What the author offers for sorting and for looking through a list.
+  const fieldOf = (post, name) => {
+    const cells = $$("th[data-field]", post.closest("table") || post).map((th) => th.dataset.field);
+    const cell = cells.length ? post.cells[cells.indexOf(name)] : post.querySelector({ date: "time", title: ".listing-title" }[name] || ".listing-" + CSS.escape(name));
+    return cell?.dataset.value || cell?.getAttribute("datetime") || cell?.textContent.trim() || "";
+  };
+  const tools = (listing, posts, look, sorted) => {
+    const bar = make("div", { class: "listing-tools" });
+    const start = [...posts];
+    const labelled = (text, control) => { const label = make("label", {}, text + " "); label.append(control); bar.append(label); };
+    if (listing.dataset.sortUi) {
+      const choice = make("select");
+      choice.append(make("option", { value: "" }, "As listed"));
+      for (const name of listing.dataset.sortUi.split(" ")) {
+        const shown = name[0].toUpperCase() + name.slice(1).replaceAll("-", " ");
+        const ways = name.startsWith("date") ? [["desc", "newest"], ["asc", "oldest"]] : [["asc", "A to Z"], ["desc", "Z to A"]];
+        for (const [way, text] of ways) choice.append(make("option", { value: `${name} ${way}` }, `${shown} (${text})`));
+      }
+      choice.addEventListener("change", () => {
+        const [name, way] = choice.value.split(" ");
+        const value = (post) => fieldOf(post, name);
+        posts.splice(0, posts.length, ...start);
+        if (name) posts.sort((a, b) => (way === "desc" ? -1 : 1) * value(a).localeCompare(value(b), undefined, { numeric: true }));
+        start[0]?.parentNode.append(...posts);
+        sorted();
+      });
+      labelled("Order by", choice);
+    }
+    if (listing.dataset.filterUi) {
+      const field = make("input", { type: "search", autocomplete: "off" });
+      field.addEventListener("input", () => look(field.value));
+      labelled("Filter", field);
+    }
+    if (bar.childElementCount) listing.prepend(bar);
+  };
   for (const listing of $$(".quarto-listing")) {
-    const posts = $$(".quarto-post", listing);
+    const posts = $$(".quarto-post, .listing-row", listing);
     const around = listing.closest(".listing-with-categories");
     const size = Number(listing.dataset.pageSize) || posts.length;
     const pager = make("ul", { class: "listing-pagination", "aria-label": "Pages" });
     listing.append(pager);
     let category = "";
+    let words = "";
     let page = 0;
     const update = () => {
-      const matching = posts.filter((post) => !category || post.dataset.categories.split("\n").includes(category));
+      const matching = posts.filter((post) => (!category || post.dataset.categories.split("\n").includes(category)) && (!words || post.textContent.toLowerCase().includes(words)));
       const pages = Math.ceil(matching.length / size);
       page = Math.min(page, Math.max(0, pages - 1));
       const shown = new Set(matching.slice(page * size, (page + 1) * size));
@@ -162,6 +210,7 @@
       if (match || !location.hash) { category = match ? decodeURIComponent(match[1]) : ""; page = 0; update(); }
     };
     addEventListener("hashchange", fromHash);
+    tools(listing, posts, (text) => { words = text.trim().toLowerCase(); page = 0; update(); }, () => { page = 0; update(); });
     fromHash();
   }
 

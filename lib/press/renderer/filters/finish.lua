@@ -1,5 +1,6 @@
 -- After citeproc: fold code, link pages, let wide tables scroll, put the references into the appendix.
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+local listings = press.options.listings or {}  -- identifier -> what is put in its place
 
 local function folded(el)
   local fold = el.attributes['code-fold'] or (el.classes:includes('cell-code') and press.options.code_fold) or 'false'
@@ -83,9 +84,10 @@ local function empty_caption(el)
 end
 
 local function div(el)
-  if el.identifier == press.options.listing_id and press.options.listing_id ~= '' then
-    press.options.listing_placed = true
-    return press.html(press.options.listing_marker)
+  local marker = listings[el.identifier]
+  if marker then
+    listings[el.identifier] = nil
+    return press.html(marker)
   end
 end
 
@@ -105,9 +107,10 @@ local function references(doc)
       press.html('</section></div>' .. press.options.appendix),
     }
   end
-  if press.options.listing_marker and not press.options.listing_placed then
-    doc.blocks:insert(press.html(press.options.listing_marker))
-  end
+  local names = pandoc.List()
+  for name in pairs(listings) do names:insert(name) end
+  table.sort(names)
+  for _, name in ipairs(names) do doc.blocks:insert(press.html(listings[name])) end
   return doc
 end
 

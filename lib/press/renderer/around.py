@@ -1,0 +1,136 @@
+"""What stands around all pages and needs to know of the others: bar, sidebar, footer, the pages before and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from press.core import templates
+from press.core.merging import as_list
+from press.renderer import chrome, navitems, sidebars, texts
+from press.renderer.navitems import Around
+
+
+def fill(around: Around, record: dict[str, Any], markup: str) -> str:
+    """A page with what stands around it in the place of its markers."""
+    before, after, side = "", "", ""
+    found = sidebars.sidebar_of(around, record)
+    if found:
+        tree = sidebars.tree(around, found.get("contents"))
+        side = _sidebar(around, found, tree, record["url"])
+        asked = record["page-navigation"]
+        if around.site.config.get("website.page-navigation") if asked is None else asked:
+            before, after = (_neighbour(one, record["url"]) for one in sidebars.neighbours(around, tree, record))
+    end = templates.render("renderer/pageend.html", before=before, after=after, actions=_actions(around, record))
+    parts = {
+        "navbar": _navbar(around, record["url"]),
+        "sidebar": side,
+        "page-end": end,
+        "footer": _footer(around, record["url"]),
+    }
+    for name, text in parts.items():
+        markup = markup.replace(chrome.marker(record["key"], name) + ("\n" if not text else ""), text, 1)
+    return markup
+
+
+def _entries(around: Around, found: Any, url: str) -> list[dict[str, Any]]:
+    return [navitems.entry(around, item, url) for item in as_list(found) if isinstance(item, (str, dict))]
+
+
+def _logo(around: Around, found: Any, url: str) -> str:
+    """The address of a logo, which may be given for light and for dark pages."""
+    for key in ("light", "path", "dark"):
+        found = found.get(key, found) if isinstance(found, dict) else found
+    return chrome.href(around.site, found, url) if isinstance(found, str) and found else ""
+
+
+def _navbar(around: Around, url: str) -> Markup:
+    config = around.site.config
+    bar = config.get("website.navbar")
+    bar = bar if isinstance(bar, dict) else {}
+    right = _entries(around, bar.get("right"), url) + _entries(around, bar.get("tools"), url)
+    if repo := config.get("website.repo-url"):
+        item = navitems.entry(around, {"href": str(repo), "icon": "github", "aria-label": "Source"}, url)
+        right += [] if any(one.get("href") == item["href"] for one in right) else [item]
+    title = bar.get("title")
+    title = config.get("website.title") or "" if title is None or title is True else title or ""
+    logo = _logo(around, bar.get("logo") or bar.get("logo-light"), url)
+    home = bar.get("title-href") or bar.get("logo-href") or "/index.html"
+    return templates.render(
+        "renderer/navbar.html",
+        brand=texts.inline(str(title)),
+        logo=logo,
+        logo_alt=str(bar.get("logo-alt") or ("" if title else "Home")),
+        home=chrome.prefix(url) + "index.html" if home == "/index.html" else around.href(str(home), url),
+        left=_entries(around, bar.get("left"), url),
+        right=right,
+    )
+
+
+def _sidebar(around: Around, found: dict[str, Any], tree: list[Any], url: str) -> Markup:
+    level = found.get("collapse-level")
+    items = [navitems.entry(around, item, url) for item in tree]
+    _open(items)
+    title = str(found.get("title") or "")
+    return templates.render(
+        "renderer/sidebar.html",
+        style="floating" if found.get("style") == "floating" else "docked",
+        title=texts.inline(title or "Contents"),
+        label=title or "Contents",
+        logo=_logo(around, found.get("logo"), url),
+        logo_alt=str(found.get("logo-alt") or "Home"),
+        home=around.href(str(found.get("logo-href") or "index.html"), url),
+        tools=_entries(around, found.get("tools"), url),
+        items=items,
+        level=level + 1 if isinstance(level, int) else 3,
+    )
+
+
+def _open(items: list[dict[str, Any]]) -> bool:
+    """Mark the sections in which the page stands; whether it stands in any."""
+    here = False
+    for item in items:
+        if not item["rule"]:
+            item["open"] = _open(item["children"]) or item["current"]
+            here = here or item["open"]
+    return here
+
+
+def _neighbour(record: dict[str, Any] | None, url: str) -> Any:
+    return record and {"href": chrome.prefix(url) + record["url"], "title": record["title"]}
+
+
+def _actions(around: Around, record: dict[str, Any]) -> list[tuple[str, str]]:
+    """`repo-actions:` links to the page's source on the host of its repository."""
+    config = around.site.config
+    asked = record["repo-actions"] if record["repo-actions"] is not None else config.get("website.repo-actions")
+    repo = str(config.get("website.repo-url") or "").rstrip("/")
+    issues = str(config.get("website.issue-url") or (repo and f"{repo}/issues/new"))
+    branch = str(config.get("website.repo-branch") or "main")
+    folder = str(config.get("website.repo-subdir") or "").strip("/")
+    path = f"{folder}/{record['input']}".lstrip("/")
+    known = {
+        "edit": ("Edit this page", repo and f"{repo}/edit/{branch}/{path}"),
+        "source": ("View source", repo and f"{repo}/blob/{branch}/{path}"),
+        "issue": ("Report an issue", issues),
+    }
+    return [known[name] for name in as_list(asked) if isinstance(name, str) and name in known and known[name][1]]
+
+
+def _footer(around: Around, url: str) -> Markup:
+    value = around.site.config.get("website.page-footer") or {}
+    value = value if isinstance(value, dict) else {"center": value}
+    sides = {side: _footer_side(around, value.get(side), url) for side in chrome.SIDES}
+    if not any(sides.values()):
+        return Markup("")
+    rows = [Markup('<div class="nav-footer-{}">{}</div>').format(side, text) for side, text in sides.items()]
+    return Markup('<footer class="footer nav-footer">\n{}\n</footer>').format(Markup("\n").join(rows))
+
+
+def _footer_side(around: Around, value: Any, url: str) -> Markup:
+    if value is None or isinstance(value, bool):
+        return Markup("")
+    if not isinstance(value, (dict, list)):
+        return navitems.relinked(around, texts.inline(str(value)), url)
+    return templates.render("renderer/footer.html", parts=_entries(around, value, url))
