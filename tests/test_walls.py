@@ -29,7 +29,7 @@ FOLDERS = {
     "papers": {"core", "posts", "intake/zotero"},
     "pages": {"core", "posts", "papers"},
     "checks": {"core", "posts", "papers"},
-    "renderer": {"core", "posts"},
+    "renderer": {"core", "posts", "tex"},
     "start": {"core", "posts"},
 }
 LAST = ""  # the folder of the modules that come last

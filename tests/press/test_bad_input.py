@@ -60,7 +60,7 @@ CASES = {
     ),
     "broken link": ({"posts/a/post.qmd": post("One.\n\n[x](gone.html)\n")}, "posts/a/post.qmd:10: broken link"),
     "missing image": ({"posts/a/post.qmd": post("![words](gone.png)\n")}, "posts/a/post.qmd:8: "),
-    "unknown shortcode": ({"posts/a/post.qmd": post("One.\n\n{{< video x.mp4 >}}\n")}, "posts/a/post.qmd:10: "),
+    "unknown shortcode": ({"posts/a/post.qmd": post("One.\n\n{{< tweet x >}}\n")}, "posts/a/post.qmd:10: "),
     "broken config": ({"_quarto.yml": CONFIG + "more: [1\n"}, "_quarto.yml:"),
     "unknown config key": ({"_quarto.yml": CONFIG + "telepathy: true\n"}, "_quarto.yml:18: "),
     "home without a title": (

@@ -18,6 +18,10 @@ from press.core.pandoc import run_pandoc
 from press.core.source import CROSSREF
 
 EQUATION = re.compile(r"^\{#(eq-[\w.:-]+)\}?")
+# In cells that are not Python's: mermaid's, say.
+CELL_LABEL = re.compile(r"^\s*(?:#|//|%%|--)\s*\|\s*(?:lst-)?label:\s*[\"']?([\w.:-]+)", re.MULTILINE)
+# A `---` in the middle of a text is a rule, never metadata: as the embedded renderer reads it.
+READER = "markdown-yaml_metadata_block-pandoc_title_block"
 FIGURE_TYPES = ("image/png", "image/jpeg", "image/svg+xml")
 
 
@@ -54,7 +58,7 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
         cells: its code cells: {"options", "file", "line", "types"}; types are the MIME types of its outputs.
         cache: folder of remembered results.
     """
-    content = json.dumps([[asdict(piece) for piece in markdown], 4], sort_keys=True)
+    content = json.dumps([[asdict(piece) for piece in markdown], 5], sort_keys=True)
     facts = Facts(**remembered(cache, content, lambda: asdict(_read(markdown))))
     for cell in cells:
         _read_cell(cell, facts)
@@ -64,7 +68,12 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
 def _read(markdown: list[Piece]) -> Facts:
     facts = Facts([], [], [], [], [])
     text = "\n\n".join(piece.text for piece in markdown)
-    _read_tree(json.loads(run_pandoc(["-f", "markdown", "-t", "json"], text))["blocks"], markdown, facts)
+    for piece in markdown:
+        for match in CELL_LABEL.finditer(piece.text):
+            if CROSSREF.match(match[1]):
+                line = piece.line + piece.text.count("\n", 0, match.start())
+                facts.labels.append([match[1], piece.file, line])
+    _read_tree(json.loads(run_pandoc(["-f", READER, "-t", "json"], text))["blocks"], markdown, facts)
     return facts
 
 
@@ -83,7 +92,8 @@ def _read_tree(blocks: Any, markdown: list[Piece], facts: Facts) -> None:
             for citation in content[0]:
                 key = citation["citationId"]
                 target = facts.references if CROSSREF.match(key) else facts.citations
-                target.append(_placed(key, rf"@\{{?{re.escape(key)}(?![\w-])", markdown))
+                name = key[0].lower() + key[1:] if target is facts.references else key
+                target.append(_placed(name, rf"@\{{?{re.escape(key)}(?![\w-])", markdown))
 
 
 def _walk(tree: Any) -> Iterator[dict[str, Any]]:
@@ -106,6 +116,8 @@ def _placed(name: str, pattern: str, markdown: list[Piece]) -> list[Any]:
 def _read_cell(cell: dict[str, Any], facts: Facts) -> None:
     options, place = cell["options"], [cell["file"], cell["line"]]
     label = str(options.get("label", ""))
+    if CROSSREF.match(listing := str(options.get("lst-label", "")).lstrip("#")):
+        facts.labels.append([listing, *place])
     if CROSSREF.match(label):
         facts.labels.append([label, *place])
         kind = label.partition("-")[0]

@@ -90,21 +90,12 @@ def _judge(facts: Facts, known: dict[str, str] | None) -> list[Problem]:
             problems.append(Problem(file, line, f"unknown label @{name}. Legal: {legal}", check="references"))
     for name, file, line in facts.citations:
         if known is not None and name not in known:
-            close = _closest(name, list(known))
-            message = f"unknown citation @{name}{close}. Add it to the bibliography"
-            problems.append(Problem(file, line, message, check="references"))
+            problems.append(Problem(file, line, bib.unknown(name, known), check="references"))
     for name, file, line in facts.without_alt:
         message = f"{name} has no alt text. Add #| fig-alt: ... or ![alt text](...)"
         problems.append(Problem(file, line, message, check="alt-text"))
     problems += [Problem(file, line, message, check="references") for message, file, line in facts.notes]
     return problems
-
-
-def _closest(name: str, names: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, names, n=1)
-    return f" (did you mean @{close[0]}?)" if close else ""
 
 
 def bibliography_keys(project: Project) -> dict[str, str] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 ENTRY = re.compile(r"^[ \t]*@(\w+)\s*[{(]\s*([^,\s]*)", re.MULTILINE)
 CITED = re.compile(rb"@\{?([\w][\w:.#$%&+?<>~/-]*)")
+OTHER_KEY = re.compile(r"""(?:"id"\s*:|^\s*(?:-\s*)?id:)\s*["']?([^\s"',]+)""", re.MULTILINE)
 PARENT = re.compile(r"\b(?:crossref|xdata)\s*=\s*[{\"]([^}\"]+)", re.IGNORECASE)
 
 
@@ -43,3 +45,22 @@ def cited_in(data: bytes) -> set[str]:
 def read(paths: list[Path]) -> str:
     """All bibliography files as one text."""
     return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)
+
+
+def unknown(key: str, keys: Iterable[str]) -> str:
+    """What is said of a citation that no bibliography knows; it may be no citation at all, but a name or a decorator.
+
+    Args:
+        keys: what the bibliography has.
+    """
+    import difflib
+
+    close = difflib.get_close_matches(key, keys, n=1)
+    meant = f" (did you mean @{close[0]}?)" if close else ""
+    return f"unknown citation @{key}{meant}. Add it to the bibliography, or write \\@{key} where it is none"
+
+
+def other_keys(paths: Iterable[Path]) -> set[str]:
+    """The keys of bibliographies in the forms of CSL, JSON or YAML."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+    return {match[1] for text in texts for match in OTHER_KEY.finditer(text)}

@@ -19,7 +19,8 @@ FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 FRONT_MATTER_ENDS = ("---", "...")
 CAME_FROM = re.compile(r"^<!-- press: line (\d+) of (\S+) -->$")
 CODE_SPAN = re.compile(r"(`+)(?:.(?!\1))*.?\1", re.DOTALL)
-CROSSREF = re.compile(r"^(fig|tbl|eq|sec|lst|thm|lem|cor|prp|cnj|def|exm|exr)-")
+KINDS = "fig|tbl|eq|sec|lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg|nte|tip|wrn|imp|cau|dia|vid"
+CROSSREF = re.compile(rf"^(?:{KINDS}|{KINDS.title()})-")  # @Fig-x is @fig-x with a capital
 
 
 @dataclass(frozen=True)

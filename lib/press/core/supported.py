@@ -28,7 +28,7 @@ HTML: dict[str, Value] = {
     **keys("reference-location citation-location author-title published-title modified-title abstract-title", TEXT),
     **keys("description-title doi-title affiliation-title keywords-title", TEXT),
     **keys("css", NAMES),
-    **keys("include-in-header include-before-body include-after-body theme highlight-style lightbox"),
+    **keys("include-in-header include-before-body include-after-body theme highlight-style lightbox crossref"),
     **keys("html-math-method"),  # MathML, whatever is asked for: it reads the same
     # What changes nothing that a reader of these pages would miss, or what is always so here.
     **keys("anchor-sections smooth-scroll toc-location toc-expand toc-float number-offset section-divs fontsize"),
@@ -56,7 +56,6 @@ HTML: dict[str, Value] = {
         ("resource-path resources", "these files are copied only where a page links to them"),
         ("margin-header margin-footer body-header body-footer", "it is not shown; Quarto puts it around the text"),
         ("other-links code-links", "these links are not shown; Quarto puts them beside the text"),
-        ("crossref", "cross references keep their usual words and numbers"),
         ("shiny server", "nothing runs behind the page; Quarto's needs a server"),
         ("reader-mode", "there is no button that hides what is around the text"),
         ("metadata-file metadata-files", "these files are not read; Quarto merges them into the page's metadata"),
@@ -127,7 +126,8 @@ FRONT_MATTER: dict[str, Value] = {
 CELL = keys(
     "label tags echo output include eval warning error code-fold code-summary code-overflow fig-cap fig-alt fig-subcap "
     "fig-width fig-height fig-align fig-dpi fig-format fig-cap-location tbl-cap tbl-subcap tbl-cap-location "
-    "layout layout-ncol layout-nrow column classes lst-label lst-cap cache"
+    "layout layout-ncol layout-nrow column classes lst-label lst-cap cache "
+    "fig-link lightbox code-line-numbers layout-valign layout-align filename"
 )
 
 QUARTO_YML: dict[str, Value] = {
@@ -141,5 +141,8 @@ FOLDER = Kind("folder metadata", "metadata key", FRONT_MATTER)
 PAGE = Kind("front matter", "front matter key", FRONT_MATTER)
 CELL_OPTIONS = Kind("cell option", "cell option", CELL)
 
-COLUMNS = ("margin", "body", "body-outset", "page", "page-inset")
+COLUMNS = ("margin", "body", "body-outset", "body-outset-left", "body-outset-right")
+COLUMNS += ("page", "page-left", "page-right", "page-inset", "page-inset-left", "page-inset-right")
+COLUMNS += ("screen", "screen-left", "screen-right", "screen-inset", "screen-inset-left", "screen-inset-right")
+COLUMNS += ("screen-inset-shaded", "leftmargin")
 """Values of `column:` and of `.column-*` that have a place in our page grid."""

@@ -4,15 +4,19 @@ The flow, one module a step:
 
     core.config _quarto.yml, profiles, _metadata.yml -> Config; core.selection: which inputs `render:` selects
     page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line
-                (cells and outputs write code cells, shortcodes resolves {{< meta >}})
+                (cells and outputs write code cells, ansi and interactive what terminals and plots say; foreign
+                shows cells that are not run; shortcodes, with media, resolves {{< ... >}})
     convert     the document -> HTML, through filters/*.lua and template.html; warnings become problems
+                (rescue says formulas in other words that Pandoc cannot read)
     onepage     ties these together for one page, under a key that covers all the page is made of
     record      what a page leaves for the others: title, date, picture, links
     store       the page cache: written aside, renamed last, verified on every read
     previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
+    libraries   the JavaScript for diagrams, plots and widgets, served by the site itself
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
-What Quarto knows and this renderer does not is refused by name, with file and line, never dropped.
+What Quarto knows and this renderer does not is shown as well as it can be, and told by name, with file and line;
+`press: checks:` says whether that stops the build (core.levels). A page that Pandoc cannot read is shown as written.
 """
 
 from __future__ import annotations
@@ -83,7 +87,7 @@ def render_site(
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
     key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
-    if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
+    if not force and any(assemble.is_current(place, key, root, cache) for place in (out, current) if place is not None):
         return SiteReport(pages, [], changed=False)
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
     out.mkdir(parents=True, exist_ok=True)

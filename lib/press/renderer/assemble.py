@@ -19,6 +19,7 @@ from press.renderer import (
     feed,
     listed,
     markup_tools,
+    needed,
     previews,
     search,
     store,
@@ -33,10 +34,15 @@ ASSETS = Path(__file__).parent / "assets"
 Plan = dict[str, "bytes | Path"]
 
 
-def is_current(out: Path, key: str, root: Path) -> bool:
-    """Whether a directory holds the site of this key: each file in its size, and the linked files as they were."""
+def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
+    """Whether a directory holds the site of this key: each file in its size, and the linked files as they were.
+
+    A library that was not to be had then and is now is a reason to put the site together again.
+    """
     mark = sitefolder.read_mark(out)
     if mark.get("key") != key or not sitefolder.is_whole(out, mark):
+        return False
+    if needed.any_found(mark.get("lacking", []), cache):
         return False
     try:
         return all(store.digest((root / name).read_bytes()) == sha for name, sha in mark["linked"].items())
@@ -57,7 +63,8 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     found = [record for record in records if record["url"] != NOT_FOUND and record["listed"]]  # what is found elsewhere
     plan: Plan = {}
     linked: dict[str, str] = {}
-    problems = _plan_pages(site, cache, records, found, plan, linked)
+    drawn, problems = needed.plan(records, cache, plan)
+    problems += _plan_pages(site, cache, records, found, plan, linked, drawn)
     for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):
         plan[f"site_libs/press/{path.name}"] = path
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
@@ -79,7 +86,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         plan |= index
     for name in before - set(plan):
         (out / name).unlink(missing_ok=True)
-    sitefolder.seal(out, plan, {"key": key, "linked": linked})
+    sitefolder.seal(out, plan, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
     return problems
 
 
@@ -100,13 +107,14 @@ def _plan_pages(
     found: list[dict[str, Any]],
     plan: Plan,
     linked: dict[str, str],
+    drawn: dict[str, list[str]],
 ) -> list[Problem]:
     problems: list[Problem] = []
     surroundings = Around(site, {record["input"]: record for record in records if record["listed"]})
     for record in records:
         folder = cache / record["key"]
         markup = (folder / "page.html").read_text(encoding="utf-8")
-        markup = around.fill(surroundings, record, markup)
+        markup = around.fill(surroundings, record, needed.fill(record, markup, drawn))
         markup, more = listed.fill(site, cache, record, found, markup, plan, linked)
         problems += more
         plan[previews.name_of(record["url"])] = folder / previews.FILE

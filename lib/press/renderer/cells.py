@@ -15,7 +15,6 @@ from press.renderer import outputs
 if TYPE_CHECKING:
     from press.renderer.page import Document, Origin
 
-ANNOTATION = re.compile(r"#\s*<\d+>\s*$")
 # Tags that Quarto reads as options.
 TAGS = {
     "hide-cell": {"include": False},
@@ -27,6 +26,8 @@ TAGS = {
     "show-output": {"output": True},
     "show-warnings": {"warning": True},
 }
+LAYOUT = ("layout", "layout-ncol", "layout-nrow", "layout-valign", "layout-align")
+LAYOUT += ("fig-cap-location", "tbl-cap-location")
 COLONS = ":" * 12
 
 
@@ -51,8 +52,13 @@ def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *
         alts=_texts(options.get("fig-alt")),
         warning=options.get("warning", True) is not False,
         align=str(options.get("fig-align") or ""),
+        classes=["lightbox"] if options.get("lightbox") else [],
+        link=str(options.get("fig-link") or ""),
+        state=document.widgets,
     )
     results = outputs.convert(cell.get("outputs") or [], settings) if options.get("output", True) is not False else []
+    _needs(document, results, origin)
+    results = [result for result in results if result.markdown]
     displays = sum(result.kind == "display" for result in results)
     _check_captions(document, options, lines, origin, displays if document.ran else None)
     shown = options.get("echo", True) is not False and code.strip()
@@ -60,6 +66,18 @@ def add(document: Document, cell: dict[str, Any], source: str, origin: Origin, *
         return
     start = origin[1] + source.count("\n", 0, max(source.find(code), 0)) if origin[1] else 0
     write(document, options, lines, code if shown else "", results, (origin[0], start), language)
+
+
+def _needs(document: Document, results: list[outputs.Output], origin: Origin) -> None:
+    """What outputs ask for: libraries, and to be told of."""
+    for result in results:
+        problem = Problem(*origin, result.problem, check="outputs") if result.problem else None
+        if result.library:
+            document.need(result.library, problem)
+        elif problem and problem.message not in {known.message for known in document.problems}:
+            document.problems.append(problem)
+        if result.large:
+            document.large[result.large[0]] = result.large[1]
 
 
 def _options(document: Document, source: str, origin: Origin) -> tuple[Map, str]:
@@ -96,13 +114,6 @@ def _check(document: Document, options: dict, lines: dict, origin: Origin, sourc
         refuse("column", f"column {column!r} is not supported. Choose from: {', '.join(supported.COLUMNS)}")
     if options.get("output") not in (None, True, False, "asis"):
         refuse("output", f"output: {options['output']!r} is not supported. Choose from: true, false, asis")
-    for offset, row in enumerate(source.split("\n")):
-        if ANNOTATION.search(row):
-            place = origin[1] + offset if origin[1] else 0
-            message = (
-                "code annotations (# <1>) are not supported by the embedded renderer. Explain the line in the text"
-            )
-            document.problems.append(Problem(origin[0], place, message, check="unsupported"))
 
 
 def _check_captions(
@@ -187,7 +198,7 @@ def _attributes(options: dict[str, Any], label: str) -> str:
         parts.append(f".column-{options['column']}")
     if label:
         parts.append(f'press-label="{outputs.quote(label)}"')
-    for key in ("layout", "layout-ncol", "layout-nrow", "fig-cap-location", "tbl-cap-location"):
+    for key in LAYOUT:
         if key in options:
             value = options[key] if isinstance(options[key], str) else json.dumps(options[key])
             parts.append(f'{key}="{outputs.quote(value)}"')
@@ -198,7 +209,7 @@ def _code_attributes(options: dict[str, Any], language: str) -> str:
     parts = [f".{language}", ".cell-code"]
     if options.get("lst-label"):
         parts.insert(0, f"#{str(options['lst-label']).lstrip('#')}")
-    for key in ("lst-cap", "code-fold", "code-summary", "code-overflow"):
+    for key in ("lst-cap", "code-fold", "code-summary", "code-overflow", "code-line-numbers", "filename"):
         if key in options:
             value = str(options[key]).lower() if isinstance(options[key], bool) else str(options[key])
             parts.append(f'{key}="{outputs.quote(value)}"')

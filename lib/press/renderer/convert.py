@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from press.core.command import OverLimit, run_within
-from press.core.errors import Problem
+from press.core.errors import PressError, Problem
 from press.core.pandoc import binary
+from press.renderer import outputs, rescue
 from press.renderer.page import Document
 
 HERE = Path(__file__).parent
 UNREADABLE = re.compile(r"bibliography|\bCSL\b|citeproc", re.IGNORECASE)  # what Pandoc says of a file that is none
-FILTERS = ("unsupported", "cells", "callout", "tabset", "crossref", "layout")
-EARLY = ("unsupported", "tabset")  # of those, what needs no outputs
+FILTERS = ("visible", "unsupported", "tex", "diagram", "contents", "annotate", "extras")
+FILTERS += ("cells", "theorem", "callout", "tabset", "crossref", "layout")
+EARLY = ("visible", "unsupported", "tex", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
 
+NO_MATH = "CouldNotConvertTeXMath"  # in Pandoc's log
+ANNOTATIONS = 0x10F100  # as in annotate.lua
+ANNOTATION = re.compile(f"[{chr(ANNOTATIONS)}-{chr(ANNOTATIONS + 255)}]")
 # TeX puts a thin space between an operator's name and what it is applied to without brackets; browsers put none.
 OPERATOR = re.compile(r"(</mi><mo>&#8289;</mo></mrow>)(?=<m(?:i|n|sub|sup|subsup|frac|sqrt|over|under)\b)")
 
@@ -51,20 +57,20 @@ def render(
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
     defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
     defaults["bibliography"] += [str(path) for path in others] if cites else []
-    before = list(document.problems)
-    if not _pandoc(document, work, defaults, options):
-        said = document.problems[-1].message
-        if not cites or not UNREADABLE.search(said):
-            return ""
-        # What is cited cannot be read: the page stands without it.
-        document.problems = [
-            *before,
-            Problem(document.input, 0, f"no citation is resolved. {said}", check="references"),
-        ]
-        defaults = {**_defaults(work, False, toc_depth), "variables": variables}
-        if not _pandoc(document, work, defaults, options):
-            return ""
-    return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', (work / "page.html").read_text(encoding="utf-8"))
+    plainer = _without_macros(defaults)
+    for attempt in (defaults, plainer, _without_citations(plainer), _as_it_stands(document, defaults)):
+        if found := _pandoc(document, work, attempt, options):
+            page = rescue.put((work / "page.html").read_text(encoding="utf-8"), found.formulas)
+            page = ANNOTATION.sub(_annotation, page)
+            for marker, markup in document.large.items():
+                page = page.replace(marker, markup)
+            return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', page)
+    raise PressError(document.problems)
+
+
+def _annotation(match: re.Match[str]) -> str:
+    """The number of a line that is explained below: drawn by the style, so that who copies the code does not get it."""
+    return f'<span class="code-annotation-anchor" data-annotation="{ord(match[0]) - ANNOTATIONS}"></span>'
 
 
 def look(document: Document, work: Path) -> None:
@@ -80,23 +86,56 @@ def look(document: Document, work: Path) -> None:
     _pandoc(document, work, defaults, {})
 
 
-def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: dict[str, Any]) -> bool:
-    """Run Pandoc in this directory; False, and a problem, where it fails."""
-    (work / "page.md").write_text("\n".join(document.lines) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class _Done:
+    """A run of Pandoc that succeeded, and what it could not convert in the words that it could not read."""
+
+    formulas: dict[tuple[str, str], str]
+
+
+def _without_macros(defaults: dict[str, Any]) -> dict[str, Any]:
+    """For macros of TeX that expand forever."""
+    return defaults | {"reader": f"{defaults['reader']}-latex_macros"}
+
+
+def _without_citations(defaults: dict[str, Any]) -> dict[str, Any]:
+    """For a bibliography or a citation style that cannot be read."""
+    kept = [name for name in defaults["filters"] if name != "citeproc"]
+    return defaults | {"filters": kept, "bibliography": [], "csl": None}
+
+
+def _as_it_stands(document: Document, defaults: dict[str, Any]) -> dict[str, Any]:
+    """For a text that Pandoc cannot read: all of it as code."""
+    text = outputs.fence(
+        "\n".join(line for line, origin in zip(document.lines, document.origins, strict=True) if origin)
+    )
+    finish = [name for name in defaults["filters"] if name.endswith("finish.lua")]
+    return _without_citations(defaults) | {"filters": finish, "press-text": text}
+
+
+def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: dict[str, Any]) -> _Done | None:
+    """Run Pandoc in this directory; None, and a problem, where it fails."""
+    text = defaults.get("press-text") or "\n".join(document.lines) + "\n"
+    defaults = {key: value for key, value in defaults.items() if key != "press-text" and value is not None}
+    (work / "page.md").write_text(text, encoding="utf-8", errors="replace")
     (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
     environment = os.environ | {"PRESS_OPTIONS": json.dumps({k: v for k, v in options.items() if v is not None})}
     # A page that needs more than this is broken; without the limits it could take the machine with it.
     command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
     try:
         run = run_within(command, 300, env=environment)
+        failure = _last_said(run.stderr) if run.returncode else ""
     except OverLimit as error:
-        document.problems.append(Problem(document.input, 0, f"Pandoc was ended: {error}. Make the page smaller"))
-        return False
-    if run.returncode != 0:
-        document.problems.append(Problem(document.input, 0, f"Pandoc failed: {run.stderr.strip()[-2000:]}"))
-        return False
-    document.problems += _problems(document, work / "log.json")
-    return True
+        failure = f"{error}. Make the page smaller"
+    if failure:
+        cited = UNREADABLE.search(failure)  # the page then stands without what is cited
+        said = "no citation is resolved. " if cited else ""
+        message = f"{said}Pandoc failed: {failure}. The page is shown without what it failed at, or as it is written"
+        if not any("Pandoc failed: " in problem.message for problem in document.problems):
+            check = "references" if cited else "markdown"
+            document.problems.append(Problem(document.input, 0, message, check=check))
+        return None
+    return _done(document, work / "log.json")
 
 
 def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:
@@ -127,12 +166,28 @@ def _basis(work: Path, filters: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _problems(document: Document, log: Path) -> list[Problem]:
+def _last_said(stderr: str) -> str:
+    """What Pandoc ended with: the lines after its last warning, else all."""
+    text = stderr.strip()
+    error = text.rfind("\nError")
+    said = text[error:] if error >= 0 else text.rpartition("\n[WARNING]")[2].partition("\n")[2] or text
+    return said.strip()[-1000:]
+
+
+def _done(document: Document, log: Path) -> _Done:
+    """What Pandoc's log says: problems, which are added to the document's, and formulas, which are read again."""
+    entries = json.loads(log.read_text(encoding="utf-8") or "[]")
+    entries = [entry for entry in entries if entry.get("verbosity") in ("WARNING", "ERROR")]
+    formulas = rescue.rescued(str(entry.get("contents", "")) for entry in entries if entry["type"] == NO_MATH)
+    saved = {tex for tex, _ in formulas}
     found: list[Problem] = []
-    for entry in json.loads(log.read_text(encoding="utf-8") or "[]"):
-        if entry.get("verbosity") in ("WARNING", "ERROR"):
+    for entry in entries:
+        if entry["type"] != NO_MATH or entry.get("contents") not in saved:
             found += _problem(document, entry)
-    return list(dict.fromkeys(found))
+    document.problems += dict.fromkeys(found)
+    if any(entry["type"] == NO_MATH and entry.get("contents") not in saved for entry in entries):
+        document.need("katex")
+    return _Done(formulas)
 
 
 def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
@@ -140,15 +195,16 @@ def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
     message = str(entry.get("message") or pretty)
     if message.startswith("press\t"):
         _, check, needle, text = message.split("\t", 3)
-        return document.blame(needle, text, check)
-    if kind == "CouldNotConvertTeXMath":
+        return document.blame(needle, text, check)[: 1 if text.startswith("unknown citation") else None]
+    if kind == NO_MATH:
         tex = [line.strip() for line in str(entry.get("contents", "")).strip().splitlines()] or [""]
         reason = "; ".join(line.strip() for line in message.splitlines()[2:])
-        return document.blame(max(tex, key=len), f"math `{tex[0][:80]}` cannot become MathML: {reason}", "math")
-    missing = re.search(r"citation (\S+) not found", pretty)
-    if missing:
-        key = f"@{missing[1]}"
-        return document.blame(key, f"citation {key}: the bibliography has no such entry", "references")
+        tried = (
+            f"math `{tex[0][:80]}` cannot become MathML: {reason}. It is tried with KaTeX, else shown as it is written"
+        )
+        return document.blame(max(tex, key=len), tried, "math")
+    if re.search(r"citation (\S+) not found", pretty):
+        return []  # crossref.lua says it, with the nearest name
     place = entry.get("openpos") or entry
     if "source" in place and not place["source"]:
         # Within what a cell printed as Markdown: parsed by itself, so Pandoc's repair cannot reach the page around it.

@@ -38,6 +38,7 @@ def examine(body: str) -> dict[str, Any]:
             for e in root.iter("img")
             if e.get("src") and not e.get("src").startswith("data:")
         ],
+        "lightbox": bool(root.xpath(".//a[contains(@class,'lightbox')]")),
         "text": root.text_content(),
         "first_paragraph": first_paragraph(root),
     }

@@ -17,9 +17,9 @@ from press.core.config import Config
 from press.core.errors import PressError, Problem
 from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
-from press.core.source import read_expanded
+from press.core.source import CROSSREF, read_expanded
 from press.core.yamlfile import place_of
-from press.renderer import authors, chrome, convert, includes, listing, moments, page, store, titleblock
+from press.renderer import authors, chrome, convert, includes, listing, moments, page, shortcodes, store, titleblock
 from press.renderer.record import record_of
 
 HERE = Path(__file__).parent
@@ -125,7 +125,9 @@ def page_key(site: Site, path: Path) -> str:
     shared = json.dumps(site.config.folder(posixpath.dirname(name)).data, sort_keys=True)
     project = json.dumps({key: site.config.get(key) for key in moments.KEYS})
     day = moments.stamp(site.root, name, data, shared.encode(), project.encode())
-    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, day, *others)
+    said = repr(shortcodes.environment_in(data.decode(errors="replace")))
+    said += repr(shortcodes.variables(site.root)) if re.search(rb"\{\{<\s*var\s", data) else ""
+    return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, day, said, *others)
 
 
 @functools.lru_cache(maxsize=64)
@@ -160,12 +162,17 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
     paths = bibliography_paths(site.config, document)
     csl = csl_path(site.config, document)
     options = _options(document, key) | {"appendix": chrome.marker(key, "appendix")}
+    options["profiles"] = list(site.config.profiles)
     with store.scratch(cache) as work:
         (work / "run").mkdir()
         cited = bib.cited_in("\n".join(document.lines).encode())
         nocite = " ".join(map(str, chrome.as_list(document.meta.get("nocite"))))
         cited |= bib.cited_in(nocite.encode())
         text = bib.read([path for path in paths if path.suffix == ".bib"])
+        keys = {*bib.entries(text)[0], *bib.other_keys([path for path in paths if path.suffix != ".bib"])}
+        options["keys"] = dict.fromkeys(cited & keys, True)
+        unknown = sorted(key for key in cited - keys if not CROSSREF.match(key))
+        options["unknown"] = {key: bib.unknown(key, keys) for key in unknown}
         text = text if "@*" in nocite else bib.subset(text, cited)
         markup = convert.render(
             document,
@@ -184,6 +191,7 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         styles = [name for name in includes.own_styles(site.config, document) if "://" not in name]
         record = record_of(document, markup, key, folder, styles)
         record["warnings"] = [astuple(problem) for problem in warnings]
+        record["needs"] = [[name, astuple(problem) if problem else None] for name, problem in document.needs]
         # The site's own bibliography and style are in the key already.
         used = {os.path.relpath(p, site.root): p for p in (csl, *paths, *included) if p}
         shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
@@ -207,8 +215,18 @@ def _options(document: page.Document, key: str) -> dict[str, Any]:
         "number_depth": meta.get("number-depth", 6),
         "references_title": meta.get("reference-section-title", "References"),
         "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
+        "crossref": meta.get("crossref"),
+        "lightbox": bool(meta.get("lightbox")),
+        "code_line_numbers": bool(meta.get("code-line-numbers")),
+        "code_annotations": meta.get("code-annotations", "below"),
+        "truths": {key: shortcodes.lookup(meta, key) not in (None, "", "false") for key in _asked(document)},
         "listings": {one["id"]: chrome.marker(key, f"listing-{one['id']}") for one in chrome.listings_of(document)},
     }
+
+
+def _asked(document: page.Document) -> set[str]:
+    """The keys of the front matter that conditions in the text ask for."""
+    return {key for line in document.lines for key in re.findall(r"(?:when|unless)-meta=[\"']?([\w.-]+)", line)}
 
 
 def _meta(document: page.Document) -> dict[str, Any]:

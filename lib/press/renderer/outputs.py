@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
+from press.renderer import ansi, interactive
+from press.renderer.ansi import plain
+
 # What is shown of a MIME bundle in HTML, first wins. Quarto's order; custom types beside these are data for others.
-PRIORITY = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
-SUFFIX = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpeg"}
-ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+PRIORITY = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
+PRIORITY += ("application/javascript", "application/json", "text/plain")
+SUFFIX = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+LARGE = 100_000  # characters of HTML that Pandoc need not see
 # Objects whose repr is noise beside the picture that they drew, e.g. `<Axes: >` or `[<matplotlib.lines.Line2D ...>]`.
 DISCARD = ("[<matplotlib", "<matplotlib", "<seaborn.", "<ggplot:")
 
@@ -25,17 +31,26 @@ class Output:
         markdown: what stands in the page.
         file: name and bytes of the image, where there is one.
         raw: the stream's own text (for `output: asis`).
+        library: what draws it in the browser; "" for nothing.
+        problem: what is wrong with it.
+        large: HTML that stands where `markdown` has its marker.
     """
 
     kind: str
     markdown: str
     file: tuple[str, bytes] | None = None
     raw: str = ""
+    library: str = ""
+    problem: str = ""
+    large: tuple[str, str] | None = None
 
 
 @dataclass
 class Options:
-    """What a cell's options say of its outputs: names for files, alternative texts, whether stderr is shown."""
+    """What a cell's options say of its outputs: names for files, alternative texts, whether stderr is shown.
+
+    `state` is that of the notebook's widgets.
+    """
 
     name: str
     directory: str
@@ -43,6 +58,9 @@ class Options:
     warning: bool = True
     asis: bool = False
     align: str = ""
+    classes: list[str] = field(default_factory=list)
+    link: str = ""
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 def text_of(value: Any) -> str:
@@ -50,19 +68,14 @@ def text_of(value: Any) -> str:
     return "".join(value) if isinstance(value, list) else str(value)
 
 
-def plain(text: str) -> str:
-    """Terminal text as it looks at the end: no colour codes, each carriage-return line in its last state."""
-    text = ANSI.sub("", text).replace("\r\n", "\n")
-    lines = [_last_state(line) for line in text.split("\n")]
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
+def terminal(text: str) -> str:
+    """Terminal text as a block: its colours are kept where it has any."""
+    colours = ansi.coloured(text)
+    return fence(plain(text), "{.press-out}") if colours is None else _raw(f"<pre><code>{colours}</code></pre>")
 
 
-def _last_state(line: str) -> str:
-    states = [part for part in line.split("\r") if part.strip()]
-    last = states[-1] if states else ""
-    while "\b" in last:  # a spinner's backspaces take one character each
-        last = re.sub(r"[^\b]?\b", "", last, count=1)
-    return last.rstrip() if len(states) > 1 else last
+def _raw(markup: str) -> str:
+    return fence(markup, "{=html}")
 
 
 def fence(text: str, info: str = "") -> str:
@@ -78,16 +91,17 @@ def convert(raw: list[dict[str, Any]], options: Options) -> list[Output]:
     kept = [item for item in raw if _keep(item, has_image, options.warning)]
     # Files are numbered as Quarto does, which counts each piece of a stream.
     for index, item in _joined(kept):
-        kind = item["output_type"]
+        kind = item.get("output_type")
         if kind == "stream":
-            text = text_of(item["text"])
+            text = text_of(item.get("text", ""))
             name = "stderr" if item.get("name") == "stderr" else "stdout"
             if plain(text).strip():
-                outputs.append(Output(name, fence(plain(text), "{.press-out}"), raw=text))
+                outputs.append(Output(name, terminal(text), raw=text))
         elif kind == "error":
-            text = plain(f"{item.get('ename', '')}: {item.get('evalue', '')}")
-            outputs.append(Output("error", fence(text, "{.press-out}")))
-        else:
+            text = "\n".join(map(text_of, item.get("traceback") or []))
+            text = text if plain(text).strip() else f"{item.get('ename', '')}: {item.get('evalue', '')}"
+            outputs.append(Output("error", terminal(text)))
+        elif item.get("data"):
             outputs.append(_display(item, index, options, sum(out.kind == "display" for out in outputs)))
     return outputs
 
@@ -96,17 +110,17 @@ def _joined(items: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
     joined: list[tuple[int, dict[str, Any]]] = []
     for index, item in enumerate(items, 1):
         before = joined[-1][1] if joined else {}
-        if item["output_type"] == "stream" == before.get("output_type") and item.get("name") == before.get("name"):
-            joined[-1] = (index, before | {"text": text_of(before["text"]) + text_of(item["text"])})
+        if item.get("output_type") == "stream" == before.get("output_type") and item.get("name") == before.get("name"):
+            joined[-1] = (index, before | {"text": text_of(before.get("text", "")) + text_of(item.get("text", ""))})
         else:
             joined.append((index, item))
     return joined
 
 
 def _keep(item: dict[str, Any], has_image: bool, warning: bool) -> bool:
-    if item["output_type"] == "stream":
+    if item.get("output_type") == "stream":
         return warning or item.get("name") != "stderr"
-    if item["output_type"] == "execute_result" and set(item["data"]) == {"text/plain"}:
+    if item.get("output_type") == "execute_result" and set(item.get("data") or ()) == {"text/plain"}:
         text = text_of(item["data"]["text/plain"])
         bracketed = has_image and "\n" not in text and re.fullmatch(r"[<(\[].*[>)\]]", text.strip())
         return not (text.startswith(DISCARD) or bracketed)
@@ -121,25 +135,67 @@ def _mime(item: dict[str, Any]) -> str:
 
 
 def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Output:
-    mime = _mime(item)
+    data, mime = item["data"], _mime(item)
+    if found := interactive.drawn(data, options.state):
+        return _interactive(found, item, index, options)
     if mime in SUFFIX:
         return _image(item, mime, index, options, nth)
     if not mime:
-        names = ", ".join(item["data"]) or "nothing"
-        return Output("stderr", fence(f"Unable to display output for mime type(s): {names}", "{.press-out}"))
-    text = text_of(item["data"][mime])
+        names = ", ".join(data) or "nothing"
+        return Output("display", "", problem=f"output {names}: nothing of it can be shown, and it is left out")
+    text = data[mime] if mime == "application/json" else text_of(data[mime])
+    said = "a widget without its state is shown as text. Save the notebook with its widgets' state"
+    problem = said if interactive.WIDGET in data else ""
     if mime == "text/html":
-        return Output("display", fence(text, "{=html}"))
+        return _html("" if interactive.is_loader(text) else text, problem)
+    if mime == "application/javascript":
+        return _html(f"<script>{text}</script>", problem)
+    if mime == "application/json":
+        return Output("display", fence(json.dumps(text, indent=2, ensure_ascii=False), "{.json}"))
     if mime == "text/markdown":
         return Output("display", fence(text, "{.press-markdown}"))
     if mime == "text/latex":
         return Output("display", fence(_math(text), "{.press-markdown}"))
-    return Output("display", fence(plain(text), "{.press-out}"))
+    return Output("display", terminal(text), problem=problem)
+
+
+def _html(text: str, problem: str = "") -> Output:
+    if len(text) < LARGE:
+        return Output("display", _raw(text) if text else "", problem=problem)
+    marker = f"<!--press:output:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}-->"
+    return Output("display", _raw(marker), problem=problem, large=(marker, text))
+
+
+def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, options: Options) -> Output:
+    """The data for a script, with a picture or a text until that has drawn it."""
+    data = item["data"]
+    mime = next((name for name in SUFFIX if name in data), "")
+    still, file, name = "", None, interactive.NAMES[found.library]
+    if mime and (image := decoded(data[mime], mime)):
+        path = f"{options.directory}/figure-html/{options.name}-output-{index}.{SUFFIX[mime]}"
+        alt = escape(options.alts[0] if options.alts else f"Still of an interactive figure ({name})")
+        still, file = f'<img src="{escape(path)}" alt="{alt}">', (path, image)
+    elif found.library == "widgets" and "text/plain" in data:
+        still = f"<pre><code>{escape(plain(text_of(data['text/plain'])))}</code></pre>"
+    shown = _html(interactive.element(found, still))
+    said = f"an interactive output ({name}) is shown as a {'picture' if mime else 'text'}: its library is not to be had"
+    return Output("display", shown.markdown, file, library=found.library, problem=said, large=shown.large)
+
+
+def decoded(value: Any, mime: str) -> bytes:
+    """A picture's bytes; none where they cannot be read."""
+    text = text_of(value)
+    if mime == "image/svg+xml":
+        return text.encode(errors="replace")
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        return b""
 
 
 def picture_in(item: dict[str, Any]) -> bool:
     """Whether an output is shown as a picture file."""
-    return "data" in item and _mime(item) in SUFFIX
+    return bool(item.get("data")) and _mime(item) in SUFFIX and not interactive.drawn(item["data"], {})
 
 
 def _math(latex: str) -> str:
@@ -149,8 +205,9 @@ def _math(latex: str) -> str:
 
 
 def _image(item: dict[str, Any], mime: str, index: int, options: Options, nth: int) -> Output:
-    text = text_of(item["data"][mime])
-    data = text.encode() if mime == "image/svg+xml" else base64.b64decode(text)
+    data = decoded(item["data"][mime], mime)
+    if not data:
+        return Output("display", "", problem=f"output {mime}: its data cannot be read, and it is left out")
     name = f"{options.directory}/figure-html/{options.name}-output-{index}.{SUFFIX[mime]}"
     meta = (item.get("metadata") or {}).get(mime) or {}
     attributes = [".press-image"]
@@ -164,6 +221,9 @@ def _image(item: dict[str, Any], mime: str, index: int, options: Options, nth: i
     alt = options.alts[min(nth, len(options.alts) - 1)] if options.alts else ""
     if alt:
         attributes.append(f'fig-alt="{quote(alt)}"')
+    attributes += [f".{name}" for name in options.classes]
+    if options.link:
+        attributes.append(f'fig-link="{quote(options.link)}"')
     if options.align:
         attributes.append(f'fig-align="{quote(options.align)}"')
     return Output("display", f"![]({name}){{{' '.join(attributes)}}}\n", file=(name, data))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import posixpath
 from bisect import bisect_right
@@ -20,9 +19,10 @@ from press.core.yamlfile import Map, Parsed, Place, place_of
 from press.posts import frozen
 from press.posts.download import file_name, published
 from press.posts.made import is_made
-from press.renderer import cells, dateformat, moments, shortcodes
+from press.renderer import cells, dateformat, foreign, interactive, moments, outputs, shortcodes
 
 Origin = Place
+WIDGETS = "<!--press:widgets-->"
 STORED = """::: {.press-stored}
 The code of this page was not executed by this build.
 :::
@@ -39,6 +39,9 @@ class Document:
         lines: the Markdown.
         origins: for each line its file and line; None for lines that no author wrote (outputs).
         files: page-relative path -> bytes of each image taken out of the outputs.
+        needs: the libraries that draw something of it in the browser, and what to say where one is not to be had.
+        widgets: the state of the notebook's widgets, by their models' ids.
+        large: marker -> HTML of outputs that is put into the page when Pandoc has written it.
         words: the author's Markdown only, for the reading time.
         ran: whether the outputs are there.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
@@ -50,6 +53,9 @@ class Document:
     origins: list[Origin | None] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    needs: list[tuple[str, Problem | None]] = field(default_factory=list)
+    widgets: dict[str, Any] = field(default_factory=dict)
+    large: dict[str, str] = field(default_factory=dict)
     words: int = 0
     ran: bool = True
     site_meta: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +65,10 @@ class Document:
         for offset, line in enumerate(text.split("\n")):
             self.lines.append(line)
             self.origins.append((origin[0], origin[1] + offset if origin[1] else 0) if origin else None)
+
+    def need(self, library: str, problem: Problem | None = None) -> None:
+        """Ask for a library of `libraries.LIBRARIES`; the problem is told where it is not to be had."""
+        self.needs.append((library, problem))
 
     def find(self, needle: str) -> list[Origin]:
         """Where the author wrote this text; [] when nowhere (then the page's file is to blame)."""
@@ -99,7 +109,7 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
         ran: whether it has run.
     """
     document = Document(path.relative_to(config.root).as_posix(), ran=ran)
-    document.site_meta = config.data
+    document.site_meta = config.data | shortcodes.variables(config.root)
     folder = config.folder(posixpath.dirname(document.input))
     document.problems += folder.problems + folder.unknown
     if path.suffix == ".ipynb" or notebook is not None:
@@ -112,7 +122,7 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
 def read_frozen(config: Config, path: Path, results: Path) -> Document:
     """Read what Quarto froze of an input."""
     document = Document(path.relative_to(config.root).as_posix())
-    document.site_meta = config.data
+    document.site_meta = config.data | shortcodes.variables(config.root)
     lines = frozen.read_markdown(results).split("\n")
     taken = _start(lines, lambda line: (document.input, 0), document, config)
     document.add(STORED)
@@ -158,21 +168,20 @@ def _finish(document: Document, start: int, end: int) -> None:
     )
     document.lines[start:end] = resolved
     document.problems += problems
+    foreign.show(document, start)
 
 
 def _notebook(path: Path, document: Document, config: Config, notebook: dict[str, Any] | None) -> None:
     name = document.input
-    try:
-        notebook = notebook or json.loads(path.read_text(encoding="utf-8"))
-        raw_cells = notebook["cells"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise fail(name, 0, f"not a notebook: {error}. Remove the file and build again") from None
+    notebook = notebook or _read_notebook(path, name)
+    raw_cells = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
+    document.widgets = interactive.states(notebook)
     download = published(name, notebook, config.root, config)
     if download is not None:
         document.files[file_name(name)] = download
     info = notebook.get("metadata", {})
     press = info.get("press") or {}
-    code = any(cell["cell_type"] == "code" for cell in raw_cells)
+    code = any(cell.get("cell_type") == "code" for cell in raw_cells)
     as_stored = STORED if document.ran and code and not {"key", "failed"} & set(press) else ""
     language = (
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
@@ -180,21 +189,45 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     language = "python" if language == "ipython" else language
     count = 0
     for index, cell in enumerate(raw_cells):
-        source = "".join(cell["source"]) if isinstance(cell["source"], list) else cell["source"]
-        place = cell.get("metadata", {}).get("press") or {}
+        source = outputs.text_of(cell.get("source") or "")
+        place = (cell.get("metadata") or {}).get("press") or {}
         origin = (place.get("file") or name, int(place.get("line") or 0))
         if index == 0:
-            lines = source.split("\n") if cell["cell_type"] in ("raw", "markdown") else []
+            lines = source.split("\n") if cell.get("cell_type") in ("raw", "markdown") else []
             taken = _start(lines, _counted(origin), document, config)
             source = "\n".join(lines[taken:]) if taken else source
             origin = (origin[0], origin[1] + taken if origin[1] else 0)
             if as_stored:
                 document.add(as_stored)
-        if cell["cell_type"] == "code":
+        if cell.get("cell_type") == "code":
             count += 1
             cells.add(document, cell, source, origin, number=count, language=language)
-        elif cell["cell_type"] == "markdown" or source.strip():
+        elif cell.get("cell_type") == "markdown" or source.strip():
             _text_cell(document, cell, source, origin)
+    if any(library == "widgets" for library, _ in document.needs):
+        document.large[WIDGETS] = interactive.state_script(document.widgets)
+        document.add(f"\n```{{=html}}\n{WIDGETS}\n```\n")
+
+
+def _read_notebook(path: Path, name: str) -> dict[str, Any]:
+    """A notebook in nbformat 4; one of an older format is converted.
+
+    Raises:
+        PressError: it is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        notebook = json.loads(text)
+        if notebook.get("nbformat", 4) < 4:
+            import nbformat  # heavy; few notebooks are that old
+
+            notebook = nbformat.reads(text, as_version=4)
+        if isinstance(notebook["cells"], list):
+            return notebook
+        reason = "its cells are no list"
+    except Exception as error:  # whatever nbformat makes of a file that is no notebook
+        reason = str(error)
+    raise fail(name, 0, f"not a notebook: {reason}. Remove the file and build again") from None
 
 
 def _counted(origin: Origin) -> Callable[[int], Origin]:
@@ -206,7 +239,7 @@ def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Or
     for name, bundle in (cell.get("attachments") or {}).items():
         for mime, data in bundle.items():
             target = f"index_files/figure-html/{cell.get('id', 'cell')}-{name}"
-            document.files[target] = base64.b64decode(data) if mime != "image/svg+xml" else data.encode()
+            document.files[target] = outputs.decoded(data, mime)
             source = source.replace(f"attachment:{name}", target)
     start = len(document.lines)
     document.add(source.rstrip("\n"), origin)

@@ -53,6 +53,7 @@ def record_of(
         "links": [[link, [list(place) for place in _places(document, find, link)]] for link in found["links"]]
         + [[name, [[document.input, 0]]] for name in titleblock.pictures(meta)]
         + [[f"/{name}", []] for name in styles],
+        "lightbox": found["lightbox"],
         "text": store.digest(found["text"]),
         "date_iso": dateformat.show(meta.get("date"), "iso") if dateformat.parse(meta.get("date")) else "",
     }

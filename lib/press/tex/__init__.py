@@ -4,4 +4,5 @@
 `files`, `condition`, `choices`, `theorems` and `count` are LaTeX's own commands; `document` finds what is numbered, by
 the rules of `classes`, `displayed` and `displays` read displays, `doubts` notes what was not understood, and `paper`
 starts it; `rows`, `math` and `text` say formulas and titles in what Pandoc and people read; `data` is what comes out.
+`formula` says a formula by itself in the same words.
 """

@@ -56,6 +56,9 @@ def renderable(tokens: Tokens, numbers: Mapping[str, str], in_text: bool = False
             if new is None:  # the rest was taken as well
                 return out
             out += new
+            if token.text == "left":  # with its delimiter
+                out += tokens[i : i + 1]
+                i += 1
             if token.text in ("left", "\\"):
                 start = len(out)
         elif token.kind != "par" and (in_text or token.kind != "math"):  # a $ in a box that was taken off

@@ -128,6 +128,7 @@ CASES = {
     "renderer/feed.xml": lambda text: dict.fromkeys(("title", "page", "own", "about", "language", "built"), text)
     | {"entries": [item(text), item(text)]},
     "renderer/sitemap.xml": lambda text: {"pages": [(text, text), (text, "")]},
+    "renderer/scripts.html": lambda text: {"styles": [text], "scripts": [text]},
     "renderer/head.html": lambda text: {"image": text, "feed": text, "feed_title": text},
     "renderer/footer.html": lambda text: {"parts": [nav(text), nav(text) | {"href": ""}]},
     "renderer/navbar.html": lambda text: dict.fromkeys(("brand", "logo", "logo_alt", "home"), text)

@@ -1,11 +1,13 @@
 -- Callouts: note, tip, warning, important, caution. A collapsible one is a <details>, so it works without scripts.
-local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+local folder = pandoc.path.directory(PANDOC_SCRIPT_FILE)
+local press = dofile(pandoc.path.join { folder, 'common.lua' })
+local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
 
 local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 
 local function title_of(el, kind, appearance)
   if el.attributes.title then
-    return pandoc.utils.blocks_to_inlines(pandoc.read(el.attributes.title, 'markdown').blocks)
+    return pandoc.utils.blocks_to_inlines(pandoc.read(el.attributes.title, press.reader).blocks)
   end
   local first = el.content[1]
   if first and first.t == 'Header' then
@@ -15,6 +17,19 @@ local function title_of(el, kind, appearance)
   return appearance == 'default' and pandoc.Inlines { pandoc.Str(titles[kind]) } or nil
 end
 
+local labels = { note = 'nte', tip = 'tip', warning = 'wrn', important = 'imp', caution = 'cau' }
+
+--- A title with the callout's number, where its label gives it one: "Note 1: Title".
+local function numbered(el, kind, title)
+  if press.kind(el.identifier) ~= labels[kind] then return title end
+  local inlines = pandoc.List { pandoc.Span({}, pandoc.Attr('', { 'press-number' }, { of = el.identifier })) }
+  if title and pandoc.utils.stringify(title) ~= titles[kind] then
+    inlines:extend { pandoc.Str(kinds.delimiter), pandoc.Space() }
+    inlines:extend(title)
+  end
+  return inlines
+end
+
 local function callout(el)
   local kind
   for _, class in ipairs(el.classes) do kind = kind or titles[class:match('^callout%-(.*)$') or ''] and class:match('^callout%-(.*)$') end
@@ -22,7 +37,7 @@ local function callout(el)
   local appearance = el.attributes.appearance or press.options.callout_appearance or 'default'
   local icon = el.attributes.icon ~= 'false' and appearance ~= 'minimal'
   if appearance == 'minimal' then appearance = 'simple' end
-  local title = title_of(el, kind, appearance)
+  local title = numbered(el, kind, title_of(el, kind, appearance))
   local collapse = el.attributes.collapse
   local tag = collapse and title and 'details' or 'div'
   local open = collapse == 'false' and ' open' or ''

@@ -2,11 +2,9 @@
 -- (a Div with the label, its content, the caption last), so that one filter numbers both.
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
 
-local READER = 'markdown'
-
 --- Markdown that code printed is parsed by itself, so that nothing in it can close a Div around it.
 local function parse_markdown(el)
-  if el.classes:includes('press-markdown') then return pandoc.read(el.text, READER).blocks end
+  if el.classes:includes('press-markdown') then return pandoc.read(el.text, press.reader).blocks end
 end
 
 local function take(blocks, class)

@@ -3,6 +3,9 @@ local M = {}
 
 M.options = pandoc.json.decode(os.getenv('PRESS_OPTIONS') or '{}', false)
 
+--- For Markdown in attributes and outputs: as convert.py reads pages.
+M.reader = 'markdown-yaml_metadata_block-pandoc_title_block'
+
 --- Report a problem. `needle` is text of the author's that the Python side looks up to find file and line; `check` is
 --- a name of core/levels.py.
 function M.problem(needle, message, check)
@@ -40,7 +43,7 @@ function M.has_layout(el)
   return el.attributes['layout'] or el.attributes['layout-ncol'] or el.attributes['layout-nrow']
 end
 
-M.layout_keys = { 'layout', 'layout-ncol', 'layout-nrow' }
+M.layout_keys = { 'layout', 'layout-ncol', 'layout-nrow', 'layout-valign', 'layout-align' }
 
 --- Move the layout attributes of one element to an otherwise empty Attr.
 function M.take_layout(el)

@@ -1,11 +1,14 @@
 -- Numbers figures, tables, listings, equations and sections as Quarto does, and resolves @fig-x and its relatives.
-local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
+local folder = pandoc.path.directory(PANDOC_SCRIPT_FILE)
+local press = dofile(pandoc.path.join { folder, 'common.lua' })
+local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
+local figures = dofile(pandoc.path.join { folder, 'figures.lua' })
+local dress, dress_all, figure = figures.dress, figures.dress_all, figures.figure
+local take_caption, spread_images = figures.take_caption, figures.spread_images
 
 local NBSP = '\u{a0}'
-local names = { fig = 'Figure', tbl = 'Table', lst = 'Listing', eq = 'Equation', sec = 'Section' }
-local floats = { fig = true, tbl = true, lst = true }
-local also_refused = { thm = 1, lem = 1, cor = 1, prp = 1, cnj = 1, def = 1, exm = 1, exr = 1, alg = 1 }
-local counts = { fig = 0, tbl = 0, lst = 0, eq = 0 }
+local floats = kinds.floats
+local counts = {}
 local index = {} -- label -> { kind, number, sub }
 
 local function register(id, kind, number, sub)
@@ -13,54 +16,11 @@ local function register(id, kind, number, sub)
   index[id] = { kind = kind, number = number, sub = sub }
 end
 
-local function align_of(image)
-  local align = image.attributes['fig-align']
-  image.attributes['fig-align'] = nil
-  return align
-end
-
---- Classes and alternative text of an image in a figure; returns its alignment.
-local function dress(image, alt_text)
-  image.classes = image.classes:filter(function(class) return class ~= 'press-image' end)
-  image.classes:extend { 'img-fluid', 'figure-img' }
-  local alt = image.attributes['fig-alt']
-  if alt then
-    image.attributes['fig-alt'] = nil
-    image.caption = { pandoc.Str(alt) }
-  end
-  if alt_text and #image.caption == 0 then image.caption = { pandoc.Str(alt_text) } end
-  image.attributes['loading'] = 'lazy'
-  return align_of(image)
-end
-
-local function caption_block(class, inlines, id)
-  local attribute = id ~= '' and ' id="' .. press.escape(id) .. '-caption"' or ''
-  return pandoc.List {
-    press.html('<figcaption class="' .. class .. '"' .. attribute .. '>'), pandoc.Plain(inlines), press.html('</figcaption>'),
-  }
-end
-
---- The figure element: content, and the caption above (tables, listings) or below it.
-local function figure(kind, id, content, caption, options)
-  local top = options.location and options.location == 'top' or (not options.location and kind ~= 'fig')
-  local float = options.sub and 'quarto-subfloat' or 'quarto-float'
-  local blocks = pandoc.List { press.html('<figure class="' .. (options.numbered and float .. ' ' .. float .. '-' .. kind .. ' ' or '') .. 'figure">') }
-  local class = float .. '-caption-' .. (top and 'top' or 'bottom') .. ' ' .. float .. '-caption ' .. float .. '-' .. kind
-  local described = #caption > 0 and caption_block(options.numbered and class or 'figure-caption', caption, id) or pandoc.List()
-  if top then blocks:extend(described) end
-  blocks:extend(content)
-  if not top then blocks:extend(described) end
-  blocks:insert(press.html('</figure>'))
-  local align = options.align or (kind == 'tbl' and 'left') or (kind == 'lst' and 'left') or 'center'
-  local classes = { options.numbered and 'quarto-float' or 'quarto-figure', 'quarto-figure', 'quarto-figure-' .. align }
-  if options.classes then for _, name in ipairs(options.classes) do table.insert(classes, name) end end
-  return pandoc.Div(blocks, pandoc.Attr(id, classes))
-end
-
 local function numbered_caption(kind, number, caption)
-  local inlines = pandoc.List { pandoc.Str(names[kind] .. NBSP .. number) }
+  local text = kinds.title(kind) .. NBSP .. kinds.label(kind, number)
+  local inlines = pandoc.List { pandoc.Str(text) }
   if #caption > 0 then
-    inlines[1] = pandoc.Str(names[kind] .. NBSP .. number .. ':')
+    inlines[1] = pandoc.Str(text .. kinds.delimiter)
     inlines:insert(pandoc.Space())
     inlines:extend(caption)
   end
@@ -68,45 +28,6 @@ local function numbered_caption(kind, number, caption)
 end
 
 local function letter(n) return string.char(96 + n) end
-
---- The caption of a Div float: the Div that cells.lua made, or the last paragraph.
-local function take_caption(blocks)
-  local last = blocks[#blocks]
-  if last and last.t == 'Div' and last.classes:includes('press-caption') then
-    blocks:remove(#blocks)
-    return pandoc.utils.blocks_to_inlines(last.content)
-  end
-  if last and last.t == 'Para' and #blocks > 1 and #press.images(last) == 0 then
-    blocks:remove(#blocks)
-    return last.content
-  end
-  return pandoc.List()
-end
-
---- Images standing alone become figures, so that each can carry its label and caption.
-local function spread_images(blocks)
-  local spread = pandoc.List()
-  for _, block in ipairs(blocks) do
-    local images = press.images(block)
-    if #images > 0 then
-      for _, image in ipairs(images) do
-        local id = image.identifier
-        image.identifier = ''
-        spread:insert(pandoc.Figure({ pandoc.Plain { image } }, { long = #image.caption > 0 and { pandoc.Plain(image.caption) } or {} }, pandoc.Attr(id)))
-      end
-    else
-      spread:insert(block)
-    end
-  end
-  return spread
-end
-
-local function dress_all(blocks, caption)
-  local align
-  local alt = caption and #caption > 0 and pandoc.utils.stringify(caption) or nil
-  local done = pandoc.Blocks(blocks):walk { Image = function(image) align = dress(image, alt) or align; return image end }
-  return done, align
-end
 
 --- One sub-float: "(a) caption", registered as part (a) of its parent.
 local function sub_float(el, kind, number, nth)
@@ -169,14 +90,14 @@ local function plain_figure(el)
 end
 
 local function new_number(id, kind)
-  counts[kind] = counts[kind] + 1
+  counts[kind] = (counts[kind] or 0) + 1
   register(id, kind, counts[kind])
   return counts[kind]
 end
 
 local function float_figure(el)
   local kind = press.kind(el.identifier)
-  if kind ~= 'fig' and kind ~= 'tbl' then return plain_figure(el), false end
+  if not floats[kind] then return plain_figure(el), false end
   local number = new_number(el.identifier, kind)
   local content, align = dress_all(el.content)
   local caption = numbered_caption(kind, number, pandoc.utils.blocks_to_inlines(el.caption.long))
@@ -225,7 +146,7 @@ local function float_code(el)
     return nil
   end
   local id, text = el.identifier, el.attributes['lst-cap'] or ''
-  local caption = pandoc.utils.blocks_to_inlines(pandoc.read(text, 'markdown').blocks)
+  local caption = pandoc.utils.blocks_to_inlines(pandoc.read(text, press.reader).blocks)
   el.identifier, el.attributes['lst-cap'] = '', nil
   return figure('lst', id, pandoc.List { el }, numbered_caption('lst', new_number(id, 'lst'), caption), { numbered = true }), false
 end
@@ -236,7 +157,7 @@ local function float_para(el)
   if #images == 1 then
     local image = images[1]
     local kind = press.kind(image.identifier)
-    if kind == 'fig' then
+    if floats[kind] then
       local id = image.identifier
       image.identifier = ''
       return float_figure(pandoc.Figure({ pandoc.Plain { image } }, { long = {} }, pandoc.Attr(id)))
@@ -249,11 +170,10 @@ end
 -- Equations: `$$ ... $$ {#eq-x}` ---------------------------------------------------------------------------------
 
 local function equation(math, id)
-  counts.eq = counts.eq + 1
-  register(id, 'eq', counts.eq)
+  local number = kinds.label('eq', new_number(id, 'eq'))
   return pandoc.Span({
     pandoc.Span({ math }, pandoc.Attr('', { 'math-display' })),
-    pandoc.Span({ pandoc.Str('(' .. counts.eq .. ')') }, pandoc.Attr('', { 'eq-number' })),
+    pandoc.Span({ pandoc.Str('(' .. number .. ')') }, pandoc.Attr('', { 'eq-number' })),
   }, pandoc.Attr(id, { 'numbered-equation' }))
 end
 
@@ -312,19 +232,42 @@ end
 local function reference(citation, id)
   local entry = index[id]
   local inlines = pandoc.List()
+  local prefix = kinds.prefix(entry.kind, citation.id ~= id)
   if #citation.prefix > 0 then
     inlines:extend(citation.prefix)
     inlines:insert(pandoc.Str(NBSP))
-  elseif citation.mode ~= 'SuppressAuthor' then
-    inlines:insert(pandoc.Str(names[entry.kind] .. NBSP))
+  elseif citation.mode ~= 'SuppressAuthor' and prefix ~= '' then
+    inlines:insert(pandoc.Str(prefix .. NBSP))
   end
-  inlines:insert(pandoc.Str(tostring(entry.number)))
+  inlines:insert(pandoc.Str(kinds.label(entry.kind, entry.number)))
   if entry.sub then inlines:extend { pandoc.Space(), pandoc.Str('(' .. entry.sub .. ')') } end
+  if not kinds.links then return pandoc.Span(inlines) end
   return pandoc.Link(inlines, '#' .. id, '', pandoc.Attr('', { 'quarto-xref' }))
 end
 
+--- Of citations that no bibliography knows, none is printed otherwise than it was written: @someone is a name on some
+--- network, @cache a decorator.
+local function others(el, citations)
+  local known = pandoc.List(citations):filter(function(citation) return press.options.keys[citation.id] end)
+  for _, citation in ipairs(citations) do
+    local unknown = not press.options.keys[citation.id]
+    if unknown then
+      local message = 'unknown citation @' .. citation.id .. '. Add it to the bibliography, or write \\@' .. citation.id .. ' where it is none'
+      press.problem('@' .. citation.id, press.options.unknown[citation.id] or message, 'references')
+    end
+  end
+  if #known > 0 then return pandoc.Cite(el.content, citations) end
+  if #citations == #el.citations then return el.content end
+  local inlines = pandoc.List()
+  for index, citation in ipairs(citations) do
+    if index > 1 then inlines:extend { pandoc.Str(';'), pandoc.Space() } end
+    inlines:insert(pandoc.Str('@' .. citation.id))
+  end
+  return inlines
+end
+
 local function resolve(el)
-  local inlines, others = pandoc.List(), 0
+  local inlines, rest = pandoc.List(), pandoc.List()
   for _, citation in ipairs(el.citations) do
     local id = citation.id:sub(1, 1):lower() .. citation.id:sub(2)
     local kind = press.kind(id)
@@ -332,20 +275,33 @@ local function resolve(el)
       if #inlines > 0 then inlines:extend { pandoc.Str(','), pandoc.Space() } end
       inlines:insert(reference(citation, id))
       inlines:extend(citation.suffix)
-    elseif kind and (names[kind] or also_refused[kind]) then
+    elseif kind and kinds.names[kind] and not (press.options.keys or {})[citation.id] then
       press.problem('@' .. citation.id, 'cross reference @' .. citation.id .. ': nothing on this page has that label', 'references')
+      if #inlines > 0 then inlines:extend { pandoc.Str(','), pandoc.Space() } end
       inlines:insert(pandoc.Strong { pandoc.Str('?@' .. citation.id) })
     else
-      others = others + 1
+      rest:insert(citation)
     end
   end
-  if #inlines == 0 then return nil end
-  if others > 0 then press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets', 'references') end
+  if #rest == 0 then return inlines end
+  local shown = press.options.keys and others(el, rest) or pandoc.Cite(el.content, rest)
+  if #inlines == 0 then return shown end
+  press.problem('@' .. el.citations[1].id, 'cross references and citations cannot share one pair of brackets', 'references')
+  inlines:extend { pandoc.Str(';'), pandoc.Space() }
+  if shown.t == 'Cite' then inlines:insert(shown) else inlines:extend(shown) end
   return inlines
 end
 
+--- Titles of theorems and callouts that have a number.
+local function number(el)
+  if not el.classes:includes('press-number') then return nil end
+  local id = el.attributes.of
+  local kind = press.kind(id)
+  return pandoc.Str(kinds.title(kind) .. NBSP .. kinds.label(kind, new_number(id, kind)))
+end
+
 function Pandoc(doc)
-  doc = doc:walk { Inlines = equations }
+  doc = doc:walk { Inlines = equations, Span = number }
   doc = number_sections(doc)
   doc.blocks = doc.blocks:walk {
     traverse = 'topdown',

@@ -41,7 +41,25 @@ end
 
 local function link(el)
   el.target = page_link(el.target)
+  el.content = el.content:walk { Link = function(inner) return inner.classes:includes('lightbox') and inner.content or nil end }
   return el
+end
+
+--- An image that leads somewhere: to where fig-link says, or to itself, large.
+local function linked(el)
+  local to, lightbox = el.attributes['fig-link'], el.classes:includes('lightbox')
+  local wanted = (lightbox or press.options.lightbox) and not el.classes:includes('nolightbox')
+  for _, key in ipairs { 'fig-link', 'lightbox', 'group', 'description' } do
+    if key == 'lightbox' and el.attributes[key] == 'false' then wanted = false end
+    if key == 'group' and wanted and el.attributes[key] then el.attributes['data-gallery'] = el.attributes[key] end
+    if key ~= 'description' or wanted then el.attributes[key] = nil end
+  end
+  el.classes = el.classes:filter(function(class) return class ~= 'lightbox' end)
+  if to then return pandoc.Link({ el }, page_link(to)) end
+  if not wanted or el.src:match('^data:') then return el end
+  local gallery = el.attributes['data-gallery']
+  el.attributes['data-gallery'] = nil
+  return pandoc.Link({ el }, el.src, '', pandoc.Attr('', { 'lightbox' }, gallery and { ['data-gallery'] = gallery } or {}))
 end
 
 local function image(el)
@@ -53,7 +71,7 @@ local function image(el)
   end
   el.attributes['fig-align'] = nil
   if not el.classes:includes('img-fluid') then el.classes:insert('img-fluid') end
-  return el
+  return linked(el)
 end
 
 local function wide(el)

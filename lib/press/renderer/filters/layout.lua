@@ -51,14 +51,28 @@ local function template(row)
   return table.concat(parts, ' ')
 end
 
+local positions = { top = 'start', bottom = 'end', center = 'center', left = 'start', right = 'end' }
+
+--- The style of a row beside its columns.
+local function aligned(el)
+  local style = ''
+  for key, property in pairs { ['layout-valign'] = 'align-items', ['layout-align'] = 'justify-items' } do
+    local value = positions[el.attributes[key] or '']
+    el.attributes[key] = nil
+    if value then style = style .. ';' .. property .. ':' .. value end
+  end
+  return style
+end
+
 local function layout(el)
   if not press.has_layout(el) then return nil end
+  local style = aligned(el)
   local items = items_of(el.content)
   local rows = shape(el, #items)
   local panel, at, row_number = pandoc.List(), 1, 1
   while at <= #items do
     local row = rows[math.min(row_number, #rows)]
-    panel:insert(press.html('<div class="quarto-layout-row" style="grid-template-columns:' .. template(row) .. '">'))
+    panel:insert(press.html('<div class="quarto-layout-row" style="grid-template-columns:' .. template(row) .. style .. '">'))
     local taken = 0
     for _, width in ipairs(row) do
       if type(width) == 'number' and width < 0 then
