@@ -39,7 +39,8 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
 
     Args:
         plan: of all posts.
-        renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
+        renderer: "quarto" or "pandoc"; only the second refuses what it does not know. Where no post has to run, what it
+            refuses in pages is left to the rendering itself.
     """
     problems = [*plan.problems, *plan.warnings, *stale(plan.stored, project)]
     pages, posts = _sources(project, plan, problems)
@@ -47,7 +48,7 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
     with collected(problems):
         known = bibliography_keys(project)
     problems += check_pages(project, pages, posts, known)
-    if renderer == "pandoc":
+    if renderer == "pandoc" and plan.stale:
         from press.renderer.early import refused_early
 
         problems += refused_early(project.config, pages, posts, project.work / "facts", jobs)

@@ -24,7 +24,7 @@ REST = (
     "facts/.*.tmp",
     "failed/*.ipynb",
 )
-REST += (f"pages/{HEX}", "pages/.tmp-*", "pages/font-*", "failed/.*.tmp")
+REST += (f"pages/{HEX}", "pages/.tmp-*", "pages/font-*", "pages/warnings.json", "failed/.*.tmp")
 REST += ("grimp/CACHEDIR.TAG", "grimp/.gitignore", "grimp/*.meta.json", "grimp/*.data.json")
 REST += (
     "arxiv/*/metadata.xml",

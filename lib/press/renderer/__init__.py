@@ -95,6 +95,7 @@ def render_site(
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
     warnings = list(dict.fromkeys(warnings))
+    store.tell(cache, key, warnings)
     return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 

@@ -10,12 +10,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from press.core.disk import write_atomic
+from press.core.errors import Problem
 from press.core.workfolder import HEX
 
 RECORD = "record.json"
+WARNINGS = "warnings.json"
 KEEP_SECONDS = 14 * 24 * 3600
 
 
@@ -75,6 +79,20 @@ def save(cache: Path, key: str, work: Path, record: dict[str, Any]) -> dict[str,
             if not (cache / key / RECORD).is_file():
                 raise
     return record
+
+
+def tell(cache: Path, key: str, warnings: list[Problem]) -> None:
+    """Keep what is wrong with the pages of the site of this key, for builds that find it as it is."""
+    write_atomic(cache / WARNINGS, json.dumps({"key": key, "warnings": list(map(astuple, warnings))}).encode())
+
+
+def told(cache: Path, key: str) -> list[Problem]:
+    """What `tell` has kept of this site."""
+    try:
+        noted = json.loads((cache / WARNINGS).read_bytes())
+        return [Problem(*problem) for problem in noted["warnings"]] if noted["key"] == key else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def prune(cache: Path, used: set[str]) -> None:
