@@ -83,7 +83,7 @@ def _sidebar(around: Around, found: dict[str, Any], tree: list[Any], url: str) -
         home=around.href(str(found.get("logo-href") or "index.html"), url),
         tools=_entries(around, found.get("tools"), url),
         items=items,
-        level=level + 1 if isinstance(level, int) else 3,
+        level=level if isinstance(level, int) and not isinstance(level, bool) else 2,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from press.posts.download import with_addresses
-from press.renderer import authors, chrome, dateformat, formulas, markup_tools, page, previews, store, titleblock
+from press.renderer import authors, chrome, dateformat, formulas, markup_tools, page, previews, store, texts, titleblock
 
 
 def record_of(
@@ -41,8 +41,9 @@ def record_of(
         "input": document.input,
         "url": page.url_of(document.input),
         "title": html.unescape(title[1]).strip() if title else "",
-        "subtitle": str(meta.get("subtitle") or ""),
-        "description": str(meta.get("description") or meta.get("abstract") or found["first_paragraph"]),
+        "subtitle": texts.plain(str(meta.get("subtitle") or "")),
+        "description": texts.plain(str(meta.get("description") or meta.get("abstract") or ""))
+        or found["first_paragraph"],
         "date": str(meta.get("date") or ""),
         "categories": [str(item) for item in chrome.as_list(meta.get("categories"))],
         "author": [one["name"] for one in authors.authors_of(meta)],

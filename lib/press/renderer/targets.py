@@ -17,7 +17,7 @@ def target(record: dict[str, Any], link: str) -> str:
     """A link's path relative to the site's root; it begins with ../ where it leaves the site."""
     path = unquote(link.partition("#")[0].partition("?")[0])
     path = posixpath.join("" if path.startswith("/") else posixpath.dirname(record["url"]), path.lstrip("/"))
-    return posixpath.normpath(path) + ("/index.html" if path.endswith("/") else "")
+    return posixpath.normpath(path + "index.html" if path.endswith("/") else path)
 
 
 def plan(site: Site, records: list[dict[str, Any]], plan: dict[str, Any], linked: dict[str, str]) -> list[Problem]:

@@ -26,9 +26,9 @@ def inline(text: str) -> Markup:
     return done
 
 
-def block(text: str) -> Markup:
-    """Some Markdown as HTML, in paragraphs."""
-    return _pandoc(text)
+def plain(text: str) -> str:
+    """A line of Markdown as a reader sees it, without its marks."""
+    return " ".join(Markup(inline(text)).striptags().split()) if MARKS.search(text) else text
 
 
 def _inline(text: str) -> Markup:
