@@ -27,9 +27,14 @@ lint: $(STAMP)
 clean:
 	@if [ -x $(BIN)/press ]; then press clean --all; else echo "press is not installed, and only it knows which files it made. make site installs it"; exit 1; fi
 
-# After a change of dependencies in pyproject.toml: pin again what they bring along. torch is left to the extras.
-lock: $(STAMP)
-	@pip freeze --exclude-editable | grep -viE '^(torch|triton|nvidia-|quarto|executable)' > constraints.txt
+# After a change of dependencies in pyproject.toml: pin what they bring, direct or not. Pins stay as they are; delete the lines
+# of what is to move to a newer release first. torch is left to the extras.
+lock:
+	@rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
+	@.venv/lock/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu,test]'
+	@.venv/lock/bin/pip freeze --all --exclude-editable >.venv/lock/all.txt
+	@grep -viE '^(pip|torch|triton|nvidia-)' .venv/lock/all.txt >.venv/lock/constraints.txt
+	@mv .venv/lock/constraints.txt constraints.txt && rm -rf .venv/lock
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

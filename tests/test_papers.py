@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from press.core.project import open_project
 from press.papers.graph import collect
 from press.papers.schema import check_citekeys, read_papers
 from press.papers.shelf import read_shelf
+from press.papers.unsure import check_numbers
 from press.posts.collection import read_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,6 +87,22 @@ def test_reading_of_sources():
     assert not names(text, "ho2020ddpm", "2")
     assert not names(text, "song2021ddim", "Sec. 4")
     assert not names(text, "song2021ddim", "8")
+
+
+def test_each_equation_says_where_its_number_was_read():
+    assert not [(paper.citekey, equation.number) for paper, equation in EQUATIONS if not (equation.read or paper.read)]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout of git, so nothing says what is committed")
+def test_of_what_was_fetched_facts_alone_are_committed():
+    listed = subprocess.run(["git", "ls-files", "papers"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [name for name in listed.split() if name.endswith("/equations.toml")]
+    assert files
+    for name in files:
+        found = tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
+        assert set(found) == {"citekey", "arxiv", "source", "equations"}
+        assert {key for entry in found["equations"] for key in entry} <= {"number", "label", "unsure"}
+    assert not check_numbers(ROOT, PAPERS)
 
 
 def test_the_twelve_papers_are_here_with_enough_in_them():

@@ -30,6 +30,7 @@ FOLDERS = {
     "pages": {"core", "posts", "papers"},
     "checks": {"core", "posts", "papers"},
     "renderer": {"core", "posts"},
+    "start": {"core", "posts"},
 }
 LAST = ""  # the folder of the modules that come last
 HEAVY = {"torch", "diffusers", "transformers"}

@@ -1,4 +1,4 @@
-"""The command line: `press build`, `run`, `why`, `preview`, `new`, `fetch`, `check`, `claims`, `sync`, `clean`."""
+"""The command line: what each command of `options.py` does."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import argparse
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from press.core.errors import PressError, Problem
 from press.options import parser
+
+if TYPE_CHECKING:
+    from press.core.project import Project
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,27 +69,51 @@ def _count(number: int, what: str) -> str:
 
 def act_build(options: argparse.Namespace) -> int:
     """`press build`."""
-    from press.core.bars import Progress
-    from press.pipeline import build
+    from press import unchanged
 
     project, given = _project(options), _parameters(options)
     if options.dry_run:
         return _dry_run(project, [], given, options.force)
-    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
-    with contextlib.closing(Progress()) as progress:
-        how |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
-        report = build(project, given, **how)
-    _warn(report.warnings)
-    _notes(report)
-    ran, drawn = len(report.executed), len(report.rendered)
-    state = f"{ran} posts ran, {drawn} pages rendered" if ran or report.changed else "nothing changed, 0 posts ran"
-    print(f"{project.site.relative_to(project.root)}/: {report.pages} pages with {report.renderer}; {state}")
-    if report.warnings:
-        print(f"{_count(len(report.warnings), 'warning')}; `press: checks: strict` in _quarto.yml makes each an error")
-    if report.failed:
-        print(f"failed: {', '.join(report.failed)}; the page of each says where and why")
-        raise PressError(report.problems)
+    how = {"given": given, "renderer": options.renderer}
+    forced = options.force or options.force_render
+    told = None if forced else unchanged.last_report(project, how)
+    if told is None:
+        told = _build(options, project, given, how)
+    _say_all("warning", told["warnings"])
+    _say_all("note", told["notes"])
+    ran, drawn = told["executed"], told["rendered"]
+    state = f"{ran} posts ran, {drawn} pages rendered" if ran or told["changed"] else "nothing changed, 0 posts ran"
+    print(f"{project.site.relative_to(project.root)}/: {told['pages']} pages with {told['renderer']}; {state}")
+    if count := len(told["warnings"]):
+        print(f"{_count(count, 'warning')}; `press: checks: strict` in _quarto.yml makes each an error")
+    if told["failed"]:
+        print(f"failed: {', '.join(told['failed'])}; the page of each says where and why")
+        raise PressError([Problem(*problem) for problem in told["problems"]])
     return 0
+
+
+def _build(options: argparse.Namespace, project: Project, given: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
+    """Build, keep what the next build has to know to find nothing to do, and return what is to be told."""
+    from dataclasses import astuple
+
+    from press import unchanged
+    from press.core.bars import Progress
+    from press.core.manifest import Manifest
+    from press.pipeline import build
+
+    before, own = unchanged.table(project), set(Manifest(project).names())
+    wishes = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
+    with contextlib.closing(Progress()) as progress:
+        wishes |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
+        report = build(project, given, **wishes)
+    told = {"warnings": list(map(str, report.warnings)), "notes": report.notes, "failed": report.failed}
+    told |= {"pages": report.pages, "renderer": report.renderer, "problems": list(map(astuple, report.problems))}
+    done = {"executed": len(report.executed), "rendered": len(report.rendered), "changed": report.changed}
+    if not report.failed:
+        own |= {*Manifest(project).names(), project.site.relative_to(project.root).as_posix()}
+        nothing = {"executed": 0, "rendered": 0, "changed": False, "notes": []}
+        unchanged.note(project, how, before, own, told | nothing)
+    return told | done
 
 
 def act_run(options: argparse.Namespace) -> int:
@@ -100,7 +128,7 @@ def act_run(options: argparse.Namespace) -> int:
     with contextlib.closing(Progress()) as progress:
         report = run_posts(project, options.slugs, given, progress=progress, **how)
     _tell_broken(report.elsewhere)
-    _notes(report)
+    _say_all("note", report.notes)
     print(f"{len(report.executed)} posts ran" + (": " + ", ".join(report.executed) if report.executed else ""))
     return 0
 
@@ -120,14 +148,23 @@ def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> i
 
 def act_why(options: argparse.Namespace) -> int:
     """`press why`."""
+    from press.posts import stored
     from press.preflight import planned
 
-    plan, _ = planned(_project(options), options.slugs, {})
+    project = _project(options)
+    plan, _ = planned(project, options.slugs, {})
     _tell_broken(plan.elsewhere)
     for step in plan.steps:
-        print(f"{step.post.slug}: {'up to date' if not step.reasons else 'stale'}")
+        state = "stale" if step.reasons else "up to date" if step.post.runs else "not executed: execute: enabled: false"
+        print(f"{step.post.slug}: {state}")
         for reason in step.reasons:
             print(f"  {reason}")
+    for source in plan.stored:
+        print(f"{source.slug}: published with its stored outputs; `execute: enabled: true` has the press run it")
+        for problem in stored.stale([source], project):
+            print(f"  {problem.message}")
+    for source in plan.frozen:
+        print(f"{source.slug}: published with the results that Quarto froze, as `execute: freeze:` asks")
     if plan.problems:
         raise PressError(plan.problems)
     return 0
@@ -149,31 +186,45 @@ def act_preview(options: argparse.Namespace) -> int:
 
 def act_new(options: argparse.Namespace) -> int:
     """`press new post SLUG`."""
-    from press.posts.new import new_post
+    from press.start.newpost import new_post
 
-    print(new_post(_project(options), options.slug, options.title))
+    name, notes = new_post(_project(options), options.slug, options.title, notebook=options.notebook)
+    print(name)
+    for note in notes:
+        _say(f"note: {note}")
+    return 0
+
+
+def act_init(options: argparse.Namespace) -> int:
+    """`press init [DIR]`: a first blog, or in a project that is there already a report."""
+    if (options.folder / "_quarto.yml").is_file():
+        from press.adopt import look, tell
+
+        print("\n".join(tell(look(options.folder, options.profile))))
+        return 0
+    from press.start.blog import begin, tell_begun
+
+    print("\n".join(tell_begun(options.folder, begin(options.folder))))
     return 0
 
 
 def act_fetch(options: argparse.Namespace) -> int:
     """`press fetch`."""
+    from press.core.extras import need
+
+    need("press fetch", "arxiv", "httpx2", "pylatexenc")
     from press.intake.fetch import fetch, tell
 
-    given = {"citekey": options.citekey, "main": options.main, "latex": options.latex, "html": options.html}
-    done = fetch(_project(options), options.paper, _say, **given)
-    _notes(done)
+    given = {"citekey": options.citekey, "main": options.main, "latex": options.latex}
+    done = fetch(_project(options), options.paper, _say, html=options.html, facts=options.facts, **given)
+    _say_all("note", done.notes)
     print("\n".join(tell(done)))
     return 0
 
 
-def _warn(problems: list[Problem]) -> None:
-    for problem in problems:
-        _say(f"warning: {problem}")
-
-
-def _notes(done) -> None:
-    for note in done.notes:
-        _say(f"note: {note}")
+def _say_all(kind: str, lines: Iterable[Any]) -> None:
+    for line in lines:
+        _say(f"{kind}: {line}")
 
 
 def _say(line: str) -> None:
@@ -190,7 +241,7 @@ def act_check(options: argparse.Namespace) -> int:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     errors, warnings = check(project)
-    _warn(warnings)
+    _say_all("warning", warnings)
     if problems := problems + errors:
         raise PressError(problems)
     print(f"no problems, {_count(len(warnings), 'warning')}" if warnings else "no problems")
@@ -212,6 +263,9 @@ def act_claims(options: argparse.Namespace) -> int:
 
 def act_sync(options: argparse.Namespace) -> int:
     """`press sync`."""
+    from press.core.extras import need
+
+    need("press sync", "zotero", "bibtexparser", "httpx2", "pyzotero")
     from press.intake.zotero.report import tell
     from press.intake.zotero.sync import Wishes, sync
 
@@ -234,7 +288,15 @@ def act_clean(options: argparse.Namespace) -> int:
     return 0
 
 
-ACTS = {"build": act_build, "run": act_run, "why": act_why, "preview": act_preview, "new": act_new, "fetch": act_fetch}
+ACTS = {
+    "init": act_init,
+    "build": act_build,
+    "run": act_run,
+    "why": act_why,
+    "preview": act_preview,
+    "new": act_new,
+    "fetch": act_fetch,
+}
 ACTS |= {"check": act_check, "claims": act_claims, "sync": act_sync, "clean": act_clean}
 
 if __name__ == "__main__":

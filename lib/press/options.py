@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser("press", description=DESCRIPTION, epilog=epilog)
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, about: str, *examples: str) -> argparse.ArgumentParser:
+    def add(name: str, about: str, *examples: str, root: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=about,
@@ -23,12 +23,23 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
         )
-        command.add_argument("--root", type=Path, default=None, help="the project's folder (default: here or above)")
+        if root:
+            command.add_argument(
+                "--root", type=Path, default=None, help="the project's folder (default: here or above)"
+            )
         command.add_argument(
             "--profile", default=os.environ.get("QUARTO_PROFILE", ""), help="merge _quarto-PROFILE.yml"
         )
         return command
 
+    init = add(
+        "init",
+        "Start a blog in an empty or new folder. In a project that is there: say what the press makes of it.",
+        "press init blog",
+        "press init",
+        root=False,
+    )
+    init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this folder")
     build = add(
         "build",
         "Execute what is stale, render and check the site.",
@@ -53,10 +64,16 @@ def parser() -> argparse.ArgumentParser:
     preview.add_argument("--port", type=int, default=4848, help="default: 4848; 0 takes any free port")
     _renderer(preview)
     _execution(preview, short=True)
-    new = add("new", "Start a post from a template.", "press new post guidance", 'press new post glide --title "GLIDE"')
+    new = add(
+        "new",
+        "Start a post from a template.",
+        "press new post guidance --notebook",
+        'press new post glide --title "GLIDE"',
+    )
     new.add_argument("kind", choices=("post",))
     new.add_argument("slug", metavar="SLUG", help="folder below posts/, and the last part of the URL")
     new.add_argument("--title", default="", help="default: made from the slug")
+    new.add_argument("--notebook", action="store_true", help="a Jupyter notebook instead of Quarto Markdown")
     fetch = add(
         "fetch",
         "Fetch a paper's numbered equations from its LaTeX source on arXiv into papers/.",
@@ -72,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
         "--latex", choices=("auto", "never"), default="auto", help="take the numbers of pdflatex where it is installed"
     )
     fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
+    fetch.add_argument("--facts", action="store_true", help="write numbers and labels only, to be committed")
     add(
         "check",
         "Report what is wrong with sources and built site; write nothing.",

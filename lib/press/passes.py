@@ -55,11 +55,15 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
     for step in (step for step in plan.steps if step.post.slug not in plan.failures):
         post, ran = step.post, plan.executed[step.post.slug]
         notebook = with_outputs(post, ran)  # outputs of the run; prose, captions and options as they are now
+        if not post.runs:
+            notebooks[post.slug] = sound[post.slug] = notebook
+            continue
         notebook = with_leading_picture(notebook, post.meta)  # the figure that stands for it in listings
         try:
             notebook = with_boxes(notebook, papers)  # claims in the words of the present paper.toml
             notebook = with_provenance(notebook, post, ran)  # how each figure and claim was made
-            notebook = with_links(notebook, post.slug, project.config)  # where to download it, and Colab
+            if post.page != post.file:  # of a post.qmd
+                notebook = with_links(notebook, post.slug, project.config)  # where to download it, and Colab
             sound[post.slug] = notebook
         except PressError as error:
             plan.failures[post.slug] = Failure(post, step.key.parts, tuple(error.problems))
@@ -76,5 +80,7 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
         problems |= set(error.problems)
     if problems:
         return Published(sound, {}, sorted(problems))
-    notebooks = {slug: with_backlinks(book, made.ends[slug]) for slug, book in notebooks.items()}  # what links to it
+    notebooks = {
+        slug: with_backlinks(book, made.ends.get(slug, "")) for slug, book in notebooks.items()
+    }  # what links to it
     return Published(notebooks, made.pages, [])

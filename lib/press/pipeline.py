@@ -5,35 +5,34 @@ Nothing below `_site` is touched before everything else has succeeded; then one 
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from press import drawing
 from press.checks.links import check_site
 from press.checks.sources import check_sources
 from press.core import sitefolder
-from press.core.config import HOST_FILES
-from press.core.errors import PressError, Problem, fail
+from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
-from press.core.secrets import secrets_in
+from press.core.secrets import known_values_in, secrets_in, stamp
 from press.core.selection import site_inputs
 from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
-from press.posts.closure import file_hash
 from press.posts.plan import Plan
-from press.posts.run import execute, place, place_of, remove_orphans
+from press.posts.post import KEPT, page_of, place_of
+from press.posts.run import execute, place, remove_orphans
+from press.posts.stored import stale
 from press.preflight import check_first, planned
 
 KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
-NOT_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")
 
 
 @dataclass
@@ -59,18 +58,6 @@ class Report:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def choose_renderer(wanted: str) -> str:
-    """`quarto` where it is installed, else `pandoc`, unless one of them is asked for.
-
-    Raises:
-        PressError: Quarto is asked for and not on PATH.
-    """
-    found = shutil.which("quarto")
-    if wanted == "quarto" and not found:
-        raise fail("", 0, "--renderer quarto: no quarto on PATH. Install it, or use --renderer pandoc")
-    return ("quarto" if found else "pandoc") if wanted == "auto" else wanted
-
-
 def run_posts(
     project: Project,
     slugs: list[str],
@@ -91,10 +78,17 @@ def run_posts(
         plan, papers = planned(project, slugs, given, force)
         if plan.problems:
             raise PressError(plan.problems)
-        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)
+        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)[0]
 
 
-def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False) -> Report:
+def _run(
+    project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False
+) -> tuple[Report, dict[str, Path]]:
+    """Execute, and put what ran in its place.
+
+    Returns:
+        What was done, and page -> executed notebook of the pages that have it elsewhere than in their own place.
+    """
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
@@ -107,13 +101,21 @@ def _run(project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask
         raise PressError([*done.problems, *plan.failed] if keep_going else done.problems)
     _, left = write_pages(done.pages, manifest)
     plan.cache.sweep({step.key.digest for step in plan.steps})
-    about = {"elsewhere": plan.elsewhere, "notes": list(map(_stays, left))}
-    return Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
+    about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
+    report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
+    books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
+    return report, books | {source.page: results for source, results in plan.frozen.items()}
+
+
+def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Page -> place of its executed notebook, both relative to the root, where the page itself is an author's file."""
+    pairs = [(page_of(slug, book), place_of(slug, book)) for slug, book in notebooks.items()]
+    return {page: place for page, place in pairs if place.startswith(KEPT)}
 
 
 def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
     """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
-    return manifest.problems([*(place_of(step.post.slug) for step in plan.steps), *page_names(project, papers)])
+    return manifest.problems([*(step.post.place for step in plan.steps), *page_names(project, papers)])
 
 
 def _stays(name: str) -> str:
@@ -143,7 +145,7 @@ def build(
     Raises:
         PressError: anything else that is wrong; the previous site is then still in place, untouched.
     """
-    chosen = choose_renderer(renderer)
+    chosen = drawing.choose_renderer(renderer)
     sitefolder.check_place(project)
     with at_work(project) as manifest:
         sitefolder.recover(project.work / "site-last", project.site)
@@ -153,35 +155,45 @@ def build(
         plan, papers = planned(project, [], given, force)
         warnings = stop_at(check_first(project, plan, chosen, jobs), project.settings)
         how = {"jobs": jobs, "progress": progress}
-        report = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
+        report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
+        stale(plan.stored, project, note=True)  # what is new is seen from now on
         report.notes += map(_stays, left)
         report.renderer = chosen
         try:
-            _render(project, papers, report, force=force or force_render, **how)
+            _render(project, papers, report, books, force=force or force_render, **how)
         except PressError as error:
             raise PressError([*report.problems, *error.problems]) from None
     report.warnings = sorted(set(report.warnings))
     return report
 
 
-def _render(project: Project, papers, report: Report, *, jobs: int, force: bool, progress: Any) -> None:
+def _render(
+    project: Project, papers, report: Report, books: dict[str, Path], *, jobs: int, force: bool, progress: Any
+) -> None:
     """Render, check, and put the site in its place; the report is completed."""
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    report.warnings += stop_at(check_sources(project, papers, pages), project.settings)
+    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items() if _is_notebook(path)}
+    looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
+    report.warnings += stop_at(check_sources(project, papers, looked_at, now), project.settings)
     shutil.rmtree(staging, ignore_errors=True)
-    draw = _with_quarto if report.renderer == "quarto" else _with_pandoc
-    rendered, warnings = draw(project, staging, pages, jobs=jobs, force=force, progress=progress)
+    draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
+    rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
     if rendered is None:
         return
-    problems = check_site(staging, project) + scan_site(staging) + sitefolder.site_problems(project)
+    problems = check_site(staging, project, targets=report.renderer == "quarto")
+    problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix == ".ipynb"  # or frozen results
 
 
 def check(project: Project) -> tuple[list[Problem], list[Problem]]:
@@ -195,13 +207,15 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     wrong = sitefolder.site_problems(project)
     if in_the_way := not_ours(project, Manifest(project), plan, papers):
         return sorted(in_the_way + wrong), []  # what else is said of such files would be of no use
-    first, warnings = sift(check_first(project, plan, choose_renderer("auto"), os.cpu_count() or 1), project.settings)
+    first, warnings = sift(
+        check_first(project, plan, drawing.choose_renderer("auto"), os.cpu_count() or 1), project.settings
+    )
     if first:
         return sorted({*wrong, *first}), warnings
     stale = [Problem(s.post.file, 0, f"not up to date ({s.reasons[0]}). Run press build") for s in plan.stale]
     # The outputs as they are, but the words as they are now: prose, labels and quoted numbers change without a run.
     done = publish(project, papers, replace(plan, steps=[step for step in plan.steps if not step.reasons]))
-    now = {project.root / place_of(slug): book for slug, book in done.notebooks.items()}
+    now = {project.root / page_of(slug, book): book for slug, book in done.notebooks.items()}
     pages = [page for page in site_pages(project) if page.exists()]
     problems = stale + done.problems + check_sources(project, papers, pages, now)
     problems, told = sift(problems, project.settings)
@@ -218,68 +232,19 @@ def site_pages(project: Project) -> list[Path]:
     return site_inputs(project.config)
 
 
-def _with_pandoc(
-    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
-) -> tuple[list[str] | None, list[Problem]]:
-    """Fill `out` by the embedded renderer; the pages rendered now, or None when the published site is up to date."""
-    from press.renderer import render_site
+def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
+    """Secrets in the text files of a site that is about to be published.
 
-    report = render_site(
-        project.config,
-        out=out,
-        cache=project.work / "pages",
-        jobs=jobs,
-        on_page=progress.rendered,
-        force=force,
-        current=None if force else project.site,
-    )
-    return (report.rendered if report.changed else None), report.warnings
-
-
-def _with_quarto(
-    project: Project, out: Path, pages: list[Path], *, jobs: int, force: bool, progress: Any
-) -> tuple[list[str] | None, list[Problem]]:
-    """Fill `out` by Quarto; all pages, or None when the published site was made from these very files."""
-    from press.renderer import onepage, quarto
-
-    version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    mark = fingerprint(project, pages, version + onepage.own_source())
-    published = sitefolder.read_mark(project.site)
-    if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
-        return None, []
-    command = ["quarto", "render", "--output-dir", relative(out, project.root)]
-    if project.profile:
-        command += ["--profile", project.profile]
-    # The pre-render hook would run the press again while it holds the lock.
-    env = os.environ | {"PRESS_BUILD": "1"}
-    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise fail("", 0, f"quarto render failed (exit {done.returncode}):\n{done.stderr.strip()[-4000:]}")
-    quarto.finish(project, out)
-    sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
-    return [relative(page, out) for page in sorted(out.rglob("*.html"))], []
-
-
-def fingerprint(project: Project, pages: list[Path], version: str) -> str:
-    """One hash over every file that Quarto may read: the whole project, without what is generated or only code."""
-    digest = hashlib.sha256(f"{version} {project.profile}".encode())
-    named = {path.resolve() for path in pages}
-    for path in sorted(project.root.rglob("*")):
-        first = path.relative_to(project.root).parts[0]
-        if first in NOT_PAGES or (first.startswith(".") and first not in HOST_FILES) or "index_files" in path.parts:
-            continue
-        if path.is_relative_to(project.site):
-            continue
-        if path.is_file() and (path.suffix != ".ipynb" or path.resolve() in named):
-            digest.update(f"{relative(path, project.root)}\0{file_hash(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def scan_site(site: Path) -> list[Problem]:
-    """Secrets in the text files of a site that is about to be published."""
+    Args:
+        published: the present site; a file that is in it already was looked at, but for secrets that are new here.
+    """
+    marks = [sitefolder.read_mark(folder) for folder in (site, published or site)]
+    before = marks[1].get("files", {}) if published and marks[1].get("shapes") == stamp() else {}
     problems = []
     for path in sorted(site.rglob("*")):
         if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
-            for what in secrets_in(path.read_text(encoding="utf-8", errors="replace")):
-                problems.append(Problem(path.relative_to(site).as_posix(), 0, f"the page would publish {what}"))
+            name, text = path.relative_to(site).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+            known = name in before and before[name] == marks[0].get("files", {}).get(name)
+            for what in (known_values_in if known else secrets_in)(text):
+                problems.append(Problem(name, 0, f"the page would publish {what}"))
     return problems

@@ -11,7 +11,9 @@ from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import is_generated, relative
 from press.papers.schema import Paper, claims_by_id, read_papers
+from press.posts.inline import with_placeholders
 from press.posts.plan import Plan, make_plan
+from press.posts.stored import stale
 
 
 def planned(
@@ -39,7 +41,7 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
         plan: of all posts.
         renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
     """
-    problems = [*plan.problems, *plan.warnings]
+    problems = [*plan.problems, *plan.warnings, *stale(plan.stored, project)]
     pages, posts = _sources(project, plan, problems)
     known = None
     with collected(problems):
@@ -55,10 +57,12 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
 def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:
     """The pages that people write, and page -> notebook, not run, of the posts among them."""
     found = [step.post for step in plan.steps] + plan.unsound
-    posts = {(project.root / post.file).with_name("index.ipynb"): post.notebook for post in found}
+    posts = {project.root / post.page: with_placeholders(post) for post in found}
     posts = {path: book for path, book in posts.items() if is_rendered(project.config, relative(path, project.root))}
     pages: list[Path] = []
     with collected(problems):
         inputs = site_inputs(project.config)
-        pages = [path for path in inputs if not is_generated(path) and not path.with_name("post.qmd").is_file()]
+        own = {project.root / post.page for post in found}
+        own |= {source.path for source in plan.frozen}  # what they show is not what their sources say
+        pages = [path for path in inputs if path not in own and not is_generated(path)]
     return sorted([*pages, *posts]), posts

@@ -14,6 +14,9 @@ from unittest import mock
 import pytest
 
 from press.cli import main
+from press.core.errors import PressError
+from press.posts.notebook import examine_post
+from press.posts.post import Source
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
@@ -81,6 +84,19 @@ def post(body: str, title: str = "A post", extra: str = "") -> str:
 def cell(code: str) -> str:
     """A python cell."""
     return f"```{{python}}\n{code}\n```\n"
+
+
+def read_post(path: Path, config, claims):
+    """The post that this source makes.
+
+    Raises:
+        PressError: what is wrong with it.
+    """
+    page = path.relative_to(config.root).with_name("index.ipynb").as_posix()
+    post, problems = examine_post(Source(path.parent.name, path, page), config, claims)
+    if problems:
+        raise PressError(problems)
+    return post
 
 
 class Site:

@@ -45,7 +45,6 @@ CASES = {
     ),
     "unknown label": ({"posts/a/post.qmd": post("See @fig-none.\n")}, "posts/a/post.qmd:8: unknown label @fig-none"),
     "duplicate slug": ({"posts/a/index.qmd": "---\ntitle: x\n---\n"}, "posts/a/index.qmd: duplicate slug 'a'"),
-    "no slug": ({"posts/A b/post.qmd": post("x\n")}, "posts/A b/post.qmd: folder name 'A b' is not a valid slug"),
     "not UTF-8": ({"posts/a/post.qmd": post("caf\n").encode() + b"\xe9\n"}, "posts/a/post.qmd:9: not UTF-8: byte 0xe9"),
     "missing include": (
         {"posts/a/post.qmd": post("{{< include no.md >}}\n")},

@@ -12,7 +12,7 @@ import pytest
 from press.cli import main
 from tests.press.conftest import cell
 
-COMMANDS = ("build", "run", "why", "preview", "new", "fetch", "check", "claims", "sync", "clean")
+COMMANDS = ("init", "build", "run", "why", "preview", "new", "fetch", "check", "claims", "sync", "clean")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -41,8 +41,8 @@ WANTED = [
     ("posts/_metadata.yml:1", "feelings"),
     ("posts/_metadata.yml:2", "toc-depth"),
     ("posts/a/post.qmd:1", "'description'"),
-    ("posts/a/post.qmd:5", "'r'"),
-    ("posts/a/post.qmd:9", "'julia'"),
+    ("posts/a/post.qmd:5", "{r}"),
+    ("posts/a/post.qmd:9", "{julia}"),
     ("posts/b/post.qmd:8", "MathML"),
     ("posts/b/post.qmd:11", "fig-kap"),
     ("posts/b/post.qmd:12", "column"),
@@ -136,7 +136,7 @@ def test_an_unchanged_page_is_not_looked_at_again(site, nothing_runs, monkeypatc
 def test_quarto_decides_itself_what_it_knows(site, nothing_runs, monkeypatch):
     site.write("_quarto.yml", CONFIG + "telepathy: true\n")
     site.post("a", "::: {.column-screen}\nx\n:::\n\n{{< video x >}}\n")
-    monkeypatch.setattr(pipeline, "choose_renderer", lambda wanted: "quarto")
+    monkeypatch.setattr(drawing, "choose_renderer", lambda wanted: "quarto")
     with pytest.raises(AssertionError, match="was to run"):
         build(site)
 
@@ -180,7 +180,7 @@ def test_broken_metadata_of_a_folder_stop_its_posts_alone(site):
 def test_folders_metadata_reach_the_post_and_its_key(site):
     body = SEED.replace("seed = 1", "seed = 1\nother = 2") + cell("other")
     site.write("posts/a/post.qmd", "---\ntitle: A\ndate: 2026-01-01\n---\n\n" + body)
-    site.write("_quarto.yml", CONFIG + "press:\n  parameters: {seed: 5}\n  timeout: 50\n")
+    site.write("_quarto.yml", CONFIG + "  parameters: {seed: 5}\n  timeout: 50\n")
     text = "description: Shared.\ncategories: [x]\ntimeout: 7\n"
     site.write("posts/_metadata.yml", text)
     plan, _ = planned(open_project(site.root), [], {})

@@ -100,7 +100,7 @@ def test_the_input_is_a_notebook_that_quarto_can_read(first):
 
 def test_it_is_asked_again_what_became_of_the_post(first):
     assert "bad: stale\n  failed when it last ran (posts/bad/post.qmd:21)\n" in first.press("why").stdout
-    assert [str(p).partition(". Run")[0] for p in check(open_project(first.root))] == [
+    assert [str(p).partition(". Run")[0] for p in check(open_project(first.root))[0]] == [
         "posts/bad/post.qmd: not up to date (failed when it last ran (posts/bad/post.qmd:21))"
     ]
     again = first.press("build", "--keep-going", status=1)

@@ -95,7 +95,7 @@ def build(site: Site, tools: Path, *options: str) -> subprocess.CompletedProcess
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Site:
     site = Site(tmp_path_factory.mktemp("under-quarto"))
-    config = CONFIG.replace("[index.qmd, ", PAGES) + "press:\n  offline: true\n"
+    config = CONFIG.replace("[index.qmd, ", PAGES) + "  offline: true\n"
     site.write("_quarto.yml", config)
     shutil.copytree(LIB / "postkit", site.root / "lib/postkit", ignore=shutil.ignore_patterns("__pycache__"))
     site.write("NOTATION.md", (ROOT / "NOTATION.md").read_text(encoding="utf-8"))

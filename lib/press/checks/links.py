@@ -20,18 +20,20 @@ FETCHED = (("script", "src"), ("img", "src"), ("iframe", "src"), ("video", "src"
            ("embed", "src"), ("object", "data"), ("video", "poster"))  # fmt: skip
 OTHER_HOST = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 OFFLINE = "Serve it from the site, or leave out `press: offline: true`"
+NO_TARGET = ("broken link", "link that leaves the site")
 RUNS_SCRIPT = "link that runs a script"
 LONGEST = 160  # characters of a link in a message
 SCRIPT_URL = re.compile(r"^\s*(javascript|vbscript|data:text/html)", re.IGNORECASE)
 
 
-def check_site(site: Path, project: Project) -> list[Problem]:
+def check_site(site: Path, project: Project, targets: bool = True) -> list[Problem]:
     """Problems in the HTML pages below `site`, told with the source file and line that they come from.
 
     With `press: offline: true`, whatever makes a browser ask another host is a problem, in pages and in style sheets.
 
     Args:
         site: the folder with the finished site.
+        targets: whether a link to a file that is not there is told; the embedded renderer has done that, with its line.
         project: whose root holds the sources, and whose cache remembers what a page was found to hold.
     """
     pages = {page.relative_to(site).as_posix(): page for page in sorted(site.rglob("*.html"))}
@@ -43,7 +45,7 @@ def check_site(site: Path, project: Project) -> list[Problem]:
     for url, found in facts.items():
         source = _source(url, root)
         for link in found["links"]:
-            if wrong := _broken(link, url, site, facts, base):
+            if (wrong := _broken(link, url, site, facts, base)) and (targets or wrong not in NO_TARGET):
                 check = "" if wrong == RUNS_SCRIPT else "links"
                 problems.append(_problem(source, root, link, f"{wrong}: {_short(link)}", check))
         for image in found["no_alt"]:
@@ -134,12 +136,12 @@ def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], b
         inside = (path + "/").startswith(base)
         target = posixpath.normpath((path + "/").removeprefix(base).strip("/") or ".") if inside else ".."
     if target.startswith(".."):
-        return "link that leaves the site"
+        return NO_TARGET[1]
     # Not Path.is_file, which raises where a name is longer than any file's: data behind a folder, say.
     if not os.path.isfile(site / target):
         target = posixpath.normpath(posixpath.join(target, "index.html"))
     if not os.path.isfile(site / target):
-        return "broken link"
+        return NO_TARGET[0]
     fragment = unquote(parts.fragment)
     if (
         fragment
@@ -154,7 +156,7 @@ def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], b
 def _source(url: str, root: Path) -> Path | None:
     folder = root / posixpath.dirname(url)
     stem = posixpath.splitext(posixpath.basename(url))[0]
-    candidates = [folder / "post.qmd", folder / f"{stem}.qmd", folder / f"{stem}.ipynb"]
+    candidates = [folder / "post.qmd", *(folder / f"{stem}{suffix}" for suffix in (".qmd", ".ipynb", ".md"))]
     return next((path for path in candidates if path.is_file()), None)
 
 

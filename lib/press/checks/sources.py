@@ -17,11 +17,12 @@ from press.core.celloptions import read_options
 from press.core.errors import Problem, collected, fail
 from press.core.merging import as_list
 from press.core.project import Project
-from press.core.source import CAME_FROM, Expanded, front_matter, page_start, read_expanded, read_text, relative
+from press.core.source import CAME_FROM, Expanded, page_start, read_expanded, read_text, relative
 from press.core.yamlfile import Map
 from press.papers.ledger import check_claims
 from press.papers.library import read_library
 from press.papers.schema import Paper
+from press.papers.unsure import check_numbers
 from press.posts.made import is_made
 from press.posts.prose import claim_line
 
@@ -32,14 +33,15 @@ def check_sources(
     pages: list[Path],
     notebooks: dict[Path, dict[str, Any]] | None = None,
 ) -> list[Problem]:
-    """Problems in the pages' sources, and between what posts measured and what papers' files record.
+    """Problems in the pages' sources, in the numbers of equations, and between what posts measured and papers' files.
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
         notebooks: page -> what to look at in the place of the notebook that lies there.
     """
     known = bibliography_keys(project)
-    return check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
+    problems = check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
+    return problems + check_numbers(project.root, papers)
 
 
 def check_pages(
@@ -54,10 +56,10 @@ def check_pages(
     problems: list[Problem] = []
     for page in pages:
         with collected(problems):
-            if page.suffix == ".ipynb":
+            if page.suffix == ".ipynb" or page in notebooks:
                 meta, facts = notebook_facts(page, project, notebooks.get(page))
             else:
-                meta, facts = qmd_facts(page, project)
+                meta, facts = qmd_facts(page, project, problems)
             problems += _judge(facts, _with_own(known, meta, page, project))
     return problems
 
@@ -143,13 +145,14 @@ def _main_type(output: dict[str, Any]) -> list[str]:
     return [] if "text/html" in data else list(data)
 
 
-def qmd_facts(path: Path, project: Project) -> tuple[Map, Facts]:
-    """Metadata and facts of a plain page; it must have a title."""
-    expanded = read_expanded(path, project.root)
-    parsed, taken = front_matter(expanded)
+def qmd_facts(path: Path, project: Project, problems: list[Problem]) -> tuple[Map, Facts]:
+    """Metadata and facts of a plain page; that it lacks a title is added to the problems."""
+    expanded = read_expanded(path, project.root, problems)
+    parsed, taken = page_start(expanded.text.split("\n"), expanded.origin)
     meta = project.config.meta(parsed.data, relative(path.parent, project.root))
     if not meta.get("title"):
-        raise fail(*expanded.origin(1), "front matter lacks 'title'. Add a line title: ...")
+        message = "front matter lacks 'title'. Add a line title: ..."
+        problems.append(Problem(*expanded.origin(1), message, check="metadata"))
     if at := claim_line(expanded.text):
         message = "{{< claim >}} is resolved in posts/*/post.qmd only; Quarto reads this page as it is. Link to a post"
         raise fail(*expanded.origin(at), message)

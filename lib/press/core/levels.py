@@ -22,6 +22,7 @@ CHECKS = {
     "parameters": "a parameter that no cell reads",
     "reads": "a file of the project that a post read although nothing in its source names it",
     "references": "a citation, label or cross reference that is unknown, or given twice",
+    "shell": "a command that leaves Python, unless `press: shell:` allows or forbids it",
     "stored": "stored outputs of a notebook that may be out of date",
     "unknown-keys": "a key of the configuration, the front matter or a cell that the embedded renderer does not know",
     "unsupported": "what Quarto does and the embedded renderer does not",

@@ -12,6 +12,7 @@ from press.core.config import HOST_FILES, Config
 from press.core.errors import PressError, Problem
 from press.core.merging import as_list
 
+OWN = "post.qmd"  # the source of a page that is the notebook beside it
 SUFFIXES = (".qmd", ".ipynb", ".md")
 PASSED_OVER = (
     "node_modules",
@@ -43,7 +44,22 @@ def site_inputs(config: Config) -> list[Path]:
 
 
 def is_rendered(config: Config, name: str) -> bool:
-    """Whether `render:` selects this input, be it there yet or not."""
+    """Whether `render:` selects this input, be it there yet or not.
+
+    A pattern such as posts/*/index.ipynb also stands for the notebooks of posts in deeper folders.
+    """
+    if _selected(config, name):
+        return True
+    shallow = re.sub(r"^posts/(?:.+/)?([^/]+)/index\.ipynb$", r"posts/\1/index.ipynb", name)
+    return (
+        shallow != name
+        and os.path.isfile((config.root / name).with_name(OWN))
+        and is_own(config, name.rpartition("/")[0] + f"/{OWN}")
+        and _selected(config, shallow)
+    )
+
+
+def _selected(config: Config, name: str) -> bool:
     patterns = _patterns(config)
     if _hidden(name):
         return False
@@ -56,6 +72,11 @@ def is_rendered(config: Config, name: str) -> bool:
         else:
             chosen = chosen or _matches(name, pattern.lstrip("/"))
     return chosen
+
+
+def is_own(config: Config, name: str) -> bool:
+    """Whether a `posts/**/post.qmd` is no page itself, but the source of the index.ipynb beside it."""
+    return not _hidden(name) and not _selected(config, name)
 
 
 def _patterns(config: Config) -> list[str]:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from press.core import secrets
 from press.core.config import HOST_FILES
 from press.core.disk import exchange, write_atomic
 from press.core.errors import Problem, fail
@@ -158,7 +159,8 @@ def seal(folder: Path, names: Iterable[str], about: dict[str, Any]) -> None:
         about: what else is to be found in `read_mark`.
     """
     files = {name: [os.stat(folder / name).st_size, _digest(folder / name)] for name in sorted(names)}
-    write_atomic(folder / MARK, json.dumps({"format": FORMAT, "files": files} | about).encode())
+    data = {"format": FORMAT, "files": files, "shapes": secrets.stamp()} | about
+    write_atomic(folder / MARK, json.dumps(data).encode())
 
 
 def is_whole(site: Path, mark: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -44,6 +45,9 @@ class Expanded:
 
 def relative(path: Path, root: Path) -> str:
     """`path` as it is printed in messages: relative to the root where it lies below it, with forward slashes."""
+    with contextlib.suppress(ValueError):
+        if ".." not in path.parts:
+            return path.relative_to(root).as_posix()  # the usual case, without asking the system where links lead
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
@@ -127,7 +131,8 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
     A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
-    fences are left as they are. What follows a comment made by `came_from` counts as lines of the file that it names.
+    fences are left as they are, unless the code is a cell. What follows a comment made by `came_from` counts as lines
+    of the file that it names.
 
     Args:
         problems: where to add what is wrong with includes, which are then left out; None to raise it.
@@ -152,9 +157,10 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
             return
         if own and own[-1] == "":
             own.pop()
-        shown, offset = name, 1
-        for index, kind, _ in fenced_lines(own):
-            match = INCLUDE.match(own[index]) if kind == "text" else None
+        shown, offset, cell = name, 1, False
+        for index, kind, info in fenced_lines(own):
+            cell = info.startswith("{") if kind == "open" else cell
+            match = INCLUDE.match(own[index]) if kind == "text" or (kind == "code" and cell) else None
             if match is None:
                 if kind == "text" and INCLUDE_ANYWHERE.search(own[index].replace("`{{<", "")):
                     message = "an include must be alone on its line: {{< include FILE >}}"

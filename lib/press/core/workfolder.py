@@ -12,9 +12,18 @@ from pathlib import Path
 from press.core.errors import fail
 
 MANIFEST = "manifest.json"
+UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
-RESULTS = (f"cache/{HEX}", "cache/.new-*")
-REST = ("site-next", "site-last", "sync-next.json", ".*.tmp", f"facts/{HEX}.json", "facts/.*.tmp", "failed/*.ipynb")
+RESULTS = (f"cache/{HEX}", "cache/.new-*", "stored.json")
+REST = (
+    "site-next",
+    "site-last",
+    "sync-next.json",
+    ".*.tmp",
+    f"facts/{HEX}.json",
+    "facts/.*.tmp",
+    "failed/*.ipynb",
+)
 REST += (f"pages/{HEX}", "pages/.tmp-*", "pages/font-*", "failed/.*.tmp")
 REST += ("grimp/CACHEDIR.TAG", "grimp/.gitignore", "grimp/*.meta.json", "grimp/*.data.json")
 REST += (

@@ -16,7 +16,7 @@ from press.core.manifest import Manifest, at_work, no_folder
 from press.core.project import Project
 from press.core.source import relative
 from press.intake.arxiv import Arxiv
-from press.intake.fetched import equations_toml, toml_text
+from press.intake.fetched import equations_toml, facts_toml, toml_text
 from press.intake.metadata import Metadata, parse_id, without_version
 from press.intake.pdflatex import program
 from press.intake.truth import by_html, by_latex, summary
@@ -87,6 +87,7 @@ def fetch(
     main: str = "",
     latex: str = "never",
     html: bool = False,
+    facts: bool = False,
     client: Arxiv | None = None,
 ) -> Fetched:
     """Fetch a paper and write what was read. What an author wrote is never overwritten.
@@ -98,6 +99,7 @@ def fetch(
         main: the LaTeX file to begin with; "" finds it.
         latex: "auto" runs LaTeX on the source where one is installed, and takes its numbers; "never" does not.
         html: whether to compare with the HTML that arXiv makes of the paper.
+        facts: whether equations.toml is to have numbers and labels only.
         client: what asks arXiv, in another's stead.
 
     Raises:
@@ -132,7 +134,8 @@ def fetch(
             paper.warnings += by_latex(paper, files)
         if html:
             paper.warnings += by_html(paper, page) if page else [f"arXiv has no HTML of {metadata.id}"]
-        return _write(project, manifest, key, metadata, paper, folders)
+        data = (facts_toml if facts else equations_toml)(key, metadata, paper).encode()
+        return _write(project, manifest, key, metadata, paper, folders, data)
 
 
 def known_papers(root: Path) -> dict[str, str]:
@@ -185,13 +188,18 @@ def _few(names) -> list[str]:
 
 
 def _write(
-    project: Project, manifest: Manifest, key: str, metadata: Metadata, paper: Paper, folders: dict[str, str]
+    project: Project,
+    manifest: Manifest,
+    key: str,
+    metadata: Metadata,
+    paper: Paper,
+    folders: dict[str, str],
+    data: bytes,
 ) -> Fetched:
     root, written, kept, notes = project.root, [], [], list(paper.warnings)
     name = f"papers/{key}/equations.toml"
     if problem := no_folder(root, name):
         raise PressError(problem)
-    data = equations_toml(key, metadata, paper).encode()
     (written if manifest.write({name: data}) else kept).append(name)
     texts = {
         "paper.toml": PAPER_TOML.format(citekey=toml_text(key), arxiv=toml_text(metadata.id)),

@@ -6,6 +6,20 @@ from press.intake.metadata import Metadata
 from press.tex.data import Paper
 
 
+def facts_toml(key: str, metadata: Metadata, paper: Paper) -> str:
+    """The numbers and labels of a paper's equations as TOML: facts, which may be committed."""
+    lines = [
+        "# Made by `press fetch --facts`, which overwrites it: the numbers and labels of the paper's equations.",
+        f"citekey = {toml_text(key)}",
+        f"arxiv = {toml_text(metadata.id)}",
+        f"source = {toml_text(paper.main)}",
+    ]
+    for equation in paper.equations:
+        given = {name: getattr(equation, name) for name in ("number", "label", "unsure")}
+        lines += ["", "[[equations]]", *(f"{name} = {toml_text(text)}" for name, text in given.items() if text)]
+    return "\n".join(lines) + "\n"
+
+
 def equations_toml(key: str, metadata: Metadata, paper: Paper) -> str:
     """All sections and numbered equations of a paper as TOML."""
     lines = [

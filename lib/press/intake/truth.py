@@ -34,7 +34,7 @@ def by_latex(paper: Paper, files: dict[str, bytes]) -> list[str]:
     equations, said = [], []
     for k, (entry, other) in enumerate(pairs):
         if entry and other:
-            equations.append(replace(entry, number=other.number, label=entry.label or other.label, unsure=""))
+            equations.append(replace(entry, number=other.number, unsure=""))
             if entry.number != other.number:
                 said.append(f"{entry.place}({entry.number}) was read, LaTeX prints ({other.number})")
         elif entry:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from press.core.templates import render
 from press.pages.localgraph import local_picture
-from press.papers.addresses import from_page, paper_url, post_url
+from press.papers.addresses import from_page, paper_url
 from press.papers.graph import CLAIMS, Graph
 from press.papers.mentions import Page
 from press.papers.shelf import Shelf
@@ -59,7 +59,7 @@ def _sources(shelf: Shelf) -> Iterator[tuple[Page, str, dict[str, list[str]]]]:
     """Each page that may link, what its opening words are called, and address -> sections that link there."""
     measured = [entry for entry in shelf.entries if entry.measured]
     for post in shelf.posts:
-        if shelf.renders(f"posts/{post.name}/index.ipynb"):
+        if shelf.renders(post.input):
             targets = _targets(post)
             for entry in (entry for entry in measured if entry.post == post.name):
                 targets.setdefault(paper_url(entry.paper), []).append(post.section_of(entry.place))
@@ -70,7 +70,7 @@ def _sources(shelf: Shelf) -> Iterator[tuple[Page, str, dict[str, list[str]]]]:
             page = notes.page if notes else Page(paper.citekey, paper_url(paper.citekey), "", {}, [], [], [], {})
             targets = _targets(page)
             for entry in (entry for entry in measured if entry.paper == paper.citekey):
-                targets.setdefault(post_url(entry.post), []).append(CLAIMS)
+                targets.setdefault(shelf.post(entry.post).url, []).append(CLAIMS)
             yield page, "notes", targets
     for page in shelf.pages:
         yield page, "", _targets(page)

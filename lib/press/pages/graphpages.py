@@ -6,7 +6,6 @@ from itertools import groupby
 
 from press.pages.markup import Values, file_place, page
 from press.pages.picture import drawing
-from press.papers.addresses import post_url
 from press.papers.functions import find_function
 from press.papers.graph import IMPLEMENTED, KINDS, USES, Graph, Node
 from press.papers.shelf import Shelf
@@ -41,7 +40,7 @@ def _function(shelf: Shelf, graph: Graph, node: Node) -> Values:
             papers.setdefault(key, []).append((equation.label, equation.url))
         elif edge.kind == USES:
             post = shelf.post(edge.source.partition(":")[2])
-            url = post_url(post.name)
+            url = post.url
             places = [
                 (post.sections.get(name) or name or "introduction", f"{url}#{name}" if name else url)
                 for name in edge.sections

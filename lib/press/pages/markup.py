@@ -9,7 +9,7 @@ from markupsafe import Markup
 from postkit.claims import interval_text
 from press.core.source import came_from
 from press.core.templates import render
-from press.papers.addresses import from_page, function_url, label, names_of, post_url, slug
+from press.papers.addresses import from_page, function_url, label, names_of, slug
 from press.papers.functions import Source, find_test, functions_of
 from press.papers.ledger import Entry
 from press.papers.schema import Equation, Paper
@@ -112,7 +112,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         section = post.section_of(entry.place)
         values |= {
             "post_title": post.title,
-            "post_href": up + post_url(entry.post) + (f"#{section}" if section else ""),
+            "post_href": up + post.url + (f"#{section}" if section else ""),
             "seeds": "1 seed" if found.seed_count == 1 else f"{found.seed_count} seeds",
             "scale": SCALES[found.scale],
         }

@@ -38,6 +38,7 @@ def paper_page(paper: Paper, shelf: Shelf, graph: Graph, links: list[Backlink]) 
         links=_addresses(paper, shelf, entry),
         status=shelf.status(key),
         notes=_notes(paper, shelf),
+        read=paper.read,
         equations=_equations(paper, shelf),
         caption="Claims of this paper",
         with_paper=False,
@@ -89,11 +90,11 @@ def _notes(paper: Paper, shelf: Shelf) -> Markup:
 
 
 def _equations(paper: Paper, shelf: Shelf) -> list[Values]:
-    """The equations, each with the reason why its number is not certain; "" where it is."""
+    """The equations, each with where it was read, and why its number is not certain; "" where neither is to be said."""
     doubts = doubts_of(shelf.root, paper.citekey)
     found = equations(paper, shelf, f"papers/{paper.citekey}/index.qmd")
     pairs = zip(paper.equations, found, strict=True)
-    return [values | {"doubt": doubts.get(equation.number, "")} for equation, values in pairs]
+    return [values | {"read": own.read, "doubt": doubts.get(own.number, "")} for own, values in pairs]
 
 
 def _related(key: str, shelf: Shelf) -> tuple[str, str, str]:

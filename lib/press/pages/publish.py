@@ -20,12 +20,12 @@ from press.pages.backlinks import backlinks, block
 from press.pages.graphpages import functions_index, graph_page
 from press.pages.indexes import claims_index, equations_index, glossary, papers_index
 from press.pages.paperpage import paper_page
-from press.papers.addresses import paper_url, post_url
+from press.papers.addresses import paper_url
 from press.papers.graph import Graph, collect
 from press.papers.schema import Paper
 from press.papers.shelf import Shelf, read_shelf
 from press.posts.collection import read_notebooks
-from press.posts.post import to_bytes
+from press.posts.post import page_of, to_bytes
 
 Notebooks = dict[str, dict[str, Any]]
 INDEXES: dict[str, Callable[[Shelf, Graph], str]] = {
@@ -60,20 +60,24 @@ def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> M
     Raises:
         PressError: what is wrong with papers, notes, functions, tests or measurements.
     """
+    if not papers and not any(page_of(slug, book).endswith("/index.ipynb") for slug, book in notebooks.items()):
+        return Made({}, {})  # somebody's blog: its pages get nothing that nobody asked for
     shelf = read_shelf(project, papers, notebooks)
     graph = collect(shelf)
     links = backlinks(shelf, graph)
-    posts = {slug: post_url(slug) for slug in notebooks}
-    ends = {slug: block(url, f"post:{slug}", links[url], graph) if url in links else "" for slug, url in posts.items()}
+    ends = {
+        post.name: block(post.url, f"post:{post.name}", links[post.url], graph) if post.url in links else ""
+        for post in shelf.posts
+    }
     pages = {}
     for paper in shelf.papers:
         own = links.get(paper_url(paper.citekey), [])
-        pages[page_of(paper)] = paper_page(paper, shelf, graph, own)
+        pages[paper_input(paper)] = paper_page(paper, shelf, graph, own)
     pages |= {name: write(shelf, graph) for name, write in INDEXES.items() if name in page_names(project, papers)}
     return Made(pages, ends)
 
 
-def page_of(paper: Paper) -> str:
+def paper_input(paper: Paper) -> str:
     """Where a paper's page lies."""
     return f"papers/{paper.citekey}/index.qmd"
 
@@ -83,7 +87,7 @@ def page_names(project: Project, papers: tuple[Paper, ...]) -> list[str]:
     if not papers:
         return []
     left_out = () if (project.root / "NOTATION.md").is_file() else ("glossary.qmd",)
-    return [*map(page_of, papers), *(name for name in INDEXES if name not in left_out)]
+    return [*map(paper_input, papers), *(name for name in INDEXES if name not in left_out)]
 
 
 def write_pages(pages: dict[str, str], manifest: Manifest) -> tuple[list[str], list[str]]:
@@ -126,7 +130,7 @@ def stale_pages(project: Project, pages: dict[str, str], notebooks: Notebooks) -
     for slug, book in notebooks.items():
         now = json.loads(to_bytes(book))  # what lies there came from bytes, too
         if slug not in present:
-            places.append((f"posts/{slug}/post.qmd", 0))
+            places.append((book["metadata"]["press"].get("source", slug), 0))
         elif now != present[slug]:
             places.append(_first_change(now, present[slug], slug))
     return [Problem(*place, "not up to date. Run press build") for place in places]
@@ -143,4 +147,4 @@ def _first_change(now: dict[str, Any], before: dict[str, Any], slug: str) -> tup
         pairs = zip("".join(new["source"]).split("\n"), "".join(old["source"]).split("\n"), strict=False)
         above = next((count for count, (one, other) in enumerate(pairs) if one != other), 0)
         return place["file"], place["line"] + above
-    return f"posts/{slug}/index.ipynb", 0
+    return page_of(slug, now), 0

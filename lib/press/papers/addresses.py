@@ -16,9 +16,9 @@ def slug(value: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-") or "x"
 
 
-def post_url(name: str) -> str:
-    """A post's page."""
-    return f"posts/{name}/index.html"
+def url_of(page: str) -> str:
+    """The address of what an input of the site makes."""
+    return posixpath.splitext(page)[0] + ".html"
 
 
 def paper_url(citekey: str) -> str:

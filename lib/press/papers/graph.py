@@ -98,7 +98,7 @@ def collect(shelf: Shelf) -> Graph:
 
 def _nodes(shelf: Shelf) -> Iterator[Node]:
     for post in shelf.posts:
-        if shelf.renders(f"posts/{post.name}/index.ipynb"):
+        if shelf.renders(post.input):
             yield Node(f"post:{post.name}", "post", post.title, post.title, post.url)
     papers = [paper for paper in shelf.papers if shelf.renders(f"papers/{paper.citekey}/index.qmd")]
     for paper in papers:

@@ -16,6 +16,7 @@ from press.papers.boxes import claim_of, measurements
 from press.papers.schema import Paper, check_citekeys
 from press.posts.collection import read_notebooks
 from press.posts.failure import failures_in
+from press.posts.post import page_of
 
 NOT_MEASURED = "not measured"
 NOT_NOW = "not measured in this build"  # a post failed that measures it
@@ -64,7 +65,7 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
     failures = failures_in(notebooks.values())
     for slug, notebook in notebooks.items():
         try:
-            for measured, file, line in measurements(notebook, f"posts/{slug}/index.ipynb"):
+            for measured, file, line in measurements(notebook, page_of(slug, notebook)):
                 claim_of(measured, papers, file, line)
                 found.setdefault(measured.id, []).append((slug, measured, file, line))
         except PressError as error:

@@ -20,10 +20,12 @@ from press.core.celloptions import option_rows
 from press.core.memory import remembered
 from press.core.pandoc import run_pandoc
 from press.core.source import page_start
+from press.papers.addresses import url_of
 from press.papers.uses import Names
 from press.posts.made import is_made
+from press.posts.post import page_of
 
-VERSION = "mentions 2"
+VERSION = "mentions 3"
 ELSEWHERE = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#|$)")
 
 
@@ -40,6 +42,7 @@ class Page:
         links: [address, section] of each link to somewhere on the site; the address is relative to the site's root.
         uses: [dotted name, section] of what a post's code uses of what it imports.
         cells: "file:line" of each code cell -> its section.
+        input: the site's input that makes a post's page, relative to the root; "" for other pages.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Page:
     links: list[list[str]]
     uses: list[list[str]]
     cells: dict[str, str]
+    input: str = ""
 
     def section_of(self, place: tuple[str, int]) -> str:
         """The section of the cell at this place; "" where it stands before the first, or is not known."""
@@ -77,7 +81,8 @@ def read_post_page(slug: str, notebook: dict[str, Any], folder: Path) -> Page:
             place = cell["metadata"].get("press") or {}
             cells.append([f"{place.get('file', '')}:{place.get('line', 0)}", source, list(_shown_links(cell))])
             parts.append(_cell_text(len(cells) - 1, source))
-    return _remembered(slug, f"posts/{slug}/index.html", title, "\n\n".join(parts), cells, folder)
+    page = page_of(slug, notebook)
+    return _remembered(slug, url_of(page), title, "\n\n".join(parts), cells, folder, page)
 
 
 def read_notes(citekey: str, title: str, body: str, folder: Path) -> Page:
@@ -108,9 +113,11 @@ def _shown_links(cell: dict[str, Any]) -> Iterator[str]:
             yield from raw_links(shown)
 
 
-def _remembered(name: str, url: str, title: str, text: str, cells: list[list[Any]], folder: Path) -> Page:
-    content = json.dumps([VERSION, name, url, title, text, cells])
-    page = Page(name, url, title, {}, [], [], [], {})
+def _remembered(
+    name: str, url: str, title: str, text: str, cells: list[list[Any]], folder: Path, input: str = ""
+) -> Page:
+    content = json.dumps([VERSION, name, url, title, text, cells, input])
+    page = Page(name, url, title, {}, [], [], [], {}, input)
     return Page(**remembered(folder, content, lambda: asdict(_read(page, text, cells))))
 
 

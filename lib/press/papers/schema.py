@@ -34,6 +34,7 @@ class Equation:
         says: what it says, in one line.
         implemented_by: public functions, such as "diffloop.ddim.ddim_step".
         checked_by: pytest ids, such as "tests/diffloop/test_ddim.py::test_name".
+        read: a sentence on where its number was read; "" where what the paper's `read` says holds.
     """
 
     number: str
@@ -41,6 +42,7 @@ class Equation:
     says: str
     implemented_by: tuple[str, ...] = ()
     checked_by: tuple[str, ...] = ()
+    read: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Paper:
         citekey: its folder's name, and its key in the bibliography.
         file: its paper.toml, relative to the project's root.
         arxiv: id with version; "" where it is not on arXiv.
+        read: a sentence on where the numbers of its equations were read; "" for none.
         related: citekeys of related papers.
         symbols: this paper's notation -> ours.
         equations: those that matter here, in the file's order.
@@ -61,6 +64,7 @@ class Paper:
     citekey: str
     file: str
     arxiv: str
+    read: str
     related: tuple[str, ...]
     symbols: Mapping[str, str]
     equations: tuple[Equation, ...]
@@ -149,7 +153,8 @@ def read_paper(path: Path, root: Path) -> Paper:
     equations = tuple(Equation(**_frozen(table)) for table in data.get("equations", []))
     claims = tuple(Claim(**_frozen(table)) for table in data.get("claims", []))
     related, symbols = tuple(data.get("related", ())), data.get("symbols", {})
-    return Paper(data["citekey"], file, data.get("arxiv", ""), related, symbols, equations, claims, lines)
+    named = (data["citekey"], file, data.get("arxiv", ""), data.get("read", ""))
+    return Paper(*named, related, symbols, equations, claims, lines)
 
 
 def _frozen(table: dict[str, Any]) -> dict[str, Any]:

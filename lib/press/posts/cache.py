@@ -22,8 +22,10 @@ from typing import Any
 
 from press.core.disk import write_atomic
 from press.core.workfolder import HEX
+from press.posts.beside import modules_beside
 from press.posts.closure import Library, closure, file_hash, versions
 from press.posts.post import KERNEL, Post, to_bytes
+from press.posts.printed_numbers import numbers_parts
 
 FORMAT = 1  # raise it when execution itself changes in a way that alters outputs
 
@@ -37,7 +39,7 @@ class Key:
 
 
 def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Path, hashes: dict[Path, str]) -> Key:
-    """The key of running this post with these parameters, now.
+    """The key of running this post with these parameters, now, as far as its source tells what it depends on.
 
     Args:
         parameters: only what differs from the post's own defaults.
@@ -50,17 +52,41 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
         return hashes[path]
 
     modules, external = closure(post, library)
+    near, imported = modules_beside(post, root / post.folder, root)
+    more = {name.partition(".")[0] for name in imported} - set(library.packages) - set(sys.stdlib_module_names)
+    external |= more - {name.removesuffix(".py").rpartition("/")[2] for name in near}
     python = f"{KERNEL} {sys.version_info.major}.{sys.version_info.minor}"
     parts = {"format": str(FORMAT), "kernel": python, "slug": post.slug}
-    for cell in post.cells:
-        tagged = " parameters" if "parameters" in cell.tags else ""
+    for cell in (cell for cell in post.cells if cell.evaluated):
+        tagged = (" parameters" if "parameters" in cell.tags else "") + (" may fail" if cell.may_fail else "")
         parts[f"cell {cell.name}"] = hashlib.sha256((cell.code.strip() + tagged).encode()).hexdigest()
     parts |= {f"parameter {name}": json.dumps(value) for name, value in parameters.items()}
     parts |= {f"module {name}": hashed(path) for name, path in modules.items()}
+    parts |= {f"module {name}": hashed(path) for name, path in near.items() if path not in modules.values()}
+    for value in post.inline:
+        parts[f"value {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
-    parts |= {f"version {name}": version for name, version in versions(external).items()}
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return Key(digest, parts)
+    parts |= numbers_parts({*modules, *imported}, root)
+    parts |= {f"version {name}": version for name, version in versions(external, root / ".press" / "facts").items()}
+    return _key(parts)
+
+
+def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) -> Key:
+    """The key with files that only a run shows it to depend on.
+
+    Args:
+        names: paths relative to the root.
+    """
+    if not names:
+        return key
+    for path in (root / name for name in names):
+        if path not in hashes:
+            hashes[path] = file_hash(path) if path.is_file() else "missing"
+    return _key(key.parts | {f"read {name}": hashes[root / name] for name in names})
+
+
+def _key(parts: dict[str, str]) -> Key:
+    return Key(hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(), parts)
 
 
 def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
@@ -106,6 +132,19 @@ class Cache:
             return None
         return record if isinstance(record, dict) and "sha256" in record else None
 
+    def reads(self, digest: str) -> list[str]:
+        """What a run under this key was seen to read beyond it, relative to the root."""
+        try:
+            found = json.loads((self.folder / digest / "reads.json").read_text())
+        except (OSError, ValueError):
+            return []
+        return [str(name) for name in found] if isinstance(found, list) else []
+
+    def note_reads(self, key: Key, names: list[str]) -> None:
+        """Keep what a run under this key read beyond it, for the next build to know."""
+        if names != self.reads(key.digest):
+            write_atomic(self.folder / key.digest / "reads.json", json.dumps(names).encode())
+
     def put(self, key: Key, slug: str, notebook: dict[str, Any], seconds: float) -> None:
         """Enter a result: a new folder, the notebook in it, the record last, and one rename into place."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +159,8 @@ class Cache:
         }
         write_atomic(temporary / "record.json", json.dumps(record, indent=1, sort_keys=True).encode())
         entry = self.folder / key.digest
+        if (entry / "reads.json").exists():  # what depends on nothing more now
+            os.replace(entry / "reads.json", temporary / "reads.json")
         if entry.exists():  # a damaged entry, or the same result from a forced run
             shutil.rmtree(entry)
         os.replace(temporary, entry)

@@ -11,14 +11,16 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
+import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.posts.post import Post, parse_code
-
-DYNAMIC = {"import_module", "__import__"}
+from press.core.memory import remembered
+from press.posts.post import Post
+from press.posts.uses import DYNAMIC, is_dynamic
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,12 @@ class Library:
     imports: dict[str, frozenset[str]]
 
 
-def read_library(root: Path) -> Library:
-    """Build the import graph of `<root>/lib`."""
+def read_library(root: Path, cache: Path) -> Library:
+    """Build the import graph of `<root>/lib`.
+
+    Args:
+        cache: folder in which grimp keeps what it has read.
+    """
     folder = root / "lib"
     packages = tuple(sorted(p.parent.name for p in folder.glob("*/__init__.py") if p.parent.name != "press"))
     files: dict[str, Path] = {}
@@ -47,17 +53,16 @@ def read_library(root: Path) -> Library:
         for path in sorted((folder / package).rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
             files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return Library(folder, packages, files, _imports(folder, packages, files))
+    return Library(folder, packages, files, _imports(folder, packages, files, cache))
 
 
-def _imports(folder: Path, packages: tuple[str, ...], files: dict[str, Path]) -> dict[str, frozenset[str]]:
+def _imports(folder: Path, packages: tuple[str, ...], files: dict[str, Path], cache: Path) -> dict[str, frozenset[str]]:
     if not packages:
         return {}
     import grimp
 
     sys.path.insert(0, str(folder))
     try:
-        cache = folder.parent / ".press" / "grimp"
         graph = grimp.build_graph(*packages, include_external_packages=True, cache_dir=str(cache))
     finally:
         sys.path.remove(str(folder))
@@ -74,12 +79,7 @@ def _imports_by_string(path: Path) -> bool:
     source = path.read_text(encoding="utf-8")
     if not any(name in source for name in DYNAMIC):
         return False
-    return any(map(_is_dynamic, ast.walk(ast.parse(source))))
-
-
-def _is_dynamic(node: ast.AST) -> bool:
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
-    return name in DYNAMIC
+    return any(map(is_dynamic, ast.walk(ast.parse(source))))
 
 
 def _parents(module: str) -> Iterable[str]:
@@ -90,18 +90,10 @@ def _parents(module: str) -> Iterable[str]:
 
 def direct_imports(post: Post, library: Library) -> set[str]:
     """Names that the post's cells import: modules of the library, and top-level names of everything else."""
-    found: set[str] = set()
-    for cell in post.cells:
-        for node in ast.walk(parse_code(cell)):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found |= _resolve(alias.name, None, library)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                for alias in node.names:
-                    found |= _resolve(node.module, alias.name, library)
-            elif _is_dynamic(node):
-                found |= set(library.files)
-    return found
+    found = {name.partition(".")[0] for name in post.uses.extensions}
+    for module, name in post.uses.imports:
+        found |= _resolve(module, name or None, library)
+    return found | set(library.files) if post.uses.dynamic else found
 
 
 def _resolve(module: str, name: str | None, library: Library) -> set[str]:
@@ -130,9 +122,13 @@ def closure(post: Post, library: Library) -> tuple[dict[str, Path], frozenset[st
     return {name: library.files[name] for name in sorted(seen)}, frozenset(external - set(sys.stdlib_module_names))
 
 
-def versions(names: frozenset[str]) -> dict[str, str]:
-    """Versions of the distributions that provide these import names, and of all that those require."""
-    todo = {dist for name in names for dist in _distributions().get(name, ())}
+def versions(names: frozenset[str], memory: Path) -> dict[str, str]:
+    """Versions of the distributions that provide these import names, and of all that those require.
+
+    Args:
+        memory: folder of remembered readings.
+    """
+    todo = {dist for name in names for dist in _distributions(memory).get(name, ())}
     found: dict[str, str] = {}
     while todo:
         name = todo.pop()
@@ -146,9 +142,15 @@ def versions(names: frozenset[str]) -> dict[str, str]:
 
 
 @functools.cache
-def _distributions() -> dict[str, tuple[str, ...]]:
-    table = importlib.metadata.packages_distributions()
-    return {name: tuple({_canonical(dist) for dist in dists}) for name, dists in table.items()}
+def _distributions(memory: Path) -> dict[str, list[str]]:
+    """Import name -> distributions that provide it; read again when a package comes or goes."""
+    places = [[name, os.stat(name).st_mtime_ns] for name in sys.path if os.path.isdir(name)]
+
+    def read() -> dict[str, list[str]]:
+        table = importlib.metadata.packages_distributions()
+        return {name: sorted({_canonical(dist) for dist in dists}) for name, dists in table.items()}
+
+    return remembered(memory, json.dumps(["distributions 1", sys.version, places]), read)
 
 
 @functools.cache

@@ -1,77 +1,179 @@
-"""All posts of a project: where they lie, their sources read, and their executed notebooks."""
+"""All posts of a project: where they lie, what they are called, their sources read, and their executed notebooks.
+
+A post is a page of the site with Python cells: Quarto Markdown or a notebook, anywhere. What `press run` calls it, its
+slug, is its path without `posts/`, `/index` and the suffix. A `posts/**/post.qmd` that is no page itself is the source
+of the `index.ipynb` beside it: the press writes the executed notebook there, for Quarto to find. All other executed
+notebooks are kept in `.press/posts/`, and the renderers take them in the place of the source.
+"""
 
 from __future__ import annotations
 
 import json
+import posixpath
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
-from press.core.errors import PressError, Problem
+from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
-from press.core.source import read_text, relative
+from press.core.selection import OWN, is_own, site_inputs
+from press.core.source import is_generated, page_start, read_text, relative
+from press.posts.blocks import has_python_cells, language_of, notebook_blocks, read_notebook
+from press.posts.enabled import is_draft, is_enabled
+from press.posts.frozen import results_of
 from press.posts.notebook import examine_post
-from press.posts.post import Post
+from press.posts.post import Post, Source
 
 
-def post_files(project: Project) -> list[Path]:
-    """`posts/*/post.qmd`, sorted; folders whose names begin with "_" or "." are drafts and left out."""
-    found = (project.root / "posts").glob("*/post.qmd")
-    return sorted(path for path in found if path.parent.name[0] not in "._")
+@dataclass
+class Posts:
+    """What was found.
+
+    Args:
+        sound: the posts that can be read, those with problems among them.
+        broken: slug -> what is wrong with a post.
+        stored: notebooks that are published with their stored outputs, as Quarto does unless it is told to run them.
+        frozen: pages whose results Quarto froze -> the file of these.
+    """
+
+    sound: list[Post] = field(default_factory=list)
+    broken: dict[str, list[Problem]] = field(default_factory=dict)
+    stored: list[Source] = field(default_factory=list)
+    frozen: dict[Source, Path] = field(default_factory=dict)
 
 
-def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> tuple[list[Post], dict[str, list[Problem]]]:
-    """All posts as far as they can be read, and by slug what is wrong with them, two with the same slug among it.
+def sources(project: Project) -> list[Source]:
+    """The source of every post, sorted; drafts and folders whose names begin with "_" or "." are left out.
+
+    Raises:
+        PressError: `render:` selects something that is no page.
+    """
+    root = project.root
+    own = sorted(path for path in root.glob(f"posts/**/{OWN}") if is_own(project.config, relative_to(path, root)))
+    taken = {path.with_name("index.ipynb") for path in own}
+    found = [Source(_slug(path, root), path, relative_to(path.with_name("index.ipynb"), root)) for path in own]
+    for path in site_inputs(project.config):
+        if path not in taken and _has_cells(path, root) and not is_generated(path):
+            found.append(Source(_slug(path, root), path, relative_to(path, root)))
+    many = Counter(source.slug for source in found)
+    named = [s if many[s.slug] == 1 else Source(s.page, s.path, s.page) for s in found]
+    return sorted(named, key=lambda source: source.slug)
+
+
+def relative_to(path: Path, root: Path) -> str:
+    """A path below the root as it is written, links not followed."""
+    return path.relative_to(root).as_posix()
+
+
+def _slug(path: Path, root: Path) -> str:
+    name = path.relative_to(root).with_suffix("").as_posix()
+    short = re.sub(r"/(?:index|post)$", "", name)
+    return short.removeprefix("posts/") or name
+
+
+def _has_cells(path: Path, root: Path) -> bool:
+    if path.suffix == ".ipynb":
+        return True  # whether it has cells of Python is seen when it is read
+    try:
+        return has_python_cells(read_text(path, root))
+    except PressError:
+        return False  # the reader of pages says what is wrong
+
+
+def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
+    """All posts as far as they can be read, and what is wrong with them, two with the same address among it.
 
     Args:
         claims: what their prose may quote, by id; None where that is not known.
     """
-    posts: list[Post] = []
-    broken: dict[str, list[Problem]] = {}
+    done = Posts()
     first: dict[str, str] = {}
-    for path in post_files(project):
-        name = relative(path, project.root)
-        slug, problems = path.parent.name, _same_address(path, project)
-        same = unicodedata.normalize("NFC", slug).casefold()
+    for source in sources(project):
+        name = relative(source.path, project.root)
+        problems = _same_address(source, project)
+        same = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0]).casefold()
         if same in first:
-            problems.append(
-                Problem(name, 0, f"duplicate slug {same!r}: {first[same]} has it already. Rename one folder")
-            )
+            message = f"duplicate slug {source.slug!r}: {first[same]} has it already. Rename one of them"
+            problems.append(Problem(name, 0, message))
         first.setdefault(same, name)
-        post, found = examine_post(path, project.config, claims)
+        book = None
+        if source.path.suffix == ".ipynb":
+            with collected(problems):
+                book = read_notebook(source.path, project.root)
+            if book is None:
+                done.broken[source.slug] = problems
+                continue
+            if language_of(book) != "python" or not any(cell["cell_type"] == "code" for cell in book["cells"]):
+                continue
+            if not _runs(book, source, project):
+                done.stored.append(source)
+                continue
+        post, found = examine_post(source, project.config, claims, book)
+        if post is not None and is_draft(post.meta):
+            continue
+        if post is not None and post.runs and (results := results_of(source, post.meta, project.root)):
+            done.frozen[source] = results
+            continue
         if problems := problems + found:
-            broken[slug] = problems
+            done.broken[source.slug] = problems
         if post is not None:
-            posts.append(post)
-    return posts, broken
+            done.sound.append(post)
+    return done
 
 
-def _same_address(path: Path, project: Project) -> list[Problem]:
-    """A page such as posts/x/index.qmd that would be published at a post's address."""
-    others = [other for other in (path.with_name("index.qmd"), path.with_name("index.md")) if other.exists()]
-    message = f"duplicate slug {path.parent.name!r}: post.qmd is published as index.html"
-    return [Problem(relative(other, project.root), 0, message) for other in others]
+def _runs(book: dict[str, Any], source: Source, project: Project) -> bool:
+    """Whether the press executes this notebook; one with broken front matter is read as a post, which says so."""
+    blocks = notebook_blocks(book, source.page)
+    lines = blocks[0].source.split("\n") if blocks and blocks[0].kind == "raw" else []
+    try:
+        own = page_start(lines, lambda line: (source.page, 0))[0].data
+    except PressError:
+        return True
+    meta = project.config.meta(own, posixpath.dirname(source.page))
+    return is_enabled(meta, own, source, project.config) and not is_draft(meta)
 
 
-def select(posts: list[Post], broken: dict[str, list[Problem]], slugs: list[str]) -> tuple[list[Post], list[Problem]]:
-    """The posts with these slugs, all of them when none is named, and the problems of these.
+def _same_address(source: Source, project: Project) -> list[Problem]:
+    """A page such as posts/x/index.qmd that would be published at the address of posts/x/post.qmd."""
+    if not source.beside:
+        return []
+    others = [source.path.with_name("index.qmd"), source.path.with_name("index.md")]
+    message = f"duplicate slug {source.slug!r}: post.qmd is published as index.html"
+    return [Problem(relative(other, project.root), 0, message) for other in others if other.exists()]
+
+
+def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list[str]:
+    """The slugs that are meant: each as it is, as its file, or by its last part where that is enough.
+
+    Args:
+        there: all slugs.
+        files: slug -> the post's file, relative to the root.
 
     Raises:
-        PressError: a slug that no post has; the message lists those there are.
+        PressError: one that no post has, or several; the message lists those there are.
     """
-    known = {post.slug: post for post in posts}
-    there = sorted({*known, *broken})
-    if unknown := [slug for slug in slugs if slug not in there]:
-        raise PressError([Problem("", 0, f"no post {slug!r}. Posts: {', '.join(there) or 'none'}") for slug in unknown])
-    chosen = list(dict.fromkeys(slugs or there))
-    problems = [problem for slug in chosen for problem in broken.get(slug, [])]
-    return [known[slug] for slug in chosen if slug in known], problems
+    chosen, problems = [], []
+    for name in asked:
+        tidy = name.removeprefix("./").rstrip("/")
+        fits = [slug for slug in there if tidy == slug or files.get(slug) in (tidy, f"{tidy}/index.qmd")]
+        fits = fits or [slug for slug in there if slug.endswith(f"/{tidy}") or f"posts/{slug}" == tidy]
+        if len(fits) == 1:
+            chosen.append(fits[0])
+            continue
+        legal = f"Several are meant: {', '.join(fits)}" if fits else f"Posts: {', '.join(there) or 'none'}"
+        problems.append(Problem("", 0, f"no post {name!r}. {legal}" if not fits else f"post {name!r}: {legal}"))
+    if problems:
+        raise PressError(problems)
+    return list(dict.fromkeys(chosen))
 
 
 def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
-    """Slug -> notebook of each executed post, sorted by slug.
+    """Slug -> notebook of each executed post, sorted by slug; stored notebooks are among them.
 
     Args:
         having: those that need not be read.
@@ -81,12 +183,18 @@ def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = 
     """
     having = having or {}
     found, problems = {}, []
-    for folder in (path.parent for path in post_files(project)):
+    for source in sources(project):
         try:
-            if folder.name in having:
-                found[folder.name] = having[folder.name]
-            elif (folder / "index.ipynb").is_file():
-                found[folder.name] = _read(folder / "index.ipynb", project.root)
+            place = source.place(project.root)
+            if source.slug in having:
+                found[source.slug] = having[source.slug]
+            elif place.is_file():
+                found[source.slug] = _read(place, project.root)
+            elif source.path.suffix == ".ipynb":
+                book = read_notebook(source.path, project.root)
+                if language_of(book) == "python" and not _runs(book, source, project):
+                    book["metadata"]["press"] = {"page": source.page, "stored": True}
+                    found[source.slug] = book
         except PressError as error:
             problems += error.problems
     if problems:

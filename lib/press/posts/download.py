@@ -22,7 +22,7 @@ from press.posts.post import new_cell, to_bytes
 
 BRANCH = "notebooks"  # where publish.yml pushes them, unless `press: notebook-branch:` says otherwise
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
-PAGE = re.compile(r"posts/([^/]+)/index\.ipynb")
+PAGE = re.compile(r"(posts/(?:[^/]+/)*([^/]+))/index\.ipynb")
 LATER = "data-press-href="  # the notebook is written after the page: until then no renderer shall look for it
 PACKAGES = re.compile(r"(?:/[\w.+-]+)+/(?:site|dist)-packages/")
 
@@ -30,7 +30,7 @@ PACKAGES = re.compile(r"(?:/[\w.+-]+)+/(?:site|dist)-packages/")
 def file_name(page: str) -> str:
     """The download's name beside a post's page, which is an input such as "posts/x/index.ipynb"; "" for others."""
     match = PAGE.fullmatch(page)
-    return f"{match[1]}.ipynb" if match else ""
+    return f"{match[2]}.ipynb" if match else ""
 
 
 def colab_url(slug: str, config: Config) -> str:
@@ -39,13 +39,13 @@ def colab_url(slug: str, config: Config) -> str:
     if not match:
         return ""
     branch = str((config.get("press") or {}).get("notebook-branch") or BRANCH)
-    path = quote(f"{match[1]}/{match[2]}/blob/{branch}/posts/{slug}/{slug}.ipynb")
+    path = quote(f"{match[1]}/{match[2]}/blob/{branch}/posts/{slug}/{slug.rpartition('/')[2]}.ipynb")
     return f"https://colab.research.google.com/github/{path}"
 
 
 def with_links(notebook: dict[str, Any], slug: str, config: Config) -> dict[str, Any]:
     """The notebook with the links to itself, as a cell below the front matter."""
-    links = [f'<a {LATER}"{slug}.ipynb" download>Download this notebook</a>']
+    links = [f'<a {LATER}"{slug.rpartition("/")[2]}.ipynb" download>Download this notebook</a>']
     if colab := colab_url(slug, config):
         links.append(f'<a href="{colab}">Open in Colab</a>')
     html = f'<div class="press-notebook" data-pagefind-ignore="all">{" ".join(links)}</div>'
@@ -60,7 +60,7 @@ def with_addresses(text: str) -> str:
 
 
 def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -> bytes | None:
-    """The notebook for the reader, without outputs if the post failed; None where the page is no executed post.
+    """The notebook for the reader, without outputs if the post failed; None where the page is no executed post.qmd.
 
     It begins with what it needs to run, has no cell that the press made for the page, and names no folder of the
     machine that ran it.
@@ -71,13 +71,13 @@ def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -
     """
     name = file_name(page)
     press = notebook.get("metadata", {}).get("press")
-    if not name or press is None:
+    if not name or press is None or press.get("stored") or press.get("source") == page:
         return None
     if "failed" in press:
         notebook = notebook | {"cells": press["failed"]["cells"]}
     if not notebook["cells"]:
         return None
-    slug = name.removesuffix(".ipynb")
+    slug = page.removeprefix("posts/").removesuffix("/index.ipynb")
     cells = [_bare(cell, root) for cell in notebook["cells"] if not is_made(cell)]
     title, about = "", ""
     if cells and cells[0]["cell_type"] == "raw":

@@ -30,8 +30,9 @@ from typing import Any
 from press.core.errors import Problem, fail
 from press.core.secrets import environment_secrets
 from press.posts.clock import Limits, watching
-from press.posts.outcome import last_words, problem_of, stopped_at
+from press.posts.outcome import last_words, problem_of, ran_through, stopped_at
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 FOR_EVER = 10**9  # seconds
 PATIENCE = 120  # seconds for a scheduler's answer, or for the system to bury a killed kernel
 KEEP = {"HF_TOKEN"}  # a post may need it to fetch a checkpoint; outputs are scanned for it
@@ -42,6 +43,7 @@ class Task:
     """What a worker needs to run one post. Plain data: it travels to other processes and machines.
 
     Args:
+        folder: in which the kernel works, relative to the root.
         limits: seconds of processor time, and seconds of idleness, that end it.
     """
 
@@ -50,6 +52,7 @@ class Task:
     notebook: str
     parameters: dict[str, Any]
     root: str
+    folder: str
     limits: tuple[float, float]
     threads: int
     gpu: bool = False
@@ -97,7 +100,7 @@ def run_notebook(task: Task) -> Result:
                     start_timeout=FOR_EVER,
                     iopub_timeout=FOR_EVER,
                     km=manager,
-                    resources={"metadata": {"path": str(Path(task.root, task.file).parent)}},
+                    resources={"metadata": {"path": str(Path(task.root, task.folder))}},
                 )
         except Exception as caught:  # papermill, nbclient and the kernel raise many kinds; each becomes a Problem
             error = caught
@@ -107,6 +110,8 @@ def run_notebook(task: Task) -> Result:
         notebook = json.loads((target if target.exists() else source).read_text(encoding="utf-8"))
         reads = _reads(log, task.root)
         words = last_words(Path(folder) / "log")
+    if error is not None and type(error).__name__ == "PapermillExecutionError" and ran_through(notebook):
+        error = None  # papermill counts exceptions that are part of the page
     stopped = stopped_at(notebook, died=error is not None)
     clean(notebook)
     seconds = time.monotonic() - start
@@ -177,7 +182,9 @@ def _reads(log: Path, root: str) -> tuple[str, ...]:
 def clean(notebook: dict[str, Any]) -> None:
     """Remove what differs from run to run without meaning: papermill's times and paths, random ids."""
     notebook["metadata"].pop("papermill", None)
-    notebook["metadata"].pop("widgets", None)
+    shown = (output.get("data") or {} for cell in notebook["cells"] for output in cell.get("outputs", ()))
+    if not any(WIDGET in data for data in shown):
+        notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
         for name in ("papermill", "execution"):
             cell["metadata"].pop(name, None)

@@ -64,7 +64,7 @@ def failed_notebook(failure: Failure, claims: Iterable[str] = ()) -> dict[str, A
     """
     post = failure.post
     place = {"file": post.file, "line": 1}
-    front = {"title": f"Failed: {post.meta['title']}", "description": DESCRIPTION}
+    front = {"title": f"Failed: {post.meta.get('title') or post.slug}", "description": DESCRIPTION}
     front |= {key: post.meta[key] for key in KEPT_KEYS if key in post.meta}
     rows = [f"{key}: {json.dumps(value, ensure_ascii=False, default=str)}\n" for key, value in front.items()]
     head = {"cell_type": "raw", "id": "text-1", "metadata": {"press": place}, "source": ["---\n", *rows, "---"]}
@@ -77,7 +77,7 @@ def failed_notebook(failure: Failure, claims: Iterable[str] = ()) -> dict[str, A
         "cells": [] if find_secrets(post.notebook, post.file) else post.notebook["cells"],
         "places": [f"{p.file}:{p.line}" if p.line else p.file for p in failure.problems],
     }
-    press = {"failed": noted, "parts": dict(failure.parts)}
+    press = {"failed": noted, "parts": dict(failure.parts), "page": post.page, "source": post.file}
     return post.notebook | {"cells": [head, body], "metadata": post.notebook["metadata"] | {"press": press}}
 
 

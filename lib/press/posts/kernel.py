@@ -21,7 +21,7 @@ def watch_reads(root: str, log: str) -> None:
     """Install an audit hook that appends each path opened for reading below `root` to the file `log`, once."""
     root = os.path.join(os.path.realpath(root), "")
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    seen: set[str] = set()
+    seen: set[str] = set()  # what was read, and what the notebook itself wrote: that is no input
 
     def hook(event: str, args: tuple) -> None:
         if event != "open" or not isinstance(args[0], (str, bytes, os.PathLike)):
@@ -30,8 +30,10 @@ def watch_reads(root: str, log: str) -> None:
             path = os.path.abspath(os.fsdecode(args[0]))
             mode, flags = args[1], args[2]
             writing = any(c in mode for c in "wax") if isinstance(mode, str) else bool((flags or 0) & WRITING)
-            if not writing and path.startswith(root) and path not in seen:
-                seen.add(path)
+            if not path.startswith(root) or path in seen:
+                return
+            seen.add(path)
+            if not writing:
                 os.write(handle, path.encode("utf-8", "surrogateescape") + b"\n")
         except (ValueError, OSError, TypeError):
             return

@@ -51,7 +51,7 @@ def run_facts(post: Post, executed: dict[str, Any]) -> Facts:
     parameters = {name: json.dumps(value) for name, value in post.parameters.items()} | changed
     versions = {"python": str(parts.get("kernel", "")).rpartition(" ")[2]}
     versions |= {name.partition(" ")[2]: value for name, value in parts.items() if name.startswith("version ")}
-    files = [(name.partition(" ")[2], value) for name, value in parts.items() if name.startswith("file ")]
+    files = [(name.partition(" ")[2], value) for name, value in parts.items() if name.startswith(("file ", "read "))]
     models = [f"{name} {value[:12]}" for name, value in files if name.startswith("models/")]
     data = [f"{name} {value[:12]}" for name, value in files if not name.startswith("models/")]
     device = line.get("device") or press.get("device") or parameters.get("device", "").strip('"')

@@ -1,4 +1,4 @@
-"""`posts/<slug>/post.qmd` -> a notebook, through Jupytext's Rmd reader; and the outputs of a run put into it.
+"""A post's source -> a checked post with its unexecuted notebook; and the outputs of a run put into it.
 
 Cells are named by their place ("code-3", "text-5"), so that the same source gives the same bytes, and outputs can be
 carried from an executed notebook to a fresh one whose prose has changed since. Each cell says where it comes from:
@@ -7,175 +7,170 @@ carried from an executed notebook to a fresh one whose prose has changed since. 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import Claim
 from press.core.celloptions import read_options
 from press.core.config import Config, check_shapes
-from press.core.errors import PressError, Problem, collected, fail
+from press.core.errors import PressError, Problem, collected
 from press.core.limits import check_limits
-from press.core.memory import remembered
 from press.core.merging import as_list
-from press.core.source import Expanded, check_fences, fenced_lines, front_matter, read_expanded, relative
+from press.core.source import Expanded, check_fences, page_start, read_expanded, relative
 from press.core.yamlfile import Map, place_of
+from press.posts import shell
+from press.posts.blocks import Block, markdown_blocks, notebook_blocks
+from press.posts.enabled import is_enabled
+from press.posts.inline import filled, find_inline
 from press.posts.parameters import read_parameters
-from press.posts.post import KERNEL, CodeCell, Post, new_cell, parse_code
+from press.posts.post import KERNEL, CodeCell, Inline, Post, Source, new_cell
 from press.posts.prose import SHORTCODE, resolve
+from press.posts.uses import uses_of
 
-SLUG = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
-CELL = re.compile(r"^\{([A-Za-z]+)([^}]*)\}$")
-REQUIRED = ("title", "description", "date", "categories")
+REQUIRED = ("title", "description", "date", "categories")  # of a post.qmd; of any other page the first two
+PYTHON = ("python3", "python", "ipython", "xpython")
 
 
-def read_post(path: Path, config: Config, claims: Mapping[str, Claim] | None) -> Post:
-    """Read and check `posts/<slug>/post.qmd`; what its prose quotes of a claim is put in.
+@dataclass(frozen=True)
+class _Read:
+    """A source on its way to a post."""
+
+    blocks: list[Block]
+    matter: Map
+    includes: tuple[str, ...]
+    top: tuple[str, int]
+
+
+def examine_post(
+    source: Source, config: Config, claims: Mapping[str, Claim] | None, book: dict[str, Any] | None = None
+) -> tuple[Post | None, list[Problem]]:
+    """A post as far as it can be read, and every problem found: broken front matter or `_metadata.yml` of its folders,
+    an unclosed or unparsable cell, a missing include or data file, a parameter that no cell reads, a missing front
+    matter field, a claim that no paper has.
 
     Args:
-        claims: what the prose may quote, by id; None where that is not known: then nothing is put in.
-
-    Raises:
-        PressError: with every problem found.
-    """
-    post, problems = examine_post(path, config, claims)
-    if post is None or problems:
-        raise PressError(problems)
-    return post
-
-
-def examine_post(path: Path, config: Config, claims: Mapping[str, Claim] | None) -> tuple[Post | None, list[Problem]]:
-    """A post as far as it can be read, and every problem found: broken front matter or `_metadata.yml` of its folders,
-    an unclosed or unparsable cell, a language other than python, a missing include or data file, a parameter that no
-    cell reads, a missing front-matter field, a claim that no paper has.
+        claims: what its prose may quote, by id; None where that is not known: then nothing is put in.
+        book: what `read_notebook` read, of a notebook.
 
     Returns:
         No post where its file or its cells cannot be read.
     """
     root = config.root
-    file, folder = relative(path, root), relative(path.parent, root)
-    slug = path.parent.name
+    file, folder = relative(source.path, root), relative(source.path.parent, root)
     problems = list(config.folder(folder).problems)
-    if not SLUG.match(slug):
-        message = f"folder name {slug!r} is not a valid slug: use lower-case letters, digits and single hyphens"
-        problems.append(Problem(file, 0, message))
     try:
-        expanded = read_expanded(path, root, problems)
+        read = (
+            _markdown(source.path, root, claims, problems) if book is None else _notebook(book, file, claims, problems)
+        )
     except PressError as error:
         return None, [*problems, *error.problems]
+    meta = config.meta(read.matter, folder)
+    problems += _check_meta(meta, read.top, source)
+    cells, inline, notebook = _cells(read.blocks, meta, problems)
+    uses = uses_of(cells, root / ".press" / "facts", problems)
+    problems += shell.told(cells, uses, config.settings().get("shell"))
+    parameters = read_parameters(cells, uses, problems)
+    data = _declared_data(meta, source.path.parent, root, read.top, problems)
+    runs = is_enabled(meta, read.matter, source, config)
+    work = "" if config.get("project.execute-dir") == "project" else folder
+    found = (meta, cells, parameters, read.includes, data, notebook, uses, inline, runs, work)
+    return Post(source.slug, file, source.page, *found), problems
+
+
+def _markdown(path: Path, root: Path, claims: Mapping[str, Claim] | None, problems: list[Problem]) -> _Read:
+    expanded = read_expanded(path, root, problems)
     if claims is not None and SHORTCODE.search(expanded.text):
         with collected(problems):
             expanded = resolve(expanded, claims)
-    meta, cells, notebook = Map(), (), {}
+    check_fences(expanded)
+    matter = Map()
     with collected(problems):
-        parsed, _ = front_matter(expanded)
+        parsed, taken = page_start(expanded.text.split("\n"), expanded.origin)
+        if not taken and expanded.text.startswith("---\n"):
+            problems.append(Problem(*expanded.origin(1), "the front matter is never closed. End it with a line ---"))
         problems += parsed.problems + check_shapes(parsed.data, ("press",))
-        meta = config.meta(parsed.data, folder)
-        problems += _check_meta(meta, expanded)
+        matter = parsed.data
+    return _Read(markdown_blocks(expanded, problems), matter, expanded.includes, expanded.origin(1))
+
+
+def _notebook(book: dict[str, Any], file: str, claims: Mapping[str, Claim] | None, problems: list[Problem]) -> _Read:
+    blocks = []
+    for block in notebook_blocks(book, file):
+        if claims is not None and block.kind != "code" and SHORTCODE.search(block.source):
+            origins = ((file, 0),) * (block.source.count("\n") + 1)
+            with collected(problems):
+                block = replace(block, source=resolve(Expanded(block.source, origins, ()), claims).text)
+        blocks.append(block)
+    matter = Map()
     with collected(problems):
-        check_fences(expanded)
-        cells, notebook = _read_cells(expanded, root / ".press" / "facts", problems)
-    trees = {}
-    for cell in cells:
-        with collected(problems):
-            trees[cell.name] = parse_code(cell)
-    parameters = read_parameters(cells, trees, problems)
-    data = _declared_data(meta, path.parent, root, expanded, problems)
-    post = Post(slug, file, meta, cells, parameters, expanded.includes, data, notebook)
-    return (post if notebook else None), problems
+        lines = blocks[0].source.split("\n") if blocks and blocks[0].kind == "raw" else []
+        parsed, _ = page_start(lines, lambda line: (file, 0))
+        problems += parsed.problems + check_shapes(parsed.data, ("press",))
+        matter = parsed.data
+    return _Read(blocks, matter, (), (file, 0))
 
 
-def _jupytext(text: str, memory: Path) -> list[tuple[str, str]]:
-    """Type and source of each cell that Jupytext reads, remembered: reading and importing it take a second."""
-
-    def read() -> dict[str, Any]:
-        import jupytext
-
-        return {"cells": [[cell.cell_type, cell.source] for cell in jupytext.reads(text, fmt="Rmd").cells]}
-
-    found = remembered(memory, f"jupytext {importlib.metadata.version('jupytext')}\0{text}", read)
-    return [(kind, source) for kind, source in found["cells"]]
-
-
-def _read_cells(
-    expanded: Expanded, memory: Path, problems: list[Problem]
-) -> tuple[tuple[CodeCell, ...], dict[str, Any]]:
-    """Jupytext's cells, each found again in the text; they must agree with the fences that CommonMark sees."""
-    fences = list(_python_fences(expanded, problems))
-    book = _jupytext(expanded.text, memory)
-    if problems and len(fences) != sum(kind == "code" for kind, _ in book):
-        return (), {}  # of other languages, which are among the problems
+def _cells(
+    blocks: list[Block], meta: Map, problems: list[Problem]
+) -> tuple[tuple[CodeCell, ...], tuple[Inline, ...], dict[str, Any]]:
+    """The Python cells, the values within the text, and the notebook of both, unexecuted."""
+    execute = meta.get("execute") if isinstance(meta.get("execute"), dict) else {}
     cells: list[CodeCell] = []
+    inline: list[Inline] = []
     out: list[dict[str, Any]] = []
-    position, texts = 0, 0
-    for kind, source in book:
-        start = expanded.text.find(source, position)
-        position = start + len(source) if start >= 0 else position
-        file, line = expanded.origin(expanded.text.count("\n", 0, max(start, 0)) + 1)
-        place = {"press": {"file": file, "line": line}}
-        if kind == "code":
-            if len(cells) >= len(fences) or fences[len(cells)][1] != source:
-                at = expanded.origin(fences[min(len(cells), len(fences) - 1)][0]) if fences else (file, line)
-                raise fail(*at, "a line of ``` inside this cell would end it. Build that text another way")
-            file, line = expanded.origin(fences[len(cells)][0] + 1)
-            code = CodeCell(f"code-{len(cells) + 1}", source, _options(source, file, line, problems), file, line)
-            cells.append(code)
-            metadata = {"press": {"file": file, "line": line}} | ({"tags": code.tags} if code.tags else {})
-            out.append(new_cell("code", code.name, source, metadata))
-        else:
-            texts += 1
-            out.append(new_cell(kind, f"text-{texts}", source, place))
+    texts = 0
+    for block in blocks:
+        place: dict[str, Any] = {"press": {"file": block.file, "line": block.line}}
+        if block.kind == "code":
+            name = f"code-{len(cells) + 1}"
+            options = _options(block, problems)
+            tags = tuple(dict.fromkeys([*block.tags, *map(str, as_list(options.get("tags")))]))
+            evaluated = options.get("eval", execute.get("eval")) is not False
+            may_fail = options.get("error", execute.get("error")) is True or "raises-exception" in tags
+            cells.append(CodeCell(name, block.source, options, block.file, block.line, tags, evaluated, may_fail))
+            out.append(new_cell("code", name, block.source, place | ({"tags": list(tags)} if tags else {})))
+            continue
+        texts += 1
+        name = f"text-{texts}"
+        if block.kind == "markdown":
+            above = cells[-1].name if cells else ""
+            inline += find_inline(block, name, above, len(inline))
+        attached = {"attachments": block.stored["attachments"]} if block.stored.get("attachments") else {}
+        out.append(new_cell(block.kind, name, block.source, place) | attached)
     kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    return tuple(cells), {"cells": out, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return tuple(cells), tuple(inline), {"cells": out, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _python_fences(expanded: Expanded, problems: list[Problem]) -> Iterator[tuple[int, str]]:
-    """(1-based line of the opening fence, source) of each python cell; other languages are problems."""
-    lines = expanded.text.split("\n")
-    opened, language = 0, None
-    for index, kind, info in fenced_lines(lines):
-        if kind == "open":
-            match = CELL.match(info)
-            opened, language = index + 1, match[1] if match else None
-            place = expanded.origin(opened)
-            if language and language != "python":
-                problems.append(Problem(*place, f"cell language {language!r} is not supported. Legal: python"))
-                language = None
-            elif language and match[2].strip():
-                message = f"chunk options {match[2].strip()!r}: write them as #| key: value lines"
-                problems.append(Problem(*place, message))
-        elif kind == "close" and language:
-            yield opened, "\n".join(lines[opened:index])
-            language = None
-
-
-def _options(source: str, file: str, line: int, problems: list[Problem]) -> dict[str, Any]:
+def _options(block: Block, problems: list[Problem]) -> dict[str, Any]:
     with collected(problems):
-        parsed = read_options(source, file, line)
+        parsed = read_options(block.source, block.file, block.line)
         problems += parsed.problems
         return parsed.data
     return {}
 
 
-def _check_meta(meta: Map, expanded: Expanded) -> list[Problem]:
-    top = expanded.origin(1)
-    missing = [name for name in REQUIRED if not meta.get(name)]
-    messages = [f"front matter lacks {name!r}. Add a line {name}: ..." for name in missing]
+def _check_meta(meta: Map, top: tuple[str, int], source: Source) -> list[Problem]:
+    required = REQUIRED if source.beside else REQUIRED[:2]
+    messages = [f"front matter lacks {name!r}. Add a line {name}: ..." for name in required if not meta.get(name)]
     problems = [Problem(*top, message, check="metadata") for message in messages]
-    kernel = meta.get("jupyter", KERNEL)
-    if kernel != KERNEL:
-        place = place_of(meta, "jupyter") or top
-        problems.append(Problem(*place, f"jupyter: {kernel!r} is not supported. Legal: {KERNEL}"))
+    asked = meta.get("jupyter", KERNEL)
+    kernel = (asked.get("kernelspec") or {}) if isinstance(asked, dict) else {"name": asked}
+    name = str(kernel.get("language") or kernel.get("name") or KERNEL) if isinstance(kernel, dict) else KERNEL
+    if not name.lower().startswith(PYTHON):
+        message = f"jupyter: kernel {name!r}: the press runs Python cells in the environment that it runs in itself"
+        problems.append(Problem(*(place_of(meta, "jupyter") or top), message, check="unsupported"))
     return problems + check_limits(meta, lambda key: place_of(meta, key) or top)
 
 
-def _declared_data(meta: Map, folder: Path, root: Path, expanded: Expanded, problems: list[Problem]) -> tuple[str, ...]:
+def _declared_data(
+    meta: Map, folder: Path, root: Path, top: tuple[str, int], problems: list[Problem]
+) -> tuple[str, ...]:
     found = []
-    place = place_of(meta, "data") or expanded.origin(1)
+    place = place_of(meta, "data") or top
     for entry in map(str, as_list(meta.get("data"))):
         path = root / entry.lstrip("/") if entry.startswith("/") else folder / entry
         if not path.resolve().is_relative_to(root.resolve()):
@@ -190,18 +185,21 @@ def _declared_data(meta: Map, folder: Path, root: Path, expanded: Expanded, prob
 def with_outputs(post: Post, executed: dict[str, Any]) -> dict[str, Any]:
     """The post's present notebook with the outputs of `executed`, a notebook made from the same code.
 
-    Prose, captions and other options come from the post as it is now; outputs and the cell of injected parameters from
-    the run.
+    Prose, captions and other options come from the post as it is now; outputs, the values within the text and the cell
+    of injected parameters from the run.
     """
-    outputs = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
+    ran = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
     injected = next((c for c in executed["cells"] if "injected-parameters" in c["metadata"].get("tags", [])), None)
     cells = []
     for cell in post.notebook["cells"]:
-        if cell["cell_type"] == "code":
-            done = outputs[cell["id"]]
+        if cell["cell_type"] != "code":
+            values = [ran[value.name] for value in post.inline if value.text == cell["id"] and value.name in ran]
+            cell = filled(cell, values)
+        elif done := ran.get(cell["id"]):  # none where it is not to be evaluated
             cell = cell | {"outputs": done["outputs"], "execution_count": done["execution_count"]}
         cells.append(cell)
         if injected and "parameters" in cell["metadata"].get("tags", []):
             cells.append(injected | {"metadata": injected["metadata"] | {"press": cell["metadata"]["press"]}})
-    metadata = post.notebook["metadata"] | {"press": executed["metadata"]["press"]}
-    return post.notebook | {"cells": cells, "metadata": metadata}
+    noted = executed["metadata"]["press"] | {"page": post.page, "source": post.file}
+    widgets = {key: executed["metadata"][key] for key in ("widgets",) if key in executed["metadata"]}
+    return post.notebook | {"cells": cells, "metadata": post.notebook["metadata"] | widgets | {"press": noted}}

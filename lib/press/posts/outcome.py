@@ -29,7 +29,7 @@ def problem_of(
         error: what papermill raised.
         last_words: what `last_words` found.
     """
-    for cell in notebook["cells"]:
+    for cell in (cell for cell in notebook["cells"] if not _may_fail(cell)):
         for output in cell.get("outputs", ()):
             if output["output_type"] == "error":
                 return _cell_problem(file, cell, output), cell["id"]
@@ -82,6 +82,18 @@ def stopped_at(notebook: dict[str, Any], died: bool) -> dict[str, Any] | None:
         started = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
         return (started or cells[:1] or [None])[-1]
     return next((cell for cell in cells if cell["execution_count"] is None), None)
+
+
+def ran_through(notebook: dict[str, Any]) -> bool:
+    """Whether every cell ran, and no exception was raised but in cells that may."""
+    rest = [cell for cell in notebook["cells"] if not _may_fail(cell)]
+    errors = (output["output_type"] == "error" for cell in rest for output in cell.get("outputs", ()))
+    lost = (cell["metadata"].get("papermill", {}).get("exception") for cell in rest)  # whose report was lost
+    return not any(errors) and not any(lost) and stopped_at(notebook, died=False) is None
+
+
+def _may_fail(cell: dict[str, Any]) -> bool:
+    return "raises-exception" in cell["metadata"].get("tags", ())
 
 
 def last_words(log: Path) -> str:

@@ -8,34 +8,31 @@ from typing import Any
 from press.core.config import Config
 from press.core.errors import PressError, Problem
 from press.posts.post import CodeCell, Post
+from press.posts.uses import Uses, parse
 
 
-def read_parameters(
-    cells: tuple[CodeCell, ...], trees: dict[str, ast.Module], problems: list[Problem]
-) -> dict[str, Any]:
-    """Names and defaults from the cell tagged `parameters`; each must be read by a later cell."""
+def read_parameters(cells: tuple[CodeCell, ...], uses: Uses, problems: list[Problem]) -> dict[str, Any]:
+    """Names and defaults from the cell tagged `parameters`; each must be read by some cell."""
     tagged = [cell for cell in cells if "parameters" in cell.tags]
     if len(tagged) > 1:
         problems.append(Problem(tagged[1].file, tagged[1].line, "a second cell tagged parameters; a post has one"))
-    if not tagged or tagged[0].name not in trees:
+    if not tagged:
         return {}
+    try:
+        body = parse(tagged[0])[0].body
+    except PressError:
+        return {}  # among the problems already
     parameters: dict[str, Any] = {}
     lines: dict[str, int] = {}
-    for node in trees[tagged[0].name].body:
+    for node in body:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
         for target in targets:
             if isinstance(target, ast.Name) and node.value is not None:
                 parameters[target.id] = _literal(node.value)
-                lines[target.id] = tagged[0].line + node.lineno - 1
-    read = {
-        node.id
-        for tree in trees.values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    for name in (name for name in parameters if name not in read):
+                lines[target.id] = tagged[0].line + node.lineno - 1 if tagged[0].line else 0
+    for name in (name for name in parameters if name not in uses.read):
         message = f"parameter {name!r} is declared and never read. Use it or remove it"
         problems.append(Problem(tagged[0].file, lines[name], message, check="parameters"))
     return parameters

@@ -12,12 +12,12 @@ from postkit.verdicts import Claim
 from press.core.errors import Problem, collected
 from press.core.levels import sift
 from press.core.project import Project
-from press.posts.cache import Cache, Key, differences, make_key
+from press.posts.cache import Cache, Key, differences, make_key, with_reads
 from press.posts.closure import Library, read_library
-from press.posts.collection import read_posts, select
+from press.posts.collection import choose, read_posts
 from press.posts.failure import Failure
 from press.posts.parameters import check_parameters, parameters_for
-from press.posts.post import Post
+from press.posts.post import Post, Source
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Step:
 
     Args:
         parameters: what is injected, beyond the post's own defaults.
+        base: the key as far as the source tells it; key: with what earlier runs were seen to read.
         reasons: why it has to run; empty when its outputs are in the cache.
     """
 
     post: Post
     parameters: dict[str, Any]
+    base: Key
     key: Key
     reasons: list[str]
 
@@ -45,6 +47,9 @@ class Plan:
         problems: what is wrong with the configuration, the chosen posts or the parameters: nothing may run.
         elsewhere: slug -> what is wrong with a post that is not to run.
         warnings: what is wrong with the chosen posts and does not keep them from running.
+        stored: the chosen notebooks that are published with their stored outputs.
+        frozen: the chosen pages whose results Quarto froze -> the file of these.
+        notes: what the author should know of the run.
     """
 
     steps: list[Step]
@@ -56,6 +61,9 @@ class Plan:
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
     unsound: list[Post] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    stored: list[Source] = field(default_factory=list)
+    frozen: dict[Source, Path] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Problem]:
@@ -87,14 +95,25 @@ def make_plan(
     Raises:
         PressError: an unknown slug.
     """
-    found, broken = read_posts(project, claims)
-    broken, told = _sifted(broken, project)
-    posts, problems = select(found, broken, slugs)
-    library = read_library(project.root)
+    found = read_posts(project, claims)
+    broken, told = _sifted(found.broken, project)
+    known = {post.slug: post for post in found.sound}
+    stored = {source.slug: source for source in found.stored}
+    frozen = {source.slug: source for source in found.frozen}
+    files = {slug: post.file for slug, post in known.items()}
+    files |= {source.slug: source.page for source in (*found.stored, *found.frozen)}
+    there = sorted({*known, *found.broken, *stored, *frozen})
+    slugs = choose(there, slugs, files)
+    chosen = slugs or there
+    posts = [known[slug] for slug in chosen if slug in known]
+    problems = [problem for slug in chosen for problem in broken.get(slug, ())]
+    library = read_library(project.root, project.work / "grimp")
     cache = Cache(project.work / "cache")
     hashes: dict[Path, str] = {}
     elsewhere = {slug: wrong for slug, wrong in broken.items() if slugs and slug not in slugs}
     plan = Plan([], library, cache, problems=[*project.config.problems, *problems], elsewhere=elsewhere)
+    plan.stored = [stored[slug] for slug in chosen if slug in stored]
+    plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)
@@ -102,12 +121,19 @@ def make_plan(
     plan.unsound = [post for post in posts if post.slug in broken]
     for post in (post for post in posts if post.slug not in broken):
         parameters = parameters_for(post, project.config, given)
-        key = make_key(post, parameters, library, project.root, hashes)
+        base = make_key(post, parameters, library, project.root, hashes)
+        key = with_reads(base, cache.reads(base.digest), project.root, hashes)
+        if not post.runs:
+            plan.executed[post.slug] = post.notebook | {
+                "metadata": post.notebook["metadata"] | {"press": {"stored": True}}
+            }
+            plan.steps.append(Step(post, parameters, base, key, []))
+            continue
         notebook = None if force else cache.get(key.digest)
         if notebook is not None:
             plan.executed[post.slug] = notebook
-        reasons = [] if notebook is not None else ["--force"] if force else why(post, key, project, cache)
-        plan.steps.append(Step(post, parameters, key, reasons))
+        reasons = [] if notebook is not None else ["--force"] if force else why(post, base, project, cache)
+        plan.steps.append(Step(post, parameters, base, key, reasons))
     return plan
 
 
@@ -122,11 +148,17 @@ def _sifted(
     )
 
 
-def why(post: Post, key: Key, project: Project, cache: Cache) -> list[str]:
-    """What changed since the run whose outputs the post shows now, or that failed."""
+def why(post: Post, base: Key, project: Project, cache: Cache) -> list[str]:
+    """What changed since the run whose outputs the post shows now, or that failed.
+
+    Args:
+        base: the key as far as the source tells it; what that run read is looked at as it is now.
+    """
     last = last_run(post, project)
     if last is None:
         return ["never run here"]
+    read = [name.partition(" ")[2] for name in last["parts"] if name.startswith("read ")]
+    key = with_reads(base, read, project.root, {})
     changed = differences(last["parts"], key.parts)
     if "failed" in last:
         return [f"failed when it last ran ({', '.join(last['failed']['places'])})", *changed]
@@ -134,9 +166,9 @@ def why(post: Post, key: Key, project: Project, cache: Cache) -> list[str]:
 
 
 def last_run(post: Post, project: Project) -> dict[str, Any] | None:
-    """What the present `index.ipynb` notes of the run that it was made from, with the key's "parts"; None for none."""
+    """What the present executed notebook notes of the run that it is of, with the key's "parts"; None for none."""
     try:
-        notebook = json.loads((project.root / post.file).with_name("index.ipynb").read_bytes())
+        notebook = json.loads((project.root / post.place).read_bytes())
         press = notebook["metadata"]["press"]
         return press if isinstance(press["parts"], dict) else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,30 +1,65 @@
-"""A post as it is read: its cells, its parameters, its unexecuted notebook."""
+"""A post as it is read: where it lies, its cells, its parameters, its unexecuted notebook."""
 
 from __future__ import annotations
 
-import ast
-import functools
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from press.core.celloptions import option_rows
-from press.core.errors import fail
 
-MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")
+if TYPE_CHECKING:
+    from press.posts.uses import Uses
+
+MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")  # frequent, and of no matter to the key
 KERNEL = "python3"
+KEPT = ".press/posts"  # executed notebooks that have no place among the sources
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a post comes from.
+
+    Args:
+        slug: its name in commands.
+        path: the file that its author wrote.
+        page: the site's input that it makes, relative to the root: the file itself, or the notebook beside a post.qmd.
+    """
+
+    slug: str
+    path: Path
+    page: str
+
+    @property
+    def beside(self) -> bool:
+        """Whether the page is a notebook that the press writes beside a post.qmd."""
+        return self.path.suffix == ".qmd" and self.page.endswith(".ipynb")
+
+    def place(self, root: Path) -> Path:
+        """Where the executed notebook lies. No source is ever written to."""
+        return root / (self.page if self.beside else f"{KEPT}/{self.page}.ipynb")
 
 
 @dataclass(frozen=True)
 class CodeCell:
-    """One python cell: its name, source, options (`#|` lines, parsed) and first line in the source file."""
+    """One python cell: its name, source, options (`#|` lines, parsed) and first line in the source file.
+
+    Args:
+        line: 0 in a notebook, whose lines nobody knows.
+        evaluated: whether it is to run at all.
+        may_fail: whether an exception in it is part of the page, and the next cells run.
+    """
 
     name: str
     source: str
     options: dict[str, Any]
     file: str
     line: int
+    tags: tuple[str, ...] = ()
+    evaluated: bool = True
+    may_fail: bool = False
 
     @property
     def code(self) -> str:
@@ -37,11 +72,23 @@ class CodeCell:
         """How many lines at the top are `#|` options."""
         return len(option_rows(self.source))
 
-    @property
-    def tags(self) -> list[str]:
-        """The cell's tags, such as ["parameters"]."""
-        tags = self.options.get("tags") or []
-        return [tags] if isinstance(tags, str) else list(tags)
+
+@dataclass(frozen=True)
+class Inline:
+    """A value within the text, `{python} EXPRESSION`.
+
+    Args:
+        name: of the cell that evaluates it.
+        text: name of the text cell in which it stands; the expression is evaluated when the run gets there.
+        after: name of the code cell above; "" for none.
+    """
+
+    name: str
+    text: str
+    after: str
+    expression: str
+    file: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -49,49 +96,51 @@ class Post:
     """A post's source, read and checked, before anything runs.
 
     Args:
-        slug: the folder's name, and the last part of the URL.
+        slug: its name in commands.
         file: the source, relative to the project root.
+        page: the site's input that it makes, relative to the root.
         meta: front matter, over what `_quarto.yml` and the folders' `_metadata.yml` say.
         cells: the python cells in order.
         parameters: names assigned in the cell tagged `parameters`, with their default (None if it is no literal).
         includes: files put in by `{{< include >}}`, relative to the root.
         data: files and folders that `data:` declares, relative to the root.
         notebook: the unexecuted notebook, as nbformat 4.5 JSON.
+        uses: what its code uses.
+        inline: the values within its text.
+        runs: whether the press executes it; if not, its code is shown.
+        folder: in which its kernel works, relative to the root: that of the source, unless `execute-dir: project`.
     """
 
     slug: str
     file: str
+    page: str
     meta: dict[str, Any]
     cells: tuple[CodeCell, ...]
     parameters: dict[str, Any]
     includes: tuple[str, ...]
     data: tuple[str, ...]
     notebook: dict[str, Any] = field(repr=False)
+    uses: Uses = field(repr=False)
+    inline: tuple[Inline, ...] = ()
+    runs: bool = True
+    folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the executed notebook is written, relative to the root."""
+        return f"{KEPT}/{self.page}.ipynb" if self.page == self.file else self.page
 
 
-def parse_code(cell: CodeCell) -> ast.Module:
-    """The cell's syntax tree; `%matplotlib` and `%config` lines count as blank.
-
-    Raises:
-        PressError: a syntax error, or a magic or shell command that the key could not follow; with file and line.
-    """
-    lines = ["" if MAGIC.match(line) else line for line in cell.code.split("\n")]
-    try:
-        return _tree("\n".join(lines))
-    except SyntaxError as error:
-        number = min(error.lineno or 1, len(lines))
-        line = lines[number - 1].strip()
-        if line[:1] in "%!" and line:
-            what = f"{line.split()[0]!r}: magics and shell commands escape the staleness key; write it in Python"
-        else:
-            what = f"not valid Python: {error.msg}: {line}"
-        raise fail(cell.file, cell.line + number - 1, what) from None
+def page_of(slug: str, notebook: dict[str, Any]) -> str:
+    """The site's input that a post's notebook makes, relative to the root."""
+    press = notebook.get("metadata", {}).get("press") or {}
+    return str(press.get("page") or f"posts/{slug}/index.ipynb")
 
 
-@functools.lru_cache(maxsize=4096)
-def _tree(code: str) -> ast.Module:
-    # A build asks for each cell's tree twice; nobody changes it.
-    return ast.parse(code)
+def place_of(slug: str, notebook: dict[str, Any]) -> str:
+    """Where a post's executed notebook is written, relative to the root: its page, or below `.press/`."""
+    press, page = notebook.get("metadata", {}).get("press") or {}, page_of(slug, notebook)
+    return f"{KEPT}/{page}.ipynb" if press.get("source", "") == page else page
 
 
 def new_cell(kind: str, name: str, source: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:

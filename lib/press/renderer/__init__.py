@@ -17,7 +17,7 @@ What Quarto knows and this renderer does not is refused by name, with file and l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,7 @@ def render_site(
     on_page: Callable[[str], None] = lambda page: None,
     force: bool = False,
     current: Path | None = None,
+    notebooks: Mapping[str, Path] | None = None,
 ) -> SiteReport:
     """Render the project into the directory `out`.
 
@@ -62,6 +63,7 @@ def render_site(
         jobs: how many pages to render at a time.
         on_page: called with the URL of each page that is rendered now.
         force: render all pages, whatever the cache holds.
+        notebooks: page -> the executed notebook to read in its place.
         current: where the finished site may be already (the live one, say); if it is, nothing is written to `out`.
 
     Raises:
@@ -76,7 +78,7 @@ def render_site(
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
     warnings = stop_at(problems, settings.settings())
     root = settings.root
-    site = onepage.open_site(settings, site_inputs(settings))
+    site = onepage.open_site(settings, site_inputs(settings), notebooks)
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]

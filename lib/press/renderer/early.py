@@ -45,7 +45,7 @@ def refused_early(
 def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache: Path) -> list[Problem]:
     problems: list[Problem] = []
     with collected(problems):
-        document = page.read(config, path, notebook)
+        document = page.read(config, path, notebook, ran=notebook is None)
         problems += document.problems
         before = len(document.problems)
         onepage.bibliography_paths(config, document)

@@ -7,7 +7,8 @@ import json
 import os
 import posixpath
 import re
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,14 @@ class Site:
     Args:
         urls: input path (relative to the root) -> URL relative to the site's root.
         settings: digest of configuration, our own source and Pandoc's version.
+        notebooks: input -> the executed notebook that is read in its place.
     """
 
     config: Config
     inputs: list[Path]
     urls: dict[str, str]
     settings: str
+    notebooks: dict[str, Path] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -56,8 +59,12 @@ def own_source() -> str:
     return store.digest(*(part for name, path in zip(names, files, strict=True) for part in (name, path.read_bytes())))
 
 
-def open_site(config: Config, inputs: list[Path]) -> Site:
-    """Bundle what pages share; refuses two inputs that would make the same page."""
+def open_site(config: Config, inputs: list[Path], notebooks: Mapping[str, Path] | None = None) -> Site:
+    """Bundle what pages share; refuses two inputs that would make the same page.
+
+    Args:
+        notebooks: input -> the executed notebook to read in its place.
+    """
     names = [path.relative_to(config.root).as_posix() for path in inputs]
     urls = {name: page.url_of(name) for name in names}
     problems = []
@@ -71,7 +78,7 @@ def open_site(config: Config, inputs: list[Path]) -> Site:
     data["project"] = None  # which pages there are does not change how one of them looks
     data["home"] = "index.html" in urls.values()
     settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
-    return Site(config, inputs, urls, settings)
+    return Site(config, inputs, urls, settings, dict(notebooks or {}))
 
 
 def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
@@ -102,8 +109,9 @@ def csl_path(config: Config, document: page.Document) -> Path | None:
 
 def page_key(site: Site, path: Path) -> str:
     """Digest of all that the page's HTML is made of."""
-    data = path.read_bytes()
-    if path.suffix != ".ipynb":
+    name = path.relative_to(site.root).as_posix()
+    data = site.notebooks.get(name, path).read_bytes()
+    if path.suffix != ".ipynb" and name not in site.notebooks:
         data = read_expanded(path, site.root).text.encode()
     cited = bib.cited_in(data)
     paths = [site.root / str(name).lstrip("/") for name in chrome.as_list(site.config.get("bibliography"))]
@@ -114,7 +122,6 @@ def page_key(site: Site, path: Path) -> str:
         cited |= set(bib.entries(text)[0])
     csl = site.root / str(site.config.get("csl") or ".").lstrip("/")
     style = csl.read_bytes() if os.path.isfile(csl) else b""
-    name = path.relative_to(site.root).as_posix()
     shared = json.dumps(site.config.folder(posixpath.dirname(name)).data, sort_keys=True)
     project = json.dumps({key: site.config.get(key) for key in moments.KEYS})
     day = moments.stamp(site.root, name, data, shared.encode(), project.encode())
@@ -142,7 +149,11 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
     Raises:
         PressError: all that the page uses and we do not support, and all that Pandoc warned of.
     """
-    document = page.read(site.config, path)
+    ran = site.notebooks.get(path.relative_to(site.root).as_posix())
+    if ran and ran.suffix == ".json":
+        document = page.read_frozen(site.config, path, ran)
+    else:
+        document = page.read(site.config, path, json.loads(ran.read_bytes()) if ran else None)
     document.problems += listing.check(chrome.listings_of(document), document.meta, document.input)
     document.problems += titleblock.check(document) + includes.check_styles(site.config, document)
     variables, included = chrome.variables(site, document, key)

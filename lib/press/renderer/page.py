@@ -17,11 +17,16 @@ from press.core.errors import Problem, collected, fail
 from press.core.refused import refused_values
 from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
+from press.posts import frozen
 from press.posts.download import file_name, published
 from press.posts.made import is_made
 from press.renderer import cells, dateformat, moments, shortcodes
 
 Origin = Place
+STORED = """::: {.press-stored}
+The code of this page was not executed by this build.
+:::
+"""
 
 
 @dataclass
@@ -86,20 +91,35 @@ class Document:
         return [Problem(*place, message, check=check) for place in places]
 
 
-def read(config: Config, path: Path, notebook: dict[str, Any] | None = None) -> Document:
+def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran: bool = True) -> Document:
     """Read an input of the site. Problems are collected in the document; only an unreadable file raises.
 
     Args:
-        notebook: what to read in the place of the notebook that lies there; it has not run.
+        notebook: what to read in the place of the file that lies there.
+        ran: whether it has run.
     """
-    document = Document(path.relative_to(config.root).as_posix(), ran=notebook is None)
+    document = Document(path.relative_to(config.root).as_posix(), ran=ran)
     document.site_meta = config.data
     folder = config.folder(posixpath.dirname(document.input))
     document.problems += folder.problems + folder.unknown
-    if path.suffix == ".ipynb":
+    if path.suffix == ".ipynb" or notebook is not None:
         _notebook(path, document, config, notebook)
     else:
         _plain(path, document, config)
+    return document
+
+
+def read_frozen(config: Config, path: Path, results: Path) -> Document:
+    """Read what Quarto froze of an input."""
+    document = Document(path.relative_to(config.root).as_posix())
+    document.site_meta = config.data
+    lines = frozen.read_markdown(results).split("\n")
+    taken = _start(lines, lambda line: (document.input, 0), document, config)
+    document.add(STORED)
+    document.add("\n".join(lines[taken:]), (document.input, 0))
+    _finish(document, 0, len(document.lines))
+    document.files |= frozen.pictures(document.input, config.root)
+    document.words = len(" ".join(lines[taken:]).split(" "))
     return document
 
 
@@ -151,6 +171,9 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     if download is not None:
         document.files[file_name(name)] = download
     info = notebook.get("metadata", {})
+    press = info.get("press") or {}
+    code = any(cell["cell_type"] == "code" for cell in raw_cells)
+    as_stored = STORED if document.ran and code and not {"key", "failed"} & set(press) else ""
     language = (
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
     )
@@ -165,6 +188,8 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
             taken = _start(lines, _counted(origin), document, config)
             source = "\n".join(lines[taken:]) if taken else source
             origin = (origin[0], origin[1] + taken if origin[1] else 0)
+            if as_stored:
+                document.add(as_stored)
         if cell["cell_type"] == "code":
             count += 1
             cells.add(document, cell, source, origin, number=count, language=language)

@@ -7,14 +7,8 @@ from collections.abc import Callable
 
 from press.tex.condition import choose, known, undecided
 from press.tex.count import evaluate, given
-from press.tex.lex import Token, macro, strip_spaces, to_latex
+from press.tex.lex import Token, braced, macro, strip_spaces, to_latex
 from press.tex.macros import Mouth
-
-RELATION = re.compile(r"(.*?)(<|>|=)(.*)", re.DOTALL)
-
-
-def _plain(mouth: Mouth) -> str:
-    return to_latex(strip_spaces(mouth.expand(mouth.argument())))
 
 
 def _first(mouth: Mouth) -> str:
@@ -140,7 +134,7 @@ def _if_file(mouth: Mouth, read: bool) -> None:
     elif not read or not found:
         mouth.push(yes if found else no)
     else:  # the first argument comes before the file's text
-        mouth.push([*yes, macro("input"), Token("open", "{"), *(Token("char", c) for c in name), Token("close", "}")])
+        mouth.push([*yes, macro("input"), *braced(name)])
 
 
 CHOICES: dict[str, Callable[[Mouth], None]] = {

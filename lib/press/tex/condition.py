@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from press.tex.count import followed, given, number
-from press.tex.lex import Token, macro, to_latex, words
+from press.tex.lex import Token, Tokens, macro, to_latex, words
 from press.tex.macros import Macro, Mouth
 
-Tokens = list[Token]
 # Conditionals that end with \fi; those of packages and classes not listed here are guessed by their names.
 UNDECIDED = words("ifdim ifvmode ifhmode ifinner ifvoid ifhbox ifvbox ifeof ifcat ifincsname iffontchar if@filesw")
 FIXED = {"iftrue": True, "iffalse": False, "ifmmode": True, "ifpdf": True, "ifPDFTeX": True, "ifpdftex": True}
@@ -209,10 +208,6 @@ def choose(mouth: Mouth, holds: bool | None, name: str) -> None:
         mouth.push(yes if holds else no)
 
 
-def _unless(mouth: Mouth) -> None:
-    _condition(mouth, opposite=True)
-
-
 def _loop(mouth: Mouth) -> None:
     r"""\loop ... \ifnum ... \repeat: its text and, while the condition holds, that again."""
     body: Tokens = []
@@ -230,6 +225,6 @@ def begun(name: str) -> Callable[[Mouth], None]:
 
 CONDITIONS: dict[str, Callable[[Mouth], None]] = {
     **{name: begun(name) for name in (*TESTS, *FIXED, *UNDECIDED)},
-    **{"press@if": _condition, "newif": _newif, "unless": _unless, "loop": _loop, "fi": lambda mouth: None},
-    **dict.fromkeys(("else", "or"), given(skip_branch, False)),
+    **{"press@if": _condition, "newif": _newif, "unless": given(_condition, True), "loop": _loop},
+    **{"else": given(skip_branch, False), "or": given(skip_branch, False), "fi": lambda mouth: None},
 }

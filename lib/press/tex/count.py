@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from press.tex.lex import Token, macro, to_latex
+from press.tex.lex import Token, braced, characters, macro, to_latex
 from press.tex.macros import Macro, Mouth
 
 VALUES = {"z@": 0, "@ne": 1, "tw@": 2, "thr@@": 3, "m@ne": -1, "@m": 1000, "@M": 10000}
@@ -191,7 +191,7 @@ def _alias(mouth: Mouth) -> None:
 
 
 def _call(command: str, name: str) -> list[Token]:
-    return [macro(command), Token("open", "{"), *(Token("char", c) for c in name), Token("close", "}")]
+    return [macro(command), *braced(name)]
 
 
 def letter(number: int) -> str:
@@ -221,11 +221,11 @@ STYLES |= {"fnsymbol": lambda n: FOOTNOTES[n - 1] if 0 < n < 6 else str(n)}
 
 def _print(mouth: Mouth, style: str, inner: bool = False) -> None:
     value = number(mouth) if inner else mouth.counters.get(_counter(mouth), 0)  # inner: \@arabic\c@equation
-    mouth.push([Token("char", c) for c in STYLES[style](value or 0)])
+    mouth.push(characters(STYLES[style](value or 0)))
 
 
 def _roman_numeral(mouth: Mouth) -> None:
-    mouth.push([Token("char", c) for c in roman(number(mouth) or 0)])
+    mouth.push(characters(roman(number(mouth) or 0)))
 
 
 COUNTING: dict[str, Callable[[Mouth], None]] = {

@@ -8,13 +8,12 @@ from press.tex.choices import CHOICES
 from press.tex.condition import CONDITIONS, known, weighs
 from press.tex.count import COUNTING, STYLES, given
 from press.tex.files import PASSING
-from press.tex.lex import Token, macro, to_latex, with_parameters, words
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, macro, to_latex, with_parameters, words
 from press.tex.loops import LOOPS
 from press.tex.macros import KEPT, Macro, Mouth
 from press.tex.theorems import THEOREMS
 from press.tex.xparse import DOCUMENT
 
-Tokens = list[Token]
 EMPTY: tuple[Token, ...] = ()
 # What the reader itself relies on; other names of LaTeX may be a paper's own.
 LOCKED = words("newcommand renewcommand providecommand def gdef edef xdef let newenvironment renewenvironment newif fi")
@@ -140,7 +139,7 @@ def _operator(mouth: Mouth) -> None:
     star = mouth.star()
     name, body = _own_name(mouth), mouth.argument()
     head = [macro("operatorname"), *([Token("char", "*")] if star else [])]
-    set_macro(mouth, name, Macro((EMPTY,), (*head, Token("open", "{"), *body, Token("close", "}"))))
+    set_macro(mouth, name, Macro((EMPTY,), (*head, OPEN, *body, CLOSE)))
 
 
 def _paired(mouth: Mouth, parts: int) -> None:

@@ -7,9 +7,9 @@ from itertools import accumulate
 
 from press.tex.count import step
 from press.tex.data import Paper, Section
-from press.tex.displays import Sub, braced, in_cases, problem
+from press.tex.displays import Sub, in_cases, problem
 from press.tex.doubts import Doubts
-from press.tex.lex import Token, macro, strip_spaces, to_latex, words
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, braced, characters, macro, strip_spaces, to_latex, words
 from press.tex.macros import Macro, Mouth
 from press.tex.math import renderable
 from press.tex.mathml import DEEPEST
@@ -19,7 +19,6 @@ from press.tex.text import plain_text
 ONE = words("equation multline dmath")  # one number for all of it
 ROWS = words("align gather eqnarray flalign alignat xalignat xxalignat IEEEeqnarray subeqnarray")  # a number a row
 REFERENCES = words("ref eqref cref Cref autoref labelcref refeq noeqref")
-Tokens = list[Token]
 
 
 class Formulas:
@@ -60,7 +59,7 @@ class Formulas:
         self.parents.append(mouth.counters["equation"])
         mouth.counters["equation"] = 0
         mouth.counters["parentequation"] = self.parents[-1]
-        body = [*(Token("char", c) for c in number), macro("alph"), *braced("equation")]
+        body = [*characters(number), macro("alph"), *braced("equation")]
         mouth.define(mouth.macros, "theparentequation", Macro(((),), tuple(body[: len(number)])))
         mouth.define(mouth.macros, "theequation", Macro(((),), tuple(body)))
 
@@ -111,7 +110,7 @@ class Formulas:
             depth += (token.kind == "begin") - (token.kind == "end")
             if token.kind == "macro" and token.text in REFERENCES:
                 self.refer(token.text, to_latex(argument := self.mouth.argument()))
-                found += [token, Token("open", "{"), *argument, Token("close", "}")]
+                found += [token, OPEN, *argument, CLOSE]
             else:
                 found.append(token)
         self.mouth.doubt(f"{name}: a formula does not end")

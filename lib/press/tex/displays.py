@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable
 
 from press.tex.count import letter, step
-from press.tex.lex import Token, macro, strip_spaces
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, braced, characters, macro, strip_spaces
 from press.tex.macros import Mouth
 from press.tex.rows import argument_at, split
 
-Tokens = list[Token]
-OPEN, CLOSE = Token("open", "{"), Token("close", "}")
 PROBLEM = re.compile(r"(arg)?(mini|maxi)([*!]?)")
 
 
@@ -56,8 +54,8 @@ def problem(mouth: Mouth, name: str, body: Callable[[str], Tokens]) -> list[Toke
     mouth.optional("|", "|"), mouth.optional(), mouth.optional("<", ">")
     variable, objective, label, _ = (mouth.expand(mouth.argument()) for _ in range(4))
     goal = [macro("operatorname"), Token("char", "*"), OPEN]
-    goal += [Token("char", c) for c in (arg or "") + verb[:3]]
-    amp, text = Token("char", "&", True), [macro("text"), OPEN, *(Token("char", c) for c in "s.t."), CLOSE]
+    goal += characters((arg or "") + verb[:3])
+    amp, text = Token("char", "&", True), [macro("text"), *braced("s.t.")]
     out = [[*goal, CLOSE, Token("char", "_"), OPEN, *variable, CLOSE, amp, *objective, *label]]
     tokens, i = body(name), 0
     while i < len(tokens):
@@ -74,8 +72,3 @@ def problem(mouth: Mouth, name: str, body: Callable[[str], Tokens]) -> list[Toke
             part, i = argument_at(tokens, i)
             out.append([amp, *part])
     return out
-
-
-def braced(text: str) -> Tokens:
-    """A word as an argument."""
-    return [OPEN, *(Token("char", c) for c in text), CLOSE]

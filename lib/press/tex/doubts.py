@@ -45,7 +45,6 @@ class Doubts:
         self.open: list[str] = []
         self.cited: dict[str, str] = {}  # what \\eqref refers to -> where it does so first
         self.formulas: set[str] = set()  # labels of formulas
-        self.unread: dict[str, str] = {}  # labels in environments that are not known -> environment
 
     @property
     def has_amsmath(self) -> bool:

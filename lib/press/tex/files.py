@@ -41,7 +41,7 @@ def _include_only(mouth: Mouth) -> None:
 def _import(mouth: Mouth, below: bool) -> None:
     mouth.star()
     folder, name = mouth.name().strip("/"), mouth.name()
-    inner = next((part.folder for part in reversed(mouth.stack) if isinstance(part, Source)), "") if below else ""
+    inner = mouth.folder if below else ""
     folder = f"{inner}{folder}/".lstrip("/").replace("./", "")
     _read(mouth, folder + name if not below else f"{folder.removeprefix(inner)}{name}", folder)
 
@@ -56,9 +56,8 @@ def _read(mouth: Mouth, name: str, folder: str = "") -> None:
 
 
 def _end_input(mouth: Mouth) -> None:
-    source = next((part for part in reversed(mouth.stack) if isinstance(part, Source)), None)
-    if source:
-        source.end_input()
+    if mouth.file:
+        mouth.file.end_input()
 
 
 def _package(mouth: Mouth) -> None:

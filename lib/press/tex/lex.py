@@ -33,7 +33,9 @@ class Token(NamedTuple):
     space: bool = False
 
 
+Tokens = list[Token]
 SPACE = Token("char", " ")  # white space before a brace that is taken off, which counts in text
+OPEN, CLOSE = Token("open", "{"), Token("close", "}")
 
 
 def words(text: str) -> frozenset[str]:
@@ -44,6 +46,16 @@ def words(text: str) -> frozenset[str]:
 def macro(name: str) -> Token:
     """The token of a macro."""
     return Token("macro", name)
+
+
+def characters(text: str) -> Tokens:
+    """A text as tokens, without white space between them."""
+    return [Token("char", character) for character in text]
+
+
+def braced(text: str) -> Tokens:
+    """A text as an argument."""
+    return [OPEN, *characters(text), CLOSE]
 
 
 class Source:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Callable
 
 from press.tex.count import given
-from press.tex.lex import Token, macro, strip_spaces, to_latex, tokens_of
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, macro, strip_spaces, to_latex, tokens_of
 from press.tex.macros import Macro, Mouth
 from press.tex.rows import split
 
-Tokens = list[Token]
 MAX_ITEMS = 500
-OPEN, CLOSE = Token("open", "{"), Token("close", "}")
 
 
 def items(mouth: Mouth, tokens: Tokens) -> list[Tokens]:

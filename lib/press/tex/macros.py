@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from press.core.errors import fail
-from press.tex.lex import Token, macro, to_latex, words
+from press.tex.lex import CLOSE, OPEN, Token, macro, to_latex, words
 from press.tex.reader import Edge, Reader
 
 MAX_GROUPS = 2_000
@@ -220,7 +220,10 @@ class Mouth(Reader):
                 self.leave()
             return own is not None
         if name in self.raws:
-            self._skip_environment(name)
+            if source := self.source():
+                source.skip_past(f"\\end{{{name}}}")
+            else:
+                self.body(name)
             return True
         self.enter()
         if own:
@@ -228,12 +231,6 @@ class Mouth(Reader):
         if hook := self.hooks.get(name):
             self.push([*hook, *([] if own else [token])])
         return bool(own or hook)
-
-    def _skip_environment(self, name: str) -> None:
-        if source := self.source():
-            source.skip_past(f"\\end{{{name}}}")
-        else:
-            self.body(name)
 
     def body(self, name: str) -> list[Token]:
         """What stands in an environment whose beginning was read, up to its end, as it stands."""
@@ -245,7 +242,7 @@ class Mouth(Reader):
                 depth += (to_latex(inner) == name) * (1 if token.text == "begin" else -1)
                 if not depth:
                     break
-                found += [token, Token("open", "{"), *inner, Token("close", "}")]
+                found += [token, OPEN, *inner, CLOSE]
             else:
                 found.append(token)
         return found

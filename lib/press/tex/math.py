@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from press.tex.lex import Token, macro, strip_first, to_latex, words
-from press.tex.rows import argument_at, group_end
-
-Tokens = list[Token]
-OPEN, CLOSE = Token("open", "{"), Token("close", "}")
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, macro, strip_first, to_latex, words
+from press.tex.rows import argument_at, group_end, past_brackets
 
 FONTS = {"bf": "mathbf", "rm": "mathrm", "it": "mathit", "cal": "mathcal", "sf": "mathsf", "tt": "mathtt"}
 FONTS |= {
@@ -21,6 +18,11 @@ FONTS |= {
     "scshape": "mathrm",
 }
 TEXTS = words("text mbox textrm textbf textit texttt textsf textsc textmd textup textnormal")
+# TeX takes as their argument a command with its own argument too; Pandoc wants braces around the two.
+HOLDERS = words("hat bar tilde vec dot ddot check breve acute grave mathring widehat widetilde overline underline")
+HOLDERS |= words("underbrace overbrace mathbf mathrm mathit mathsf mathtt mathcal mathbb mathfrak mathscr boldsymbol")
+HOLDERS |= words("bm operatorname")
+MOST_HOLDERS = 20
 LENGTHS = words("hskip kern mkern mskip vskip raise lower")
 WITHOUT = words("label intertext shortintertext footnote cite citep citet citealp vspace* color")  # with their argument
 BARE = words("IEEEeqnarraynumspace footnotemark displaybreak nobreakdash scriptstyle centerline")
@@ -70,6 +72,10 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
         end = _scope(tokens, i)
         inner = renderable(tokens[i:end], numbers, in_text)
         return (inner if in_text or not inner else _call(token, FONTS[name], inner)), end
+    if name in HOLDERS and 0 < (held := _holders(tokens, i)) < MOST_HOLDERS:
+        inner, end = argument_at(tokens, i + held)
+        opened = [OPEN, *(t for holder in tokens[i : i + held] for t in (holder, OPEN))]
+        return [token, *opened, *renderable(inner, numbers, in_text), *[CLOSE] * (held + 1)], end
     if name in ("over", "atop") and not in_text:
         end = _scope(tokens, i)
         upper, lower = out[start:], renderable(tokens[i:end], numbers)
@@ -91,9 +97,7 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
         ]
         return (shown if in_text else _call(token, "text", shown)), i
     if name in WITHOUT:
-        while i < len(tokens) and tokens[i][:2] == ("char", "["):
-            i = next((j for j in range(i, len(tokens)) if tokens[j][:2] == ("char", "]")), i) + 1
-        return [], argument_at(tokens, i)[1]
+        return [], argument_at(tokens, past_brackets(tokens, i))[1]
     if name in LENGTHS:
         return [], _after_length(tokens, i)
     if name == "hspace":
@@ -108,6 +112,13 @@ def _macro(token: Token, tokens: Tokens, i: int, out: Tokens, start: int, number
             star = [Token("char", "*")] if below else []
             return [token._replace(text="operatorname"), *star, OPEN, *plain, CLOSE], end + below
     return ([] if name in BARE else [token]), i
+
+
+def _holders(tokens: Tokens, start: int) -> int:
+    """How many of these commands follow each other here, up to the most."""
+    ahead = enumerate(tokens[start : start + MOST_HOLDERS])
+    other = next((k for k, token in ahead if token.kind != "macro" or token.text not in HOLDERS), None)
+    return min(MOST_HOLDERS, len(tokens) - start) if other is None else other
 
 
 def _call(token: Token, name: str, inner: Tokens) -> Tokens:

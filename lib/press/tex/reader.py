@@ -37,10 +37,19 @@ class Reader:
         self.done: set[str] = set()  # style files that were read
 
     @property
+    def file(self) -> Source | None:
+        """The file that is being read."""
+        return next((part for part in reversed(self.stack) if isinstance(part, Source)), None)
+
+    @property
+    def folder(self) -> str:
+        """Where files that it names are looked for first; "" for the archive's root."""
+        return self.file.folder if self.file else ""
+
+    @property
     def place(self) -> str:
         """The file that is being read, and the line in it."""
-        source = next((part for part in reversed(self.stack) if isinstance(part, Source)), None)
-        return f"{source.name}:{source.line}: " if source else ""
+        return f"{self.file.name}:{self.file.line}: " if self.file else ""
 
     def doubt(self, reason: str) -> None:
         """Note what is not understood, so that the numbers after it are unsure."""
@@ -129,9 +138,9 @@ class Reader:
         self.raw()
         return self.until((Token("char", right),))
 
-    def given(self, left: str = "[", right: str = "]") -> str:
+    def given(self) -> str:
         """What stands in brackets as text; "" where there are none."""
-        return to_latex(self.optional(left, right) or [])
+        return to_latex(self.optional() or [])
 
     def star(self) -> bool:
         """Whether a star follows; it is taken."""
@@ -157,10 +166,6 @@ class Reader:
                 break
         return unbraced(found)
 
-    def name(self) -> str:
-        """An argument that is a name, such as a file's or a counter's."""
-        return to_latex(self.argument()).replace("\\_", "_")
-
     def source(self) -> Source | None:
         """The file, where the next token comes from one and not from a macro."""
         while self.stack and isinstance(self.stack[-1], deque) and not self.stack[-1]:
@@ -171,8 +176,7 @@ class Reader:
     def find(self, name: str, suffixes: tuple[str, ...] = (".tex", "")) -> str:
         """The path in the archive of a file that is named; "" if there is none."""
         name = name.strip().strip('"')
-        inner = next((part.folder for part in reversed(self.stack) if isinstance(part, Source)), "")
-        paths = [posixpath.normpath(folder + name) for folder in dict.fromkeys((inner, ""))]
+        paths = [posixpath.normpath(folder + name) for folder in dict.fromkeys((self.folder, ""))]
         return next((path + end for path in paths for end in suffixes if path + end in self.files), "")
 
     def read(self, name: str, suffixes: tuple[str, ...] = (".tex", ""), folder: str = "") -> bool:
@@ -189,8 +193,7 @@ class Reader:
             raise fail(
                 found, 0, f"files read each other over {MAX_DEPTH} deep or {MAX_READS} times. The paper is refused"
             )
-        inner = next((part.folder for part in reversed(self.stack) if isinstance(part, Source)), "")
-        source = Source(decode(self.files[found]), found, folder or inner)
+        source = Source(decode(self.files[found]), found, folder or self.folder)
         if found.endswith((".sty", ".cls")):
             if found in self.done:
                 return True

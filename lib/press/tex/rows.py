@@ -2,9 +2,8 @@ r"""The rows of displayed formulas: where they are cut, what they say of their n
 
 from __future__ import annotations
 
-from press.tex.lex import SPACE, Token, macro, strip_spaces, to_latex, words
+from press.tex.lex import SPACE, Token, Tokens, macro, strip_spaces, to_latex, words
 
-Tokens = list[Token]
 ENDS_ROW = words("cr crcr tabularnewline")
 MODES = {"nonumber": "no", "notag": "no", "IEEEnonumber": "no", "yesnumber": "yes", "IEEEyesnumber": "yes"}
 MODES |= {"IEEEyessubnumber": "yessub", "IEEEnosubnumber": "nosub"}
@@ -29,6 +28,13 @@ def argument_at(tokens: Tokens, start: int) -> tuple[Tokens, int]:
         inner = tokens[start + 1 : end]
         return ([*inner, SPACE] if inner and end < len(tokens) and tokens[end].space else inner), end + 1
     return tokens[start : start + 1], start + 1
+
+
+def past_brackets(tokens: Tokens, start: int) -> int:
+    """Where what follows the optional arguments begins that may stand here."""
+    while start < len(tokens) and tokens[start][:2] == ("char", "["):
+        start = next((j for j in range(start, len(tokens)) if tokens[j][:2] == ("char", "]")), start) + 1
+    return start
 
 
 def split(tokens: Tokens, at: Token) -> list[Tokens]:

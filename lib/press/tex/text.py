@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from press.tex.lex import Token, strip_first, to_latex, words
-from press.tex.rows import argument_at, rows
+from press.tex.rows import argument_at, past_brackets, rows
 
 NOTES = words("thanks footnote footnotemark footnotetext inst textsuperscript email texttt label affil orcid orcidlink")
 
@@ -16,8 +16,7 @@ def without_notes(tokens: list[Token]) -> list[Token]:
         token = tokens[i]
         i += 1
         if token.kind == "macro" and token.text in NOTES:
-            while i < len(tokens) and tokens[i][:2] == ("char", "["):
-                i = next((j for j in range(i, len(tokens)) if tokens[j][:2] == ("char", "]")), i) + 1
+            i = past_brackets(tokens, i)
             if token.text != "footnotemark":
                 i = argument_at(tokens, i)[1]
         elif token[:2] == ("math", "$") and i < len(tokens) and tokens[i][:2] == ("char", "^"):

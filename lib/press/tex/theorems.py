@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from press.tex.count import given, new_counter
-from press.tex.lex import Token, macro, words
+from press.tex.lex import CLOSE, OPEN, Token, braced, macro, words
 from press.tex.macros import Mouth
 
 DISPLAYS = words("equation multline align gather eqnarray flalign alignat IEEEeqnarray subequations displaymath")
@@ -15,16 +15,12 @@ def _theorem(mouth: Mouth, name: str, shared: str, within: str) -> None:
     if shared:
         mouth.theorems[name] = mouth.aliases[name] = mouth.aliases.get(shared, shared)
         if shared != name:
-            same = [Token("open", "{"), macro(f"the{shared}"), Token("close", "}")]
+            same = [OPEN, macro(f"the{shared}"), CLOSE]
             mouth.push([macro("def"), macro(f"the{name}"), *same])
     else:
         mouth.theorems[name] = name
-        printed = [macro(f"the{within}"), Token("char", "."), macro("arabic"), *_braced(name)] if within else None
+        printed = [macro(f"the{within}"), Token("char", "."), macro("arabic"), *braced(name)] if within else None
         new_counter(mouth, name, within, printed)
-
-
-def _braced(text: str) -> list[Token]:
-    return [Token("open", "{"), *(Token("char", c) for c in text), Token("close", "}")]
 
 
 def _newtheorem(mouth: Mouth, styles: int = 0) -> None:
@@ -57,7 +53,7 @@ def _declare(mouth: Mouth) -> None:
 
 
 def _begin(mouth: Mouth, verb: str, name: str) -> None:
-    mouth.push([macro(verb), *_braced(name)])
+    mouth.push([macro(verb), *braced(name)])
 
 
 THEOREMS: dict[str, Callable[[Mouth], None]] = {

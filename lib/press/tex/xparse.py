@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from press.tex.count import given
-from press.tex.lex import Token, macro, strip_spaces, with_parameters
+from press.tex.lex import CLOSE, OPEN, Token, Tokens, macro, strip_spaces, with_parameters
 from press.tex.macros import KEPT, Macro, Mouth
 
-Tokens = list[Token]
 NONE = macro("press@none")
 WITH_DEFAULT = "ODGRE"
 
@@ -48,7 +47,7 @@ def _given(mouth: Mouth, kind: str, marks: Tokens, default: Tokens, name: str) -
             mouth.raw()
         return [[macro("press@true" if there else "press@false")]]
     if kind in "lu":
-        return [mouth.until(tuple(marks) or (Token("open", "{"),))]
+        return [mouth.until(tuple(marks) or (OPEN,))]
     if kind in "gG":
         following = mouth.peek()
         return [mouth.argument() if following is not None and following.kind == "open" else default]
@@ -73,7 +72,7 @@ def _enclosed(mouth: Mouth, left: str, right: str) -> Tokens | None:
         if token[:2] == ("char", right) and not depth:
             break
         depth += (token[:2] == ("char", left)) - (token[:2] == ("char", right))
-        found += [token, *mouth.balanced(), Token("close", "}")] if token.kind == "open" else [token]
+        found += [token, *mouth.balanced(), CLOSE] if token.kind == "open" else [token]
     return strip_spaces(found) or [macro("relax")]
 
 

@@ -129,7 +129,7 @@ OUTSIDE = {
 def test_an_offline_site_asks_no_other_host(site, kind):
     site.write("out/index.html", html(OUTSIDE[kind] + "<a href='https://example.org/'>a link is no request</a>"))
     assert check_site(site.root / "out", open_project(site.root)) == []
-    site.write("_quarto.yml", CONFIG + "press:\n  offline: true\n")
+    site.write("_quarto.yml", CONFIG + "  offline: true\n")
     [problem] = check_site(site.root / "out", open_project(site.root))
     assert problem.message.startswith("the page asks another host: ")
     site.write("out/index.html", html(""))

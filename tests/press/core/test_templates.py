@@ -70,7 +70,7 @@ def claims(text: str) -> dict[str, Any]:
 
 def equation(text: str) -> dict[str, Any]:
     place = {"name": text, "href": text, "file": text, "file_href": text, "text": text}
-    values = {"id": text, "label": text, "doubt": text, "says": text, "latex": "a = b"}
+    values = {"id": text, "label": text, "doubt": text, "says": text, "read": text, "latex": "a = b"}
     values |= {"functions": [place, place], "tests": [place]}
     return values | {"above": Markup("<!-- a -->"), "below": Markup("<!-- b -->")}
 
@@ -103,7 +103,7 @@ def papers(text: str) -> dict[str, Any]:
 
 
 def paper(text: str) -> dict[str, Any]:
-    names = ("title", "subtitle", "about", "names", "venue", "year", "status")
+    names = ("title", "subtitle", "about", "names", "venue", "year", "status", "read")
     values = dict.fromkeys(names, text) | {"made_from": "paper.toml", "backlinks": "", "notes": Markup("Notes.")}
     values |= {"links": [(text, text), (text, text)], "equations": [equation(text)], "symbols": [("a", "b")]}
     return values | {"related": [(text, text, text), (text, "", text)]} | claims(text)
@@ -173,7 +173,14 @@ WITHIN = {
     "pages/marks.svg",
 }
 WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
-OTHERS = {"renderer/template.html", "posts/template.qmd", "renderer/bootstrap/bootstrap-icons.svg"}
+OTHERS = {
+    "renderer/template.html",
+    "start/template.qmd",
+    "start/blog/index.qmd",
+    "start/blog/about.qmd",
+    "start/blog/post.qmd",
+    "renderer/bootstrap/bootstrap-icons.svg",
+}
 OTHERS |= {f"renderer/{name}.html" for name in ("titleblock", "aboutpage", "closing")}
 
 

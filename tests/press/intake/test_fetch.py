@@ -102,6 +102,18 @@ def test_what_is_written(served):
     assert names == ["doe2020made", "equations.toml", "paper.qmd", "paper.toml"]
 
 
+def test_facts_alone_are_numbers_and_labels(served):
+    served.fetch(citekey="doe2020made", facts=True)
+    text = served.site.read("papers/doe2020made/equations.toml")
+    known = {"citekey": "doe2020made", "arxiv": PLACE, "source": "main.tex"}
+    assert tomllib.loads(text) == known | {"equations": [{"number": "1", "label": "eq:q"}, {"number": "2"}]}
+    doubtful = SOURCE.replace(r"\mystery", r"\setcounter{equation}{\strange}x")
+    served.server.give("2010.00001v3", eprint({"main.tex": doubtful}))
+    served.fetch("2010.00001v3", facts=True)
+    entry = tomllib.loads(served.site.read("papers/doe2020made/equations.toml"))["equations"][-1]
+    assert set(entry) == {"number", "unsure"}
+
+
 def test_an_authors_files_stay_and_generated_ones_follow(served):
     served.fetch(citekey="doe2020made")
     mine = f"# mine\ncitekey = 'doe2020made'\narxiv = '{PLACE}'\n"

@@ -56,6 +56,15 @@ def test_latex_has_the_last_word():
 
 
 @needs_latex
+def test_a_figures_label_is_not_an_equations():
+    figure = "\n\\begin{figure}x\\caption{c}\\label{fig:x}\\end{figure}\n\\begin{equation}y\\end{equation}"
+    files = source(figure + equation("a"))
+    paper = read_paper(files)
+    assert "none of them differ" in by_latex(paper, files)[0]
+    assert [(entry.number, entry.label) for entry in paper.equations] == [("1", ""), ("2", "a")]
+
+
+@needs_latex
 def test_a_source_that_latex_does_not_finish_changes_nothing():
     files = source(equation("a") + "\\input{not-there}" + equation("b"))
     paper = read_paper(files)

@@ -467,6 +467,27 @@ def test_a_number_that_is_unsure_is_said_to_be(tmp_path):
         assert page() == plain, broken
 
 
+def test_where_numbers_were_read_is_said(tmp_path):
+    root = fill(Site(tmp_path)).root
+    kept = root / "papers/known2020/paper.toml"
+    text = kept.read_text()
+
+    def equations() -> str:
+        page = make(open_project(root), read_papers(root), {}).pages["papers/known2020/index.qmd"]
+        return page.partition("## Equations")[2]
+
+    assert "read" not in equations().partition("###")[0]
+    first = text.index("[[equations]]")
+    said = json.dumps(f"Read: {HOSTILE}")
+    kept.write_text(
+        f"read = {said}\n" + text[:first] + text[first:].replace("latex =", 'read = "Not seen."\nlatex =', 1)
+    )
+    head, one, other = equations().split("### ")[:3]
+    assert "Read: \\<script\\>" in head
+    assert "Not seen." in one
+    assert "Not seen." not in other
+
+
 def test_index_pages_of_500_papers(tmp_path):
     root = fill(Site(tmp_path)).root
     for number in range(500):

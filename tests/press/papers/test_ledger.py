@@ -16,10 +16,9 @@ from press.papers.ledger import as_table, check_claims, ledger
 from press.papers.schema import claims_by_id, read_papers
 from press.pipeline import check
 from press.posts.collection import read_notebooks
-from press.posts.notebook import read_post
 from press.posts.post import to_bytes
 from press.posts.prose import resolve
-from tests.press.conftest import CLAIM, CONFIG, LIB, Site, cell
+from tests.press.conftest import CLAIM, CONFIG, LIB, Site, cell, read_post
 
 PAPER = (
     'citekey = "known2020"\n\n'
@@ -55,6 +54,11 @@ def output(site, slug="a", index=-1):
     book = json.loads(site.read(f"posts/{slug}/index.ipynb"))
     [shown] = [out for c in book["cells"] if c["cell_type"] == "code" for out in c["outputs"]][index:] or [None]
     return shown["data"]
+
+
+def output_text(site, slug) -> str:
+    [code] = [c for c in json.loads(site.read(f"posts/{slug}/index.ipynb"))["cells"] if c["cell_type"] == "code"]
+    return "".join(code["outputs"][0]["text"])
 
 
 def told(problems) -> list[str]:
@@ -165,6 +169,18 @@ def test_a_typo_fails_the_run_with_the_legal_ids(measured):
     error = measured.press("run", status=1).stderr
     assert "claim id is 'few-step'; legal in papers/known2020/paper.toml: few-steps" in error
     assert "posts/a/post.qmd:10" in error
+
+
+def test_an_edit_of_a_number_that_a_cell_reads_runs_the_post_again(measured):
+    given = "from postkit.printed import paper_numbers\nprint(paper_numbers('few-steps', paper='known2020')['w-0.1'])"
+    measured.post("b", cell(given))
+    assert "ran b" in measured.press("run").stderr
+    add_paper(measured, PAPER.replace("Few steps", "A few steps").replace("than = 1.0", "than = 1.2"))
+    assert measured.press("why").stdout == "a: up to date\nb: up to date\n"
+    add_paper(measured, PAPER.replace("1.55", "1.56"))
+    assert measured.press("why").stdout == "a: up to date\nb: stale\n  numbers known2020 changed\n"
+    assert "ran b" in measured.press("run").stderr
+    assert output_text(measured, "b") == "1.56\n"
 
 
 def test_only_a_post_that_uses_claim_may_read_paper_toml(measured):
@@ -521,5 +537,5 @@ def test_a_paper_that_the_bibliography_does_not_have(measured):
     measured.write("papers/gone2022/paper.toml", 'citekey = "gone2022"\n')
     assert (
         "papers/gone2022/paper.toml:1: citekey 'gone2022' is not in the bibliography"
-        in told(check(open_project(measured.root)))[0]
+        in told(check(open_project(measured.root))[0])[0]
     )

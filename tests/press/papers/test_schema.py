@@ -9,6 +9,7 @@ from press.core.bib import entries
 from press.core.errors import PressError
 from press.papers.schema import check_citekeys, read_paper, read_papers
 from press.papers.tomlfile import key_lines
+from press.papers.unsure import check_numbers
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -16,6 +17,7 @@ GOOD = r"""# DDIM
 citekey = "song2021ddim"
 arxiv = "2010.02502v4"
 related = ["ho2020ddpm"]
+read = "In a copy."
 
 [symbols]
 '\alpha_t' = '\bar\alpha_t'
@@ -34,6 +36,7 @@ checked_by = ["tests/diffloop/test_ddim.py::test_name", "tests/test_a.py::TestB:
 number = "A.1"
 latex = "y"
 says = "Another."
+read = "Elsewhere."
 
 [[claims]]
 id = "few-steps"
@@ -81,6 +84,7 @@ def test_all_of_a_good_file(tmp_path):
     )
     assert (paper.related, paper.symbols) == (("ho2020ddpm",), {r"\alpha_t": r"\bar\alpha_t"})
     first, second = paper.equations
+    assert (paper.read, first.read, second.read) == ("In a copy.", "", "Elsewhere.")
     assert (first.number, first.says, first.implemented_by) == ("12", "One step.", ("diffloop.ddim.ddim_step",))
     assert first.checked_by[1] == "tests/test_a.py::TestB::test_c[a b-1]"
     assert (second.number, second.implemented_by, second.checked_by) == ("A.1", (), ())
@@ -109,6 +113,8 @@ def changed(old: str, new: str) -> str:
     [
         ('arxiv = "2010.02502v4"', "arxiv = 2010", "arxiv", "arxiv must be a text in one line, not 2010"),
         ('arxiv = "2010.02502v4"', 'arxiv = "2010.02502"', "arxiv", "arxiv '2010.02502' must be an id with its version"),
+        ('read = "In a copy."', 'read = ""', "read", "read must be a text in one line, not ''"),
+        ('read = "Elsewhere."', 'read = ["Elsewhere."]', "read = [", "equations entry: read must be a text in one line"),
         ('related = ["ho2020ddpm"]', 'related = "ho2020ddpm"', "related", "related must be a list of texts"),
         ("related =", "relates =", "relates", "unknown key 'relates'. Legal: citekey, arxiv, related, symbols, equations, claims"),
         ('citekey = "song2021ddim"', 'citekey = "song2020ddim"', "citekey", "citekey 'song2020ddim' must be the folder's name, 'song2021ddim'"),
@@ -183,6 +189,27 @@ def test_citekeys_must_be_in_the_bibliography(tmp_path):
         "papers/song2021ddim/paper.toml:2: citekey 'song2021ddim' is not in the bibli",
         "papers/song2021ddim/paper.toml:4: related 'ho2020ddpm' is not in the bibliog",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fetched", "told"),
+    [
+        ('arxiv = "2010.02502v4"\n[[equations]]\nnumber = "12"\n[[equations]]\nnumber = "A.2"', True),
+        ('arxiv = "2010.02502v4"\n[[equations]]\nnumber = "12"\n[[equations]]\nnumber = "A.1"', False),
+        ('arxiv = "2010.02502v3"\n[[equations]]\nnumber = "12"', False),  # another version counts otherwise
+        ('arxiv = "2010.02502v4"\n[[equations]]\nnumber = "12"\nunsure = "x"', False),
+        ('arxiv = "2010.02502v4"', False),
+        ("broken", False),
+    ],
+)
+def test_a_number_must_be_one_that_was_fetched(tmp_path, fetched, told):
+    places = GOOD.replace("[[claims]]", '[[equations]]\nnumber = "Sec. 3"\nlatex = "z"\nsays = "z"\n\n[[claims]]', 1)
+    paper = read_paper(write(tmp_path, places), tmp_path)
+    (tmp_path / "papers/song2021ddim/equations.toml").write_text(fetched)
+    line = line_of('number = "A.1"', places)
+    message = f"papers/song2021ddim/paper.toml:{line}: equation number 'A.1' is not in equations.toml, which was read"
+    message += ' from arXiv:2010.02502v4. Legal: 12, A.2, or a place such as "Sec. 3"'
+    assert [str(problem) for problem in check_numbers(tmp_path, [paper])] == ([message] if told else [])
 
 
 def test_no_papers_is_no_problem(tmp_path):

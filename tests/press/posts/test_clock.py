@@ -283,7 +283,7 @@ def test_children_one_after_the_other_use_it_up_too(site):
 
 
 def test_a_post_that_waits_for_ever_is_ended(site):
-    site.write("_quarto.yml", site.read("_quarto.yml") + "press:\n  idle-timeout: 2\n")
+    site.write("_quarto.yml", site.read("_quarto.yml") + "  idle-timeout: 2\n")
     code = "import socket\n\nserver = socket.create_server(('127.0.0.1', 0))\nserver.accept()"
     site.post("a", cell("print(1)") + "\n" + cell(code))
     done = site.press("run", status=1)
@@ -307,7 +307,7 @@ def test_no_output_is_lost_while_the_press_has_no_time_to_read(site):
 def test_a_limit_that_is_none_is_refused_before_anything_runs(site, key, value):
     site.post("a", cell("print(1)"), extra=f"{key}: {value}\n")
     config = site.read("_quarto.yml")
-    site.write("_quarto.yml", config + f"press:\n  {key}: {value}\n")
+    site.write("_quarto.yml", config + f"  {key}: {value}\n")
     told = site.press("run", status=1).stderr
     assert re.search(rf"posts/a/post.qmd:6: {key}: .* must be a number above 0", told), told
     assert re.search(rf"_quarto.yml:{config.count(chr(10)) + 2}: press: {key}: .* must be a number above 0", told), told

@@ -12,8 +12,7 @@ import pytest
 
 from press.core.config import read_config
 from press.posts.made import commit_of, details, is_made, raw_cell, with_provenance
-from press.posts.notebook import read_post
-from tests.press.conftest import Site, cell
+from tests.press.conftest import Site, cell, read_post
 
 BODY = (
     cell('#| tags: [parameters]\nseed = 3\nname = "a"')

@@ -1,0 +1,90 @@
+"""Values within the text: `{python} EXPRESSION` is evaluated where it stands, and its text put in its place."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from press.core.escapes import markdown
+from press.core.source import fenced_lines
+from press.posts.blocks import Block, text_of
+from press.posts.post import Inline, Post, new_cell
+
+CODE = re.compile(r"(?<!`)`\{python\}\s+([^`]+?)\s*`(?!`)")
+# What IPython shows of a value by itself is its repr; a reader wants its text. What knows how it looks is left alone.
+SHOWN = (
+    '(lambda value: value if hasattr(value, "_repr_markdown_") else '
+    '__import__("IPython.display").display.Pretty(str(value)))({})'
+)
+
+
+def find_inline(block: Block, text: str, after: str, known: int) -> list[Inline]:
+    """The values within a block of text.
+
+    Args:
+        text, after: names of its cell, and of the code cell above.
+        known: how many were found before.
+    """
+    if "{python}" not in block.source:
+        return []
+    found: list[Inline] = []
+    lines = block.source.split("\n")
+    for index, kind, _ in fenced_lines(lines):
+        for match in CODE.finditer(lines[index]) if kind == "text" else ():
+            line = block.line + index if block.line else 0
+            name = f"inline-{known + len(found) + 1}"
+            found.append(Inline(name, text, after, match[1], block.file, line))
+    return found
+
+
+def runnable(post: Post) -> dict[str, Any]:
+    """The notebook that is executed: with a cell for each value, without cells that are not to be evaluated."""
+    cells: list[dict[str, Any]] = []
+    known = {cell.name: cell for cell in post.cells}
+    for cell in post.notebook["cells"]:
+        own = known.get(cell["id"])
+        for value in (value for value in post.inline if value.text == cell["id"]):
+            place = {"press": {"file": value.file, "line": value.line}}
+            cells.append(new_cell("code", value.name, SHOWN.format(value.expression), place))
+        if own is not None and not own.evaluated:
+            continue
+        if own is not None and own.may_fail:
+            tags = [*cell["metadata"].get("tags", ()), "raises-exception"]
+            cell = cell | {"metadata": cell["metadata"] | {"tags": list(dict.fromkeys(tags))}}
+        cells.append(cell)
+    return post.notebook | {"cells": cells}
+
+
+def filled(cell: dict[str, Any], values: list[dict[str, Any]]) -> dict[str, Any]:
+    """A text cell with its values put in.
+
+    Args:
+        values: the executed cells of these values, in order.
+    """
+    if not values:
+        return cell
+    left = iter(values)
+    lines = "".join(cell["source"]).split("\n")
+    for index, kind, _ in fenced_lines(lines):
+        if kind == "text":
+            line = lines[index]
+            lines[index] = CODE.sub(lambda match, line=line: _value(next(left), line[: match.start()]), line)
+    return cell | {"source": "\n".join(lines).splitlines(keepends=True)}
+
+
+def with_placeholders(post: Post) -> dict[str, Any]:
+    """The unexecuted notebook of a post as it can be checked before it runs: with some text for each value."""
+    if not (post.runs and post.inline):
+        return post.notebook
+    some = {"outputs": [{"data": {"text/plain": "value"}}]}
+    counts = Counter(value.text for value in post.inline)
+    return post.notebook | {"cells": [filled(cell, [some] * counts[cell["id"]]) for cell in post.notebook["cells"]]}
+
+
+def _value(ran: dict[str, Any], before: str) -> str:
+    """What a value shows: Markdown as it is, anything else escaped."""
+    data = next((output["data"] for output in ran["outputs"] if "data" in output), {})
+    if "text/markdown" in data:
+        return text_of(data["text/markdown"]).strip()
+    return str(markdown(text_of(data.get("text/plain", "")), at_start=not before.strip()))

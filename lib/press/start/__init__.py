@@ -1,0 +1,1 @@
+"""Beginnings: `press init` writes a first blog, `press new` a first post."""
