@@ -32,7 +32,9 @@ def test_odd_values_in_front_matter(plain):
         text = "".join(
             f"{key}:\n{rows(names, value, '    ')}" for key, names in below.items() if key != "format:\n  html"
         )
-        plain.write(f"b{number}.qmd", f"---\ntitle: Page\n{text}format:\n  html:\n{rows(HTML, value, '    ')}---\n\nText.\n")
+        plain.write(
+            f"b{number}.qmd", f"---\ntitle: Page\n{text}format:\n  html:\n{rows(HTML, value, '    ')}---\n\nText.\n"
+        )
         plain.write(f"c{number}.qmd", f"---\ntitle: {value}\nformat: {value}\n---\n\nText.\n")
     report = plain.build()
     drafts = {f"a{ODD.index('true')}.html"}
@@ -45,7 +47,10 @@ def test_odd_values_in_front_matter(plain):
 @pytest.mark.parametrize("value", ODD)
 def test_odd_values_in_the_projects_file(plain, value):
     keys = set(WEBSITE) - {"title", "search", "site-url", "draft-mode", "drafts"}
-    for website in (rows(keys, value, "  "), f"  navbar:\n{rows(NAVBAR, value, '    ')}  sidebar:\n{rows(SIDEBAR, value, '    ')}"):
+    for website in (
+        rows(keys, value, "  "),
+        f"  navbar:\n{rows(NAVBAR, value, '    ')}  sidebar:\n{rows(SIDEBAR, value, '    ')}",
+    ):
         names = set(PROJECT_KEYS) - {"type", "output-dir", "render", "pre-render", "post-render"}
         project = rows(names, value, "  ")
         plain.write("_quarto.yml", f"project:\n{project}website:\n  title: T\n  search: false\n{website}")
@@ -54,9 +59,24 @@ def test_odd_values_in_the_projects_file(plain, value):
 
 
 def test_odd_entries_of_a_listing(plain):
-    entries = ["a.yml", "none.yml", {}, {"title": ["x"], "categories": {"a": 1}, "image": 3}, {"path": "about.qmd"}, 3, None, ["x"]]
-    plain.write("a.yml", json.dumps([{"title": "Outside", "path": "https://x.org", "author": [{"name": "A"}], "date": [1]}, 3, None]))
-    plain.write("index.qmd", f"---\ntitle: Home\nlisting:\n  contents: {json.dumps(entries)}\n  include: [3, {{title: '*'}}]\n---\n")
+    entries = [
+        "a.yml",
+        "none.yml",
+        {},
+        {"title": ["x"], "categories": {"a": 1}, "image": 3},
+        {"path": "about.qmd"},
+        3,
+        None,
+        ["x"],
+    ]
+    plain.write(
+        "a.yml",
+        json.dumps([{"title": "Outside", "path": "https://x.org", "author": [{"name": "A"}], "date": [1]}, 3, None]),
+    )
+    plain.write(
+        "index.qmd",
+        f"---\ntitle: Home\nlisting:\n  contents: {json.dumps(entries)}\n  include: [3, {{title: '*'}}]\n---\n",
+    )
     report = plain.build()
     titles = [a.text_content() for a in plain.page("index.html").find_class("listing-title")]
     assert {"Outside", "About"} <= set(titles)
