@@ -73,7 +73,7 @@ def render_site(
     from press.core.levels import stop_at
     from press.core.refused import refused
     from press.core.selection import missing_resources, resources, site_inputs
-    from press.renderer import assemble, navitems, onepage, search, store, symbols
+    from press.renderer import assemble, navitems, onepage, search, store, symbols, themes
 
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
     warnings = stop_at(problems, settings.settings())
@@ -82,7 +82,15 @@ def render_site(
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
-    key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
+    key = store.digest(
+        site.settings,
+        search.version(),
+        *keys.values(),
+        symbols.stamp(root),
+        themes.stamp(settings),
+        "resources",
+        *static,
+    )
     if not force and any(assemble.is_current(place, key, root) for place in (out, current) if place is not None):
         return SiteReport(pages, [], changed=False)
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
