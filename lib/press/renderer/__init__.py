@@ -12,7 +12,12 @@ The flow, one module a step:
     previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
-What Quarto knows and this renderer does not is refused by name, with file and line, never dropped.
+What surrounds a page's text: chrome (what its own template is filled with, from titleblock, authors, closing, social,
+includes, colours, icons, texts), around (what needs to know of all pages: navitems, sidebars), listed (listing, listitems,
+feed), drafts, aliases, targets (links), themes (sass).
+
+What Quarto does and this renderer does not is a warning with file and line, an error under `press: checks: strict`; the
+page stands without it. It is never dropped in silence.
 """
 
 from __future__ import annotations
