@@ -12,9 +12,9 @@ The flow, one module a step:
     previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
-What surrounds a page's text: chrome (what its own template is filled with, from titleblock, authors, closing, social,
-includes, colours, icons, texts), around (what needs to know of all pages: navitems, sidebars), listed (listing, listitems,
-feed), drafts, aliases, targets (links), themes (sass).
+What surrounds a page's text: chrome fills the template (from titleblock, authors, closing, social, includes, colours,
+icons, texts); around puts in what needs to know of all pages (navitems, sidebars); listed the lists of pages (listing,
+listitems, feed). drafts, aliases, targets (of links) and themes (by sass) are for the site as a whole.
 
 What Quarto does and this renderer does not is a warning with file and line, an error under `press: checks: strict`; the
 page stands without it. It is never dropped in silence.
@@ -78,7 +78,7 @@ def render_site(
     from press.core.levels import stop_at
     from press.core.refused import refused
     from press.core.selection import missing_resources, resources, site_inputs
-    from press.renderer import assemble, navitems, onepage, search, store, symbols, themes
+    from press.renderer import assemble, drafts, navitems, onepage, search, store, symbols, themes
 
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
     warnings = stop_at(problems, settings.settings())
@@ -104,6 +104,7 @@ def render_site(
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
     warnings = list(dict.fromkeys(warnings))
+    pages = [record["url"] for record in drafts.published(settings, records)]
     return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 

@@ -57,7 +57,16 @@ def record_of(
         "text": store.digest(found["text"]),
         "date_iso": dateformat.show(meta.get("date"), "iso") if dateformat.parse(meta.get("date")) else "",
     }
-    record |= {
+    record |= _wishes(document)
+    about = (record["url"], record["title"], record["description"])
+    (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
+    return record
+
+
+def _wishes(document: page.Document) -> dict[str, Any]:
+    """What a page says of its place among the others."""
+    meta = document.meta
+    return {
         "modified": str(meta.get("date-modified") or ""),
         "words": document.words,
         "order": meta.get("order"),
@@ -69,9 +78,6 @@ def record_of(
         "aliases": [str(alias) for alias in chrome.as_list(meta.get("aliases"))],
         "extra": {key: value for key, value in meta.items() if _simple(value)},
     }
-    about = (record["url"], record["title"], record["description"])
-    (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
-    return record
 
 
 def _simple(value: Any) -> bool:
