@@ -32,6 +32,7 @@ class Found:
     Args:
         runs: posts with Python cells that the press runs; idle: those that say `execute: enabled: false`.
         stored: notebooks that are published with the outputs stored in them.
+        frozen: pages that are published with the results that Quarto froze.
         others: page -> languages of its cells that the press does not run.
         plain: how many other pages there are.
         papers, claims: how many papers have a paper.toml, and what these claim.
@@ -43,6 +44,7 @@ class Found:
     runs: list[str]
     idle: list[str]
     stored: list[str]
+    frozen: list[str]
     others: dict[str, list[str]]
     plain: int
     papers: int
@@ -78,7 +80,8 @@ def look(root: Path, profile: str = "") -> Found:
         problems = check_first(aside, plan, renderer, os.cpu_count() or 1)
         problems += not_ours(project, Manifest(project), plan, papers)
     posts = [step.post for step in plan.steps] + plan.unsound
-    stored = [source.page for source in plan.stored]
+    stored = sorted(source.page for source in plan.stored)
+    frozen = sorted(source.page for source in plan.frozen)
     others: dict[str, list[str]] = {}
     pages: list[Path] = []
     with collected(problems):
@@ -90,13 +93,13 @@ def look(root: Path, profile: str = "") -> Found:
             continue  # among the problems
         if languages:
             others[relative(path, project.root)] = sorted(languages)
-    told = {*stored, *others, *(post.page for post in posts)}
+    told = {*stored, *frozen, *others, *(post.page for post in posts)}
     plain = sum(relative(path, project.root) not in told for path in pages)
     runs, idle = (sorted(post.file for post in posts if post.runs is state) for state in (True, False))
     counts = plain, len(papers), sum(len(paper.claims) for paper in papers)
     stops, warns = sift(problems, project.settings)
     ignored = ".press" in _text(project.root / ".gitignore")
-    return Found(runs, idle, sorted(stored), others, *counts, stops, warns, renderer, ignored)
+    return Found(runs, idle, stored, frozen, others, *counts, stops, warns, renderer, ignored)
 
 
 def _text(path: Path) -> str:
@@ -121,6 +124,8 @@ def tell(found: Found) -> list[str]:
         lines += _list("with Python cells, which it runs:", found.runs)
     if found.stored:
         lines += _list("published with the outputs that are stored in them:", found.stored)
+    if found.frozen:
+        lines += _list("published with the results in _freeze/, as long as these are of their source:", found.frozen)
     if found.idle:
         lines += _list("not run, as `execute: enabled: false` asks for:", found.idle)
     if found.others:

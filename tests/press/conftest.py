@@ -93,7 +93,7 @@ def read_post(path: Path, config, claims):
         PressError: what is wrong with it.
     """
     page = path.relative_to(config.root).with_name("index.ipynb").as_posix()
-    post, problems = examine_post(Source(path.parent.name, path, page), config, claims)
+    post, problems = examine_post(Source(path.parent.name, path, page), config, claims, config.root / ".press/facts")
     if problems:
         raise PressError(problems)
     return post

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -116,7 +117,7 @@ def test_what_lies_there_stays_and_is_told(tmp_path):
     assert kept[:2] == ["kept about.md", "kept requirements.txt"]
     assert kept[2].startswith("kept .gitignore; it lacks /.press/, /.quarto/, ")
     assert "/_site/" not in kept[2]
-    assert "pages of the site from now on, as they were there: about.md, notes/one.qmd" in said
+    assert "pages of the site now, as they were there: about.md, notes/one.qmd" in said
 
 
 def test_what_the_blog_needs_itself_stops_it_before_anything_is_written(tmp_path):
@@ -205,13 +206,17 @@ def test_a_project_is_told_what_becomes_of_it_and_nothing_changes(tmp_path):
     site = site_in(tmp_path)
     site.write("_quarto.yml", ADOPTED)
     site.write("index.qmd", "---\ntitle: Home\n---\n\nHello.\n")
-    site.write("blog/a/index.qmd", post(cell("print(1)")))
+    site.write("blog/a/index.qmd", post(cell("import numpy\nimport mine\nprint(1)")))
     site.write("blog/b/index.qmd", post("```{r}\nx\n```\n\n" + cell("print(1)")))
     site.write("blog/c/index.qmd", post("```{julia}\nx\n```\n"))
     site.write("blog/d/index.qmd", post(cell("print(1)"), extra="execute:\n  enabled: false\n"))
     site.write("blog/stored.ipynb", _notebook(""))
     site.write("blog/run.ipynb", _notebook("execute:\n  enabled: true\n"))
     site.write("blog/r.ipynb", _notebook("", "R"))
+    frozen = post(cell("print(1)"))
+    site.write("blog/frozen/index.qmd", frozen)
+    result = {"hash": hashlib.md5(frozen.encode()).hexdigest(), "result": {"markdown": frozen, "supporting": []}}
+    site.write("_freeze/blog/frozen/index/execute-results/html.json", json.dumps(result))
     site.write("lib/mine/__init__.py", "import json\n")
     site.write(".gitignore", "_site\n")
     before = everything(tmp_path)
@@ -223,6 +228,8 @@ def test_a_project_is_told_what_becomes_of_it_and_nothing_changes(tmp_path):
         "3 pages with Python cells, which it runs:\n  blog/a/index.qmd\n  blog/b/index.qmd\n  blog/run.ipynb\n" in text
     )
     assert "1 page published with the outputs that are stored in them:\n  blog/stored.ipynb\n" in text
+    assert "1 page published with the results in _freeze/" in text
+    assert ":\n  blog/frozen/index.qmd\n" in text
     assert "1 page not run, as `execute: enabled: false` asks for:\n  blog/d/index.qmd\n" in text
     assert "blog/b/index.qmd (r)\n  blog/c/index.qmd (julia)\n  blog/r.ipynb (r)\n" in text
     assert "1 page without cells" in text

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT_FROM = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "lib", "tests")
+BUILT_FROM = ("lib", "tests", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 PACKAGES = ("press", "postkit")
 UNBUILT = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
@@ -24,11 +24,11 @@ UNBUILT = shutil.ignore_patterns("__pycache__", "*.egg-info")
 def dist(tmp_path_factory) -> Path:
     """The folder with the source distribution and the wheel, which is built from it."""
     folder = tmp_path_factory.mktemp("package")
-    for name in BUILT_FROM:
+    for name in BUILT_FROM:  # a copy, since setuptools leaves files beside what it builds from
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / "source" / name, ignore=UNBUILT)
         else:
-            shutil.copy(ROOT / name, folder / "source" / name) if (folder / "source").mkdir(exist_ok=True) else None
+            shutil.copy(ROOT / name, folder / "source" / name)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -67,7 +67,7 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
         parts[f"value {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
     parts |= numbers_parts({*modules, *imported}, root)
-    parts |= {f"version {name}": version for name, version in versions(external, root / ".press" / "facts").items()}
+    parts |= {f"version {name}": version for name, version in versions(external, library.memory).items()}
     return _key(parts)
 
 

@@ -32,19 +32,21 @@ class Library:
         packages: names of the packages in it, `press` left out: posts may not import it.
         files: module name -> its source file.
         imports: module name -> names of what it imports, modules of the library and top-level external names alike.
+        memory: folder of remembered readings.
     """
 
     folder: Path
     packages: tuple[str, ...]
     files: dict[str, Path]
     imports: dict[str, frozenset[str]]
+    memory: Path
 
 
-def read_library(root: Path, cache: Path) -> Library:
+def read_library(root: Path, work: Path) -> Library:
     """Build the import graph of `<root>/lib`.
 
     Args:
-        cache: folder in which grimp keeps what it has read.
+        work: the project's folder for what is remembered.
     """
     folder = root / "lib"
     packages = tuple(sorted(p.parent.name for p in folder.glob("*/__init__.py") if p.parent.name != "press"))
@@ -53,7 +55,8 @@ def read_library(root: Path, cache: Path) -> Library:
         for path in sorted((folder / package).rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
             files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return Library(folder, packages, files, _imports(folder, packages, files, cache))
+    imports = _imports(folder, packages, files, work / "grimp")
+    return Library(folder, packages, files, imports, work / "facts")
 
 
 def _imports(folder: Path, packages: tuple[str, ...], files: dict[str, Path], cache: Path) -> dict[str, frozenset[str]]:

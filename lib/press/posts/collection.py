@@ -113,7 +113,7 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
             if not _runs(book, source, project):
                 done.stored.append(source)
                 continue
-        post, found = examine_post(source, project.config, claims, book)
+        post, found = examine_post(source, project.config, claims, project.work / "facts", book)
         if post is not None and is_draft(post.meta):
             continue
         if post is not None and post.runs and (results := results_of(source, post.meta, project.root)):

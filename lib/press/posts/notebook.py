@@ -45,7 +45,11 @@ class _Read:
 
 
 def examine_post(
-    source: Source, config: Config, claims: Mapping[str, Claim] | None, book: dict[str, Any] | None = None
+    source: Source,
+    config: Config,
+    claims: Mapping[str, Claim] | None,
+    memory: Path,
+    book: dict[str, Any] | None = None,
 ) -> tuple[Post | None, list[Problem]]:
     """A post as far as it can be read, and every problem found: broken front matter or `_metadata.yml` of its folders,
     an unclosed or unparsable cell, a missing include or data file, a parameter that no cell reads, a missing front
@@ -53,6 +57,7 @@ def examine_post(
 
     Args:
         claims: what its prose may quote, by id; None where that is not known: then nothing is put in.
+        memory: folder of remembered readings.
         book: what `read_notebook` read, of a notebook.
 
     Returns:
@@ -70,7 +75,7 @@ def examine_post(
     meta = config.meta(read.matter, folder)
     problems += _check_meta(meta, read.top, source)
     cells, inline, notebook = _cells(read.blocks, meta, problems)
-    uses = uses_of(cells, root / ".press" / "facts", problems)
+    uses = uses_of(cells, memory, problems)
     problems += shell.told(cells, uses, config.settings().get("shell"))
     parameters = read_parameters(cells, uses, problems)
     data = _declared_data(meta, source.path.parent, root, read.top, problems)

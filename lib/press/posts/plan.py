@@ -107,7 +107,7 @@ def make_plan(
     chosen = slugs or there
     posts = [known[slug] for slug in chosen if slug in known]
     problems = [problem for slug in chosen for problem in broken.get(slug, ())]
-    library = read_library(project.root, project.work / "grimp")
+    library = read_library(project.root, project.work)
     cache = Cache(project.work / "cache")
     hashes: dict[Path, str] = {}
     elsewhere = {slug: wrong for slug, wrong in broken.items() if slugs and slug not in slugs}

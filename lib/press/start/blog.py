@@ -40,6 +40,7 @@ OPTIONAL = {  # an author's own will do
 LAST = {FILE: "quarto.yml"}
 LISTS = (".gitignore", "requirements.txt")
 IN_THE_WAY = "lies where the first blog needs {}. Move it out of the folder, run press init again, then merge the two"
+SHOWN = 10
 DATE = re.compile(r"^date: \d{4}-\d\d-\d\d$", re.MULTILINE)
 
 
@@ -147,6 +148,7 @@ def tell_begun(root: Path, begun: Begun) -> list[str]:
     for name, lacking in begun.kept.items():
         lines.append(f"kept {(root / name).as_posix()}" + (f"; it lacks {', '.join(lacking)}" if lacking else ""))
     if begun.pages:
-        lines.append(f"pages of the site from now on, as they were there: {', '.join(begun.pages)}")
+        more = f" and {len(begun.pages) - SHOWN} more" if len(begun.pages) > SHOWN else ""
+        lines.append(f"pages of the site now, as they were there: {', '.join(begun.pages[:SHOWN])}{more}")
     go = "" if root == Path() else f"cd {shlex.quote(root.as_posix())} && "
     return [*lines, f"next: {go}press build, or press preview"]
