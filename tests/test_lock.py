@@ -51,7 +51,7 @@ def test_every_direct_dependency_is_pinned_within_its_range():
 def test_what_the_wheel_imports_is_what_it_depends_on():
     found = imported("press") | imported("postkit")
     assert names(PROJECT["dependencies"]) <= set(found) | PROGRAMS
-    optional = {extra: names(EXTRAS[extra]) for extra in ("arxiv", "dask", "zotero")}
+    optional = {extra: names(EXTRAS[extra]) for extra in ("arxiv", "dask", "scss", "zotero")}
     assert set(found) <= names(PROJECT["dependencies"]).union(*optional.values())
     assert set().union(*optional.values()) <= set(found)
 

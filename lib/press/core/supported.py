@@ -59,6 +59,7 @@ HTML: dict[str, Value] = {
         ("shiny server", "nothing runs behind the page; Quarto's needs a server"),
         ("reader-mode", "there is no button that hides what is around the text"),
         ("metadata-file metadata-files", "these files are not read; Quarto merges them into the page's metadata"),
+        ("output-file", "the page lies where its input's name says; Quarto gives it this name"),
         ("ojs-engine", "Observable cells are not run"),
         ("variant", "the variant has no effect"),
     ),

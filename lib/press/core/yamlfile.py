@@ -216,13 +216,11 @@ class _Reader:
         what = f"{self.kind.key} {dotted!r}"
         if known is None:
             name = dotted.rpartition(".")[2]
-            near = difflib.get_close_matches(name, schema or (), 1, 0.7)
+            near = difflib.get_close_matches(name, schema or (), 1, 0.75)
             message = f"{what} is unknown: it has no effect" + (f". Did you mean {near[0]!r}?" if near else "")
             self.parsed.unknown.append(Problem(*place, message, check="unknown-keys"))
         elif value is not None and not known.fits(value):
-            said = json.dumps(value, ensure_ascii=False)
-            said = said if len(said) < 60 else said[:60] + "..."
-            message = f"{what}: {said} must be {known.form}. It is passed over"
+            message = f"{what}: {json.dumps(value, ensure_ascii=False)[:60]} must be {known.form}. It is passed over"
             self.parsed.problems.append(Problem(*place, message, check="metadata"))
             return False
         elif known.missing and value not in (None, False, "", []):

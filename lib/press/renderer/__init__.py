@@ -15,6 +15,10 @@ The flow, one module a step:
     libraries   the JavaScript for diagrams, plots and widgets, served by the site itself
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
+What surrounds a page's text: chrome fills the template (from titleblock, authors, closing, social, includes, colours,
+icons, texts); around puts in what needs to know of all pages (navitems, sidebars); listed the lists of pages (listing,
+listitems, feed). drafts, aliases, targets (of links) and themes (by sass) are for the site as a whole.
+
 What Quarto knows and this renderer does not is shown as well as it can be, and told by name, with file and line;
 `press: checks:` says whether that stops the build (core.levels). A page that Pandoc cannot read is shown as written.
 """
@@ -77,7 +81,7 @@ def render_site(
     from press.core.levels import stop_at
     from press.core.refused import refused
     from press.core.selection import missing_resources, resources, site_inputs
-    from press.renderer import assemble, navitems, onepage, search, store, symbols
+    from press.renderer import assemble, drafts, navitems, onepage, search, store, symbols, themes
 
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
     warnings = stop_at(problems, settings.settings())
@@ -86,9 +90,17 @@ def render_site(
     keys = {path: onepage.page_key(site, path) for path in site.inputs}
     pages = [site.urls[path.relative_to(root).as_posix()] for path in site.inputs]
     static = [str(path.relative_to(root)) + store.digest(path.read_bytes()) for path in resources(settings)]
-    key = store.digest(site.settings, search.version(), *keys.values(), symbols.stamp(root), "resources", *static)
+    key = store.digest(
+        site.settings,
+        search.version(),
+        *keys.values(),
+        symbols.stamp(root),
+        themes.stamp(settings),
+        "resources",
+        *static,
+    )
     if not force and any(assemble.is_current(place, key, root, cache) for place in (out, current) if place is not None):
-        return SiteReport(pages, [], changed=False)
+        return SiteReport(pages, [], changed=False, warnings=list(dict.fromkeys(warnings + store.told(cache, key))))
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
     out.mkdir(parents=True, exist_ok=True)
     warnings += assemble.assemble(site, cache, out, records, key)
@@ -96,6 +108,7 @@ def render_site(
     store.prune(cache, set(keys.values()))
     warnings = list(dict.fromkeys(warnings))
     store.tell(cache, key, warnings)
+    pages = [record["url"] for record in drafts.published(settings, records)]
     return SiteReport(pages, rendered, changed=True, warnings=warnings)
 
 

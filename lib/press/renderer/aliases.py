@@ -18,6 +18,8 @@ def plan(config: Config, records: list[dict[str, Any]], plan: dict[str, Any]) ->
     for record in records:
         for alias in record["aliases"]:
             name = _place(alias, record["url"])
+            if name and (name == record["url"] or owners.get(name) == record["input"]):
+                continue  # the page itself, or an alias of its own once more
             if not name or name in plan:
                 owner = owners.get(name, "a page or file of the site")
                 reason = f"is the place of {owner}" if name else "lies outside the site"

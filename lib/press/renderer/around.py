@@ -23,7 +23,9 @@ def fill(around: Around, record: dict[str, Any], markup: str) -> str:
         if around.site.config.get("website.page-navigation") if asked is None else asked:
             before, after = (_neighbour(one, record["url"]) for one in sidebars.neighbours(around, tree, record))
     end = templates.render("renderer/pageend.html", before=before, after=after, actions=_actions(around, record))
+    style = chrome.prefix(record["url"]) + around.theme if around.theme else ""
     parts = {
+        "theme": Markup('<link rel="stylesheet" href="{}">').format(style) if style else "",
         "navbar": _navbar(around, record["url"]),
         "sidebar": side,
         "page-end": end,
@@ -83,7 +85,7 @@ def _sidebar(around: Around, found: dict[str, Any], tree: list[Any], url: str) -
         home=around.href(str(found.get("logo-href") or "index.html"), url),
         tools=_entries(around, found.get("tools"), url),
         items=items,
-        level=level + 1 if isinstance(level, int) else 3,
+        level=level if isinstance(level, int) and not isinstance(level, bool) else 2,
     )
 
 

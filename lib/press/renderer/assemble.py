@@ -25,6 +25,7 @@ from press.renderer import (
     store,
     symbols,
     targets,
+    themes,
 )
 from press.renderer.navitems import Around
 from press.renderer.onepage import Site
@@ -64,7 +65,8 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     plan: Plan = {}
     linked: dict[str, str] = {}
     drawn, problems = needed.plan(records, cache, plan)
-    problems += _plan_pages(site, cache, records, found, plan, linked, drawn)
+    surroundings, lacking = _surroundings(site, cache, records, plan, linked)
+    problems += lacking + _plan_pages(surroundings, cache, records, found, plan, linked, drawn)
     for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):
         plan[f"site_libs/press/{path.name}"] = path
     plan["site_libs/press/symbols.js"] = symbols.data_file(site.root, cache)
@@ -100,8 +102,21 @@ def _write(plan: Plan, out: Path) -> None:
             shutil.copyfile(content, out / name)
 
 
+def _surroundings(
+    site: Site, cache: Path, records: list[dict[str, Any]], plan: Plan, linked: dict[str, str]
+) -> tuple[Around, list[Problem]]:
+    """What stands around all pages; the theme's style sheet goes into the plan."""
+    css, files, assets, problems = themes.theme(site.config, cache)
+    linked |= {name: store.digest((site.root / name).read_bytes()) for name in (*files, *assets)}
+    plan |= {name: site.root / name for name in assets}
+    name = f"site_libs/press/theme.css?v={store.digest(css)[:10]}" if css else ""
+    if css:
+        plan[name.partition("?")[0]] = css.encode()
+    return Around(site, {record["input"]: record for record in records if record["listed"]}, name), problems
+
+
 def _plan_pages(
-    site: Site,
+    surroundings: Around,
     cache: Path,
     records: list[dict[str, Any]],
     found: list[dict[str, Any]],
@@ -110,7 +125,7 @@ def _plan_pages(
     drawn: dict[str, list[str]],
 ) -> list[Problem]:
     problems: list[Problem] = []
-    surroundings = Around(site, {record["input"]: record for record in records if record["listed"]})
+    site = surroundings.site
     for record in records:
         folder = cache / record["key"]
         markup = (folder / "page.html").read_text(encoding="utf-8")

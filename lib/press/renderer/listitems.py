@@ -31,15 +31,15 @@ def chosen(
     by_input = {other["input"]: other for other in sorted(records, key=lambda other: other["input"])}
     for entry in as_list(listing.get("contents")) or ["*"]:
         if isinstance(entry, dict):
-            entries = [(entry, folder)]
+            entries = [(entry, (folder, ""))]
         elif isinstance(entry, str) and entry.endswith((".yml", ".yaml")):
             name = _path(entry, folder)
-            entries = [(item, posixpath.dirname(name)) for item in _read(root / name)]
+            entries = [(item, (posixpath.dirname(name), folder, "")) for item in _read(root / name)]
         else:
             _match(str(entry), folder, record, by_input, found)
             continue
-        for item, base in entries:
-            made = _made(item, base, by_input)
+        for item, folders in entries:
+            made = _made(item, folders, by_input, root)
             outside = made.get("href") is not None
             found[f"{made['href']} {made['title']}" if outside else made["input"]] = made
     return list(found.values())
@@ -101,15 +101,25 @@ def wrong(path: Path) -> str:
     return "" if isinstance(value, (list, dict)) else "a list of entries is needed, each a mapping such as title: ..."
 
 
-def _made(item: dict[str, Any], base: str, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """An entry as if it were a page's record; where it names a page, over that page's."""
+def _made(
+    item: dict[str, Any], folders: tuple[str, ...], records: dict[str, dict[str, Any]], root: Path
+) -> dict[str, Any]:
+    """An entry as if it were a page's record; where it names a page, over that page's.
+
+    Args:
+        folders: from which its paths may count: whichever has the file.
+    """
     target = str(item.get("path") or item.get("href") or item.get("url") or "")
-    page = records.get(_path(target, base)) if target and "://" not in target else None
+    page = None
+    if target and not markup_tools.SCHEME.match(target):
+        urls = {record["url"]: record for record in records.values()}
+        names = [_path(target, folder) for folder in folders]
+        page = next((found for name in names if (found := records.get(name) or urls.get(name))), None)
+        target = "/" + next((name for name in names if (root / name).is_file()), names[0])
     image = str(item.get("image") or "")
     if image and not markup_tools.SCHEME.match(image):
-        image = "/" + _path(image, base)
-    if target and not page and not markup_tools.SCHEME.match(target):
-        target = "/" + _path(target, base)
+        names = [_path(image, folder) for folder in folders]
+        image = "/" + next((name for name in names if (root / name).is_file()), names[0])
     date = str(item.get("date") or "")
     authors = item.get("author") if item.get("author") is not None else []
     made = {

@@ -33,10 +33,12 @@ class Around:
 
     Args:
         records: input -> record of each page that may be linked to.
+        theme: the style sheet of the project's theme, relative to the site's root; "" for none.
     """
 
     site: Site
     records: dict[str, dict[str, Any]]
+    theme: str = ""
 
     def page(self, target: str) -> dict[str, Any] | None:
         """The page that a target names, if it names one."""

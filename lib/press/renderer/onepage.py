@@ -161,7 +161,7 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
     variables, included = chrome.variables(site, document, key)
     paths = bibliography_paths(site.config, document)
     csl = csl_path(site.config, document)
-    options = _options(document, key) | {"appendix": chrome.marker(key, "appendix")}
+    options = _options(site, document, key) | {"appendix": chrome.marker(key, "appendix")}
     options["profiles"] = list(site.config.profiles)
     with store.scratch(cache) as work:
         (work / "run").mkdir()
@@ -203,17 +203,21 @@ def _toc_depth(document: page.Document) -> int:
     return document.meta.get("toc-depth", 3) if document.meta.get("toc") else 0
 
 
-def _options(document: page.Document, key: str) -> dict[str, Any]:
+def _options(site: Site, document: page.Document, key: str) -> dict[str, Any]:
     meta = document.meta
+    url = page.url_of(document.input)
     fold = meta.get("code-fold", False)
     return {
-        "prefix": chrome.prefix(page.url_of(document.input)),
+        "prefix": chrome.prefix(url),
         "code_fold": str(fold).lower() if fold else "false",
         "code_summary": meta.get("code-summary", "Code"),
         "code_overflow": meta.get("code-overflow", "scroll"),
         "number_sections": bool(meta.get("number-sections", False)),
         "number_depth": meta.get("number-depth", 6),
         "references_title": meta.get("reference-section-title", "References"),
+        "about": titleblock.about(document, lambda target: chrome.own_href(target, url)) or None,
+        "new_window": meta.get("link-external-newwindow") is True,
+        "site_url": str(site.config.get("website.site-url") or ""),
         "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
         "crossref": meta.get("crossref"),
         "lightbox": bool(meta.get("lightbox")),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from press.posts.download import with_addresses
-from press.renderer import authors, chrome, dateformat, formulas, markup_tools, page, previews, store, titleblock
+from press.renderer import authors, chrome, dateformat, formulas, markup_tools, page, previews, store, texts, titleblock
 
 
 def record_of(
@@ -41,8 +41,9 @@ def record_of(
         "input": document.input,
         "url": page.url_of(document.input),
         "title": html.unescape(title[1]).strip() if title else "",
-        "subtitle": str(meta.get("subtitle") or ""),
-        "description": str(meta.get("description") or meta.get("abstract") or found["first_paragraph"]),
+        "subtitle": texts.plain(str(meta.get("subtitle") or "")),
+        "description": texts.plain(str(meta.get("description") or meta.get("abstract") or ""))
+        or found["first_paragraph"],
         "date": str(meta.get("date") or ""),
         "categories": [str(item) for item in chrome.as_list(meta.get("categories"))],
         "author": [one["name"] for one in authors.authors_of(meta)],
@@ -57,7 +58,16 @@ def record_of(
         "text": store.digest(found["text"]),
         "date_iso": dateformat.show(meta.get("date"), "iso") if dateformat.parse(meta.get("date")) else "",
     }
-    record |= {
+    record |= _wishes(document)
+    about = (record["url"], record["title"], record["description"])
+    (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
+    return record
+
+
+def _wishes(document: page.Document) -> dict[str, Any]:
+    """What a page says of its place among the others."""
+    meta = document.meta
+    return {
         "modified": str(meta.get("date-modified") or ""),
         "words": document.words,
         "order": meta.get("order"),
@@ -69,9 +79,6 @@ def record_of(
         "aliases": [str(alias) for alias in chrome.as_list(meta.get("aliases"))],
         "extra": {key: value for key, value in meta.items() if _simple(value)},
     }
-    about = (record["url"], record["title"], record["description"])
-    (folder / previews.FILE).write_bytes(previews.page_script(*about, markup_tools.tree(body)))
-    return record
 
 
 def _simple(value: Any) -> bool:

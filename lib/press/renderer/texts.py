@@ -14,21 +14,28 @@ from press.renderer import icons
 READER = "markdown-yaml_metadata_block-pandoc_title_block-citations"
 MARKS = re.compile(r"[*_\[\]<`$\\&~^|]|--|\n")  # what Markdown gives a meaning to
 ICON = re.compile(r"\{\{<\s*(?:fa|fab|bi|iconify|ai|fontawesome)\s+([^>]*?)\s*>\}\}")
+OTHER = re.compile(r"\{\{<\s*(?!meta\b|var\b)[\w-]+([^{}]*?)\s*>\}\}")
+QUOTED = re.compile(r"(?<!=)\"([^\"]*)\"|(?<!=)'([^']*)'")
 PARAGRAPH = re.compile(r"<p>((?:(?!<p>|</p>).)*)</p>\s*", re.DOTALL)
 
 
 def inline(text: str) -> Markup:
     """A line of Markdown as HTML without a paragraph around it; its icons are drawn."""
-    parts = ICON.split(text)
+    parts = ICON.split(text)  # text, then an icon's options and text, again and again
     done = Markup("")
     for index, part in enumerate(parts):
-        done += icons.svg(_icon_name(part)) if index % 2 else _inline(part)
+        done += icons.svg(_icon_name(part)) if index % 2 else _inline(OTHER.sub(_words, part))
     return done
 
 
-def block(text: str) -> Markup:
-    """Some Markdown as HTML, in paragraphs."""
-    return _pandoc(text)
+def plain(text: str) -> str:
+    """A line of Markdown as a reader sees it, without its marks."""
+    return " ".join(Markup(inline(text)).striptags().split()) if MARKS.search(text) else text
+
+
+def _words(match: re.Match[str]) -> str:
+    """What a shortcode that only an extension knows would show: the texts among its arguments."""
+    return " ".join(first or second for first, second in QUOTED.findall(match[1]))
 
 
 def _inline(text: str) -> Markup:

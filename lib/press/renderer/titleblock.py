@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from press.core import templates
 from press.core.errors import Problem
 from press.core.merging import as_list
 from press.core.yamlfile import Map, place_of
@@ -47,7 +48,8 @@ def variables(site: Site, document: Document, href: Any) -> dict[str, Any]:
         "envelope": icons.svg("envelope"),
     }
     found["has-meta"] = bool(people or found["date"] or found["date-modified"] or found["doi"])
-    return found | _banner(meta, href) | about(document, href)
+    framed = about(document, href)
+    return found | _banner(meta, href) | ({"about": framed} if framed and not framed["id"] else {})
 
 
 def _places(people: list[dict[str, Any]]) -> list[str]:
@@ -85,27 +87,27 @@ def about_of(meta: Map) -> dict[str, Any]:
 
 
 def about(document: Document, href: Any) -> dict[str, Any]:
-    """The frame of an about page."""
+    """The frame of an about page: of its whole text, or of the part that `id:` names."""
     meta = document.meta
     said = about_of(meta)
     if not said:
         return {}
-    name = said.get("template", "jolla")
+    name = said.get("template") if said.get("template") in TEMPLATES else "jolla"
     image = str(said.get("image") or meta.get("image") or "")
     shape = said.get("image-shape")
     width, height = (listitems.length(said.get(f"image-{side}")) for side in ("width", "height"))
     size = [f"width:{width}" if width else "", f"height:{height};object-fit:cover" if height else ""]
-    return {
-        "about": {
-            "template": name if name in TEMPLATES else "jolla",
-            "image": href(image) if image else "",
-            "alt": str(said.get("image-alt") or meta.get("image-alt") or ""),
-            "hover": str(said.get("image-title") or ""),
-            "shape": shape if shape in SHAPES else "rectangle" if name in ("marquee", "broadside") else "round",
-            "style": ";".join(filter(None, size)),
-            "links": [_link(one, href) for one in as_list(said.get("links")) if isinstance(one, (str, dict))],
-        }
-    }
+    made = templates.render(
+        "renderer/about.html",
+        image=href(image) if image else "",
+        alt=str(said.get("image-alt") or meta.get("image-alt") or ""),
+        hover=str(said.get("image-title") or ""),
+        shape=shape if shape in SHAPES else "rectangle" if name in ("marquee", "broadside") else "round",
+        style=";".join(filter(None, size)),
+        links=[_link(one, href) for one in as_list(said.get("links")) if isinstance(one, (str, dict))],
+    )
+    image_part, _, links = made.partition("<!--text-->")
+    return {"template": name, "id": str(said.get("id") or ""), "image": image_part.strip(), "links": links.strip()}
 
 
 def _link(item: Any, href: Any) -> dict[str, Any]:

@@ -138,6 +138,8 @@ CASES = {
     "renderer/pageend.html": lambda text: {
         "actions": [(text, text)], "before": {"href": text, "title": text}, "after": {"href": text, "title": text}
     },
+    "renderer/about.html": lambda text: dict.fromkeys(("image", "alt", "hover", "shape", "style"), text)
+    | {"links": [dict.fromkeys(("href", "label", "icon", "text"), text) | {"new": True}] * 2},
     "renderer/alias.html": lambda text: {"title": text, "href": text, "canonical": text},
     "renderer/table.html": listing,
     "posts/made.html": lambda text: {"what": text, "facts": [(text, text), (text, text)]},

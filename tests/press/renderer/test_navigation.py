@@ -44,7 +44,8 @@ def test_bare_items_take_the_title_of_their_page(site):
         ("https://x.org", "https://x.org"),
         ("All notes", "../notes/index.html"),
     ]
-    assert site.page("about.html").xpath("string(//header//a[@aria-current='page'])").strip() == "About me & you"
+    (here,) = site.page("about.html").xpath("//header//a[@aria-current='page']")
+    assert (words(here), here.get("class")) == ("About me & you", "nav-link active")
 
 
 def test_a_menu_opens_without_a_script(site):

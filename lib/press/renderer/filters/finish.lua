@@ -42,6 +42,10 @@ end
 local function link(el)
   el.target = page_link(el.target)
   el.content = el.content:walk { Link = function(inner) return inner.classes:includes('lightbox') and inner.content or nil end }
+  local own = press.options.site_url or ''
+  if press.options.new_window and el.target:match('^https?://') and (own == '' or el.target:sub(1, #own) ~= own) then
+    el.attributes.target, el.attributes.rel = '_blank', 'noopener'
+  end
   return el
 end
 
@@ -88,6 +92,14 @@ local function div(el)
   if marker then
     listings[el.identifier] = nil
     return press.html(marker)
+  end
+  local about = press.options.about
+  if about and about.id ~= '' and el.identifier == about.id then
+    local blocks = pandoc.List { press.html('<div class="about quarto-about-' .. about.template .. '" id="' .. press.escape(about.id) .. '">'
+      .. about.image .. '<div class="about-contents">') }
+    blocks:extend(el.content)
+    blocks:insert(press.html('</div>' .. about.links .. '</div>'))
+    return blocks
   end
 end
 
