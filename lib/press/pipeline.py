@@ -28,7 +28,7 @@ from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.plan import Plan
 from press.posts.post import KEPT, page_of, place_of
-from press.posts.run import execute, place, remove_orphans
+from press.posts.run import execute, place, remove_orphans, remove_outdated
 from press.posts.stored import stale
 from press.preflight import check_first, planned
 
@@ -78,6 +78,7 @@ def run_posts(
         plan, papers = planned(project, slugs, given, force)
         if plan.problems:
             raise PressError(plan.problems)
+        remove_outdated(plan, manifest)
         return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)[0]
 
 
@@ -100,7 +101,8 @@ def _run(
     if done.problems:
         raise PressError([*done.problems, *plan.failed] if keep_going else done.problems)
     _, left = write_pages(done.pages, manifest)
-    plan.cache.sweep({step.key.digest for step in plan.steps})
+    if plan.whole:
+        plan.cache.sweep(plan.entered.union(*({step.base.digest, step.key.digest} for step in plan.steps)))
     about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
     books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
@@ -153,6 +155,7 @@ def build(
             raise PressError(problems)
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
+        left += remove_outdated(plan, manifest)
         warnings = stop_at(check_first(project, plan, chosen, jobs), project.settings)
         how = {"jobs": jobs, "progress": progress}
         report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)

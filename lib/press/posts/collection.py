@@ -23,10 +23,11 @@ from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
 from press.core.selection import OWN, is_own, site_inputs
 from press.core.source import is_generated, page_start, read_text, relative
-from press.posts.blocks import has_python_cells, language_of, notebook_blocks, read_notebook
+from press.posts.blocks import has_python_cells, notebook_blocks
 from press.posts.enabled import is_draft, is_enabled
 from press.posts.frozen import results_of
 from press.posts.notebook import examine_post
+from press.posts.notebookfile import language_of, read_notebook
 from press.posts.post import Post, Source
 
 
@@ -39,12 +40,14 @@ class Posts:
         broken: slug -> what is wrong with a post.
         stored: notebooks that are published with their stored outputs, as Quarto does unless it is told to run them.
         frozen: pages whose results Quarto froze -> the file of these.
+        places: where the executed notebooks of all others lie, relative to the root.
     """
 
     sound: list[Post] = field(default_factory=list)
     broken: dict[str, list[Problem]] = field(default_factory=dict)
     stored: list[Source] = field(default_factory=list)
     frozen: dict[Source, Path] = field(default_factory=dict)
+    places: set[str] = field(default_factory=set)
 
 
 def sources(project: Project) -> list[Source]:
@@ -95,6 +98,7 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
     first: dict[str, str] = {}
     for source in sources(project):
         name = relative(source.path, project.root)
+        place = relative_to(source.place(project.root), project.root)
         problems = _same_address(source, project)
         same = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0]).casefold()
         if same in first:
@@ -107,6 +111,7 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
                 book = read_notebook(source.path, project.root)
             if book is None:
                 done.broken[source.slug] = problems
+                done.places.add(place)
                 continue
             if language_of(book) != "python" or not any(cell["cell_type"] == "code" for cell in book["cells"]):
                 continue
@@ -114,11 +119,12 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
                 done.stored.append(source)
                 continue
         post, found = examine_post(source, project.config, claims, project.work / "facts", book)
-        if post is not None and is_draft(post.meta):
+        if post is not None and is_draft(post.meta, project.config):
             continue
         if post is not None and post.runs and (results := results_of(source, post.meta, project.root)):
             done.frozen[source] = results
             continue
+        done.places.add(place)
         if problems := problems + found:
             done.broken[source.slug] = problems
         if post is not None:
@@ -135,7 +141,7 @@ def _runs(book: dict[str, Any], source: Source, project: Project) -> bool:
     except PressError:
         return True
     meta = project.config.meta(own, posixpath.dirname(source.page))
-    return is_enabled(meta, own, source, project.config) and not is_draft(meta)
+    return is_enabled(meta, own, source, project.config) and not is_draft(meta, project.config)
 
 
 def _same_address(source: Source, project: Project) -> list[Problem]:

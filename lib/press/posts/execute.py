@@ -30,6 +30,7 @@ from typing import Any
 from press.core.errors import Problem, fail
 from press.core.secrets import environment_secrets
 from press.posts.clock import Limits, watching
+from press.posts.kernel import state_of
 from press.posts.outcome import last_words, problem_of, ran_through, stopped_at
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -65,6 +66,8 @@ class Result:
     Args:
         notebook: the notebook as far as it got, as JSON.
         reads: files below the root that it opened for reading, relative to the root.
+        writes: those that it opened for writing.
+        changed: those that were changed after it had read them, and not by itself.
         problem: None when every cell ran.
         cell: the cell that it stopped in, such as "code-2"; "" where it ran through or no cell is known.
     """
@@ -75,6 +78,8 @@ class Result:
     seconds: float
     problem: Problem | None
     cell: str = ""
+    writes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def run_notebook(task: Task) -> Result:
@@ -108,7 +113,8 @@ def run_notebook(task: Task) -> Result:
             _kill(manager)
             manager.context.destroy(linger=0)
         notebook = json.loads((target if target.exists() else source).read_text(encoding="utf-8"))
-        reads = _reads(log, task.root)
+        reads, writes = _opened(log, task.root, "r"), _opened(log, task.root, "w")
+        changed = [name for name, state in reads.items() if state_of(str(Path(task.root, name))) != state]
         words = last_words(Path(folder) / "log")
     if error is not None and type(error).__name__ == "PapermillExecutionError" and ran_through(notebook):
         error = None  # papermill counts exceptions that are part of the page
@@ -116,7 +122,8 @@ def run_notebook(task: Task) -> Result:
     clean(notebook)
     seconds = time.monotonic() - start
     problem, cell = problem_of(task.file, notebook, stopped, error, usage, words)
-    return Result(task.slug, notebook, reads, seconds, problem, cell)
+    changed = tuple(name for name in changed if name not in writes)
+    return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed)
 
 
 def _kernel_manager(task: Task, log: Path, folder: str):
@@ -127,7 +134,8 @@ def _kernel_manager(task: Task, log: Path, folder: str):
 
     lib = str(Path(task.root) / "lib")
     press_lib = str(Path(__file__).resolve().parents[2])
-    paths = [lib, *(p for p in [press_lib, os.environ.get("PYTHONPATH", "")] if p and p != lib)]
+    more = [press_lib, os.environ.get("PYTHONPATH", "")]
+    paths = [lib, *(path for path in more if path and path != lib and not path.endswith("-packages"))]
     hidden = {name: "" for name in environment_secrets() if name not in KEEP}
     threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "NUMEXPR")}
     # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
@@ -137,7 +145,8 @@ def _kernel_manager(task: Task, log: Path, folder: str):
     env |= {"PRESS_WATCH": str(log), "PRESS_ROOT": task.root, "PYTHONPATH": os.pathsep.join(paths)}
     env |= {"PRESS_LOG": str(Path(folder) / "log")}
     env |= {"IPYTHONDIR": str(Path(folder) / "ipython"), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
-    argv = [sys.executable, "-m", "press.posts.kernel", "-f", "{connection_file}"]
+    # -P: a file beside the post that is called random.py, say, is not what the kernel itself imports.
+    argv = [sys.executable, "-P", "-m", "press.posts.kernel", "-f", "{connection_file}"]
 
     class OneKernel(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
@@ -171,12 +180,14 @@ def _kill(manager) -> None:
         manager.cleanup_connection_file()
 
 
-def _reads(log: Path, root: str) -> tuple[str, ...]:
+def _opened(log: Path, root: str, kind: str) -> dict[str, str]:
+    """The files that the kernel noted to have been opened in this way and that are still there, with their states then;
+    relative to the root, but for those that links lead to elsewhere."""
     base = os.path.join(os.path.realpath(root), "")
-    if not log.exists():
-        return ()
-    paths = log.read_bytes().decode("utf-8", "surrogateescape").splitlines()
-    return tuple(sorted({os.path.realpath(p).removeprefix(base) for p in paths if os.path.isfile(p)}))
+    lines = log.read_bytes().decode("utf-8", "surrogateescape").split("\0") if log.exists() else []
+    noted = [line[1:].partition(" ") for line in lines if line[:1] == kind]
+    found = {os.path.realpath(path).removeprefix(base): state for state, _, path in noted if os.path.isfile(path)}
+    return dict(sorted(found.items()))
 
 
 def clean(notebook: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from press.core.celloptions import option_rows, read_options
 from press.core.project import Project
 from press.core.source import page_start
-from press.posts.blocks import text_of
+from press.posts.notebookfile import text_of
 from press.posts.post import to_bytes
 from press.renderer.outputs import PRIORITY, SUFFIX, fence, plain, quote
 
