@@ -154,7 +154,7 @@ def _same_address(source: Source, project: Project) -> list[Problem]:
 
 
 def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list[str]:
-    """The slugs that are meant: each as it is, as its file, or by its last part where that is enough.
+    """The slugs that are meant: each as it is, as its file or folder, or by the end of one of them where that is enough.
 
     Args:
         there: all slugs.
@@ -166,8 +166,8 @@ def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list
     chosen, problems = [], []
     for name in asked:
         tidy = name.removeprefix("./").rstrip("/")
-        fits = [slug for slug in there if tidy == slug or files.get(slug) in (tidy, f"{tidy}/index.qmd")]
-        fits = fits or [slug for slug in there if slug.endswith(f"/{tidy}") or f"posts/{slug}" == tidy]
+        fits = [slug for slug in there if tidy == slug or files.get(slug) == tidy] if tidy else []
+        fits = fits or [slug for slug in there if f"/{tidy}" in _ends(slug, files.get(slug, ""))]
         if len(fits) == 1:
             chosen.append(fits[0])
             continue
@@ -176,6 +176,13 @@ def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list
     if problems:
         raise PressError(problems)
     return list(dict.fromkeys(chosen))
+
+
+def _ends(slug: str, file: str) -> set[str]:
+    """What a post may be called by: the ends of its slug, of its file and of that file's folder."""
+    names = {slug, file, posixpath.dirname(file)} if re.search(r"(^|/)(index|post)\.\w+$", file) else {slug, file}
+    parts = [name.split("/") for name in names]
+    return {"/" + "/".join(part[start:]) for part in parts for start in range(len(part))}
 
 
 def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
