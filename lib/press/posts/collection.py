@@ -154,7 +154,7 @@ def _same_address(source: Source, project: Project) -> list[Problem]:
 
 
 def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list[str]:
-    """The slugs that are meant: each as it is, as its file or folder, or by the end of one of them where that is enough.
+    """The slugs that are meant: each as it is, by its file or folder, or by the end of one of them if that is enough.
 
     Args:
         there: all slugs.
