@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from press import drawing
+from press.checks.leaks import scan_site
 from press.checks.links import check_site
 from press.checks.sources import check_sources
 from press.core import sitefolder
@@ -20,7 +21,6 @@ from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
-from press.core.secrets import known_values_in, secrets_in, stamp
 from press.core.selection import site_inputs
 from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
@@ -233,21 +233,3 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
 def site_pages(project: Project) -> list[Path]:
     """The inputs that `render:` selects."""
     return site_inputs(project.config)
-
-
-def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
-    """Secrets in the text files of a site that is about to be published.
-
-    Args:
-        published: the present site; a file that is in it already was looked at, but for secrets that are new here.
-    """
-    marks = [sitefolder.read_mark(folder) for folder in (site, published or site)]
-    before = marks[1].get("files", {}) if published and marks[1].get("shapes") == stamp() else {}
-    problems = []
-    for path in sorted(site.rglob("*")):
-        if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
-            name, text = path.relative_to(site).as_posix(), path.read_text(encoding="utf-8", errors="replace")
-            known = name in before and before[name] == marks[0].get("files", {}).get(name)
-            for what in (known_values_in if known else secrets_in)(text):
-                problems.append(Problem(name, 0, f"the page would publish {what}"))
-    return problems

@@ -1,8 +1,7 @@
-"""Run notebooks with papermill, each in a kernel process of its own, many at a time.
+"""Run a notebook with papermill, in a kernel process of its own.
 
-`execute_all` hands `run_notebook` to any `concurrent.futures.Executor`: local processes by default, a Dask cluster by
-address. A run ends in a `Result`, never in an exception: a cell that raises, a kernel that dies and a post that uses
-too much are all told with the cell's file and line.
+A run ends in a `Result`, never in an exception: a cell that raises, a kernel that dies and a post that uses too much
+are all told with the cell's file and line. Who runs many at a time: `executors.py`.
 
 No clock on the wall ends a run (see `clock.py`), so papermill's own are set to for ever: a kernel on a busy machine may
 take minutes to start, and seconds between a cell's reply and its last output.
@@ -10,24 +9,19 @@ take minutes to start, and seconds between a cell's reply and its last output.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.core.errors import Problem, fail
+from press.core.errors import Problem
 from press.core.secrets import environment_secrets
 from press.posts.clock import Limits, watching
 from press.posts.kernel import state_of
@@ -203,83 +197,3 @@ def clean(notebook: dict[str, Any]) -> None:
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):
             output.pop("metadata", None) if output.get("metadata") == {} and output["output_type"] == "stream" else None
-
-
-def execute_all(
-    tasks: list[Task],
-    executor: concurrent.futures.Executor,
-    on_start: Callable[[str], None],
-    on_tick: Callable[[], None],
-) -> Iterator[Result]:
-    """Results in the order in which they come. Tasks on the GPU run one at a time, beside those that need none.
-
-    Args:
-        on_start: called with the slug when a task is handed to the executor.
-        on_tick: called about once a second while nothing comes.
-    """
-    waiting = [task for task in tasks if task.gpu]
-    pending: dict[concurrent.futures.Future, Task] = {}
-
-    def submit(task: Task) -> None:
-        pending[executor.submit(run_notebook, task)] = task
-        on_start(task.slug)
-
-    if waiting:
-        submit(waiting.pop(0))
-    for task in tasks:
-        if not task.gpu:
-            submit(task)
-    while pending:
-        done, _ = concurrent.futures.wait(pending, timeout=1.0, return_when=concurrent.futures.FIRST_COMPLETED)
-        on_tick()
-        for future in done:
-            task = pending.pop(future)
-            if task.gpu and waiting:
-                submit(waiting.pop(0))
-            yield _outcome(future, task)
-
-
-def _outcome(future: concurrent.futures.Future, task: Task) -> Result:
-    try:
-        return future.result()
-    except Exception as error:  # the worker itself died: BrokenProcessPool, a lost Dask worker
-        message = f"the worker that ran this post died: {type(error).__name__}: {error}"
-        return Result(task.slug, json.loads(task.notebook), (), 0.0, Problem(task.file, 0, message))
-
-
-@contextlib.contextmanager
-def open_executor(jobs: int, dask: str | None) -> Iterator[concurrent.futures.Executor]:
-    """Local worker processes, or the Dask cluster at an address such as tcp://host:8786.
-
-    Raises:
-        PressError: Dask is not installed, or nothing answers at the address.
-    """
-    if dask is None:
-        # Spawned, not forked: a worker starts clean, and ends by itself when the press is killed.
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(jobs, context, _die_with_parent, (os.getpid(),)) as executor:
-            yield executor
-        return
-    try:
-        from distributed import Client
-        from distributed.comm import get_address_host_port
-    except ImportError:
-        raise fail("", 0, "--dask needs Dask: pip install 'executable-papers[dask]'") from None
-    try:
-        # What listens there may be slow to answer on a busy machine; that nothing listens is known at once.
-        host, port = get_address_host_port(dask)
-        socket.create_connection((host, port), timeout=PATIENCE).close()
-        client = Client(dask, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        raise fail("", 0, f"no Dask scheduler at {dask!r}: {error}") from None
-    with client, client.get_executor(pure=False, retries=0) as executor:
-        yield executor
-
-
-def _die_with_parent(parent: int) -> None:
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

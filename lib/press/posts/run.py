@@ -41,7 +41,8 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     Returns:
         Slugs of the posts that ran through.
     """
-    from press.posts.execute import Task, execute_all, open_executor
+    from press.posts.execute import Task
+    from press.posts.executors import execute_all, open_executor
 
     steps = {step.post.slug: step for step in plan.stale}
     if not steps:
