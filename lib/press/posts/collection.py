@@ -95,16 +95,21 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
         claims: what their prose may quote, by id; None where that is not known.
     """
     done = Posts()
-    first: dict[str, str] = {}
+    first: dict[str, str] = {}  # address -> the source that has it
+    alike: dict[str, str] = {}  # the same without regard to capitals
     for source in sources(project):
         name = relative(source.path, project.root)
         place = relative_to(source.place(project.root), project.root)
         problems = _same_address(source, project)
-        same = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0]).casefold()
-        if same in first:
-            message = f"duplicate slug {source.slug!r}: {first[same]} has it already. Rename one of them"
+        address = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0])
+        if address in first:
+            message = f"duplicate slug {source.slug!r}: {first[address]} has it already. Rename one of them"
             problems.append(Problem(name, 0, message))
-        first.setdefault(same, name)
+        elif address.casefold() in alike:
+            message = f"on some machines this has the same address as {alike[address.casefold()]}. Rename one of them"
+            problems.append(Problem(name, 0, message, check="links"))
+        first.setdefault(address, name)
+        alike.setdefault(address.casefold(), name)
         book = None
         if source.path.suffix == ".ipynb":
             with collected(problems):

@@ -175,4 +175,6 @@ def remove_outdated(plan: Plan, manifest: Manifest) -> list[str]:
 
 def _keep_only(places: set[str], manifest: Manifest) -> list[str]:
     ours = [name for name in manifest.names() if name.endswith(".ipynb")]
-    return manifest.remove([name for name in ours if name not in places])[1]
+    # What is no longer there stays on record: its folder may have been renamed, and it is the press's own then too.
+    there = [name for name in ours if name not in places and os.path.lexists(manifest.root / name)]
+    return manifest.remove(there)[1]
