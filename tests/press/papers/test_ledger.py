@@ -539,3 +539,21 @@ def test_a_paper_that_the_bibliography_does_not_have(measured):
         "papers/gone2022/paper.toml:1: citekey 'gone2022' is not in the bibliography"
         in told(check(open_project(measured.root))[0])[0]
     )
+
+
+def test_what_a_notebook_stores_is_counted_as_not_executed(measured):
+    book = json.loads(measured.read("posts/a/index.ipynb"))
+    book["cells"] = [made for made in book["cells"] if made["id"] in ("text-1", "code-1")]
+    (measured.root / "posts/a/post.qmd").unlink()
+    measured.write("notes/n.ipynb", json.dumps(book))  # with what a press noted in it, which counts for nothing here
+    measured.write("_quarto.yml", CONFIG.replace("posts/*/index.ipynb]", "notes/n.ipynb]"))
+    measured.press("build")
+    told = measured.press("claims").stdout
+    assert "REPRODUCED (not executed)" in told
+    assert told.endswith("1 lines, 1 of them measured, 1 of these not executed by this build\n")
+    [listed] = json.loads(measured.press("claims", "--json").stdout)
+    assert (listed["post"], listed["verdict"], listed["executed"]) == ("notes/n", "REPRODUCED", False)
+    assert measured.press("check").stdout.startswith("no problems")
+    [row] = html.fromstring(measured.read("claims.qmd")).xpath("//tr[@data-verdict]")
+    assert "not executed by this build" in row.text_content()
+    assert "1 measurements (1 not executed by this build)" in measured.read("claims.qmd")
