@@ -26,6 +26,7 @@ from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
+from press.posts.installed import outside
 from press.posts.plan import Plan
 from press.posts.post import KEPT, page_of, place_of
 from press.posts.run import execute, place, remove_orphans, remove_outdated
@@ -44,6 +45,7 @@ class Report:
         notes: what was left alone, and why.
         failed: slugs of posts that failed and did not stop the build; problems: what went wrong in them.
         warnings: what is wrong and, by `press: checks:`, does not stop the build.
+        outside: files and folders with code outside the project that posts import.
     """
 
     executed: list[str] = field(default_factory=list)
@@ -56,6 +58,7 @@ class Report:
     failed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
 
 
 def run_posts(
@@ -104,6 +107,8 @@ def _run(
     if plan.whole:
         plan.cache.sweep(plan.entered.union(*({step.base.digest, step.key.digest} for step in plan.steps)))
     about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
+    names = {part.partition(" ")[2] for step in plan.steps for part in step.base.parts if part.startswith("package ")}
+    about["outside"] = sorted(map(str, outside(names, project.root).values()))
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
     books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
     return report, books | {source.page: results for source, results in plan.frozen.items()}

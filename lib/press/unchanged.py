@@ -35,19 +35,31 @@ ENV = re.compile(rb"\{\{<\s*env\s+[\"']?([A-Za-z_]\w*)")
 Table = dict[str, tuple[int, ...]]
 
 
-def table(project: Project) -> Table | None:
-    """Path -> state of every file below the root, and of the press's own; None where that cannot be told."""
+def table(project: Project, outside: Iterable[str] = ()) -> Table | None:
+    """Path -> state of every file below the root, and of the press's own; None where that cannot be told.
+
+    Args:
+        outside: other files and folders that count.
+    """
     found: Table = {}
     folders = [project.root, *(Path(__file__).parents[1] / name for name in PARTS)]
     folders += [folder for name in KEPT if (folder := project.work / name).is_dir()]
     try:
+        for path in outside:
+            if os.path.isdir(path):
+                folders.append(Path(path))
+            else:
+                found[path] = _state(os.stat(path))
         for folder in folders:
             for entry in _files(str(folder), str(project.root)):
-                state = entry.stat(follow_symlinks=entry.is_file())
-                found[entry.path] = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                found[entry.path] = _state(entry.stat(follow_symlinks=entry.is_file()))
     except OSError:  # it may not be read, or is just being removed
         return None
     return found
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _files(folder: str, root: str) -> Iterator[os.DirEntry[str]]:
@@ -121,7 +133,7 @@ def last_report(project: Project, how: Mapping[str, Any]) -> dict[str, Any] | No
     """
     try:
         noted = json.loads((project.work / UNCHANGED).read_bytes())
-        now = table(project)
+        now = table(project, noted["outside"])
         same = now is not None and noted["key"] == _key(now, _context(project, how, noted["names"]))
         return noted["report"] if same else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -129,13 +141,19 @@ def last_report(project: Project, how: Mapping[str, Any]) -> dict[str, Any] | No
 
 
 def note(
-    project: Project, how: Mapping[str, Any], before: Table | None, written: set[str], report: Mapping[str, Any]
+    project: Project,
+    how: Mapping[str, Any],
+    before: Table | None,
+    written: set[str],
+    outside: list[str],
+    report: Mapping[str, Any],
 ) -> None:
     """Keep what a build has told, unless a file has changed while it went on.
 
     Args:
         before: the table when it began.
         written: files that the press wrote since, or removed, relative to the root, or folders of such.
+        outside: files and folders outside the project that the build depends on, too.
     """
     now = table(project)
     if before is None or now is None:
@@ -148,9 +166,14 @@ def note(
     texts = [path for path in now if path.endswith(TEXTS) and not path.startswith(str(project.site) + os.sep)]
     try:
         names = _asked_for(path for path in texts if os.path.isfile(path))
-        data = {"key": _key(now, _context(project, how, names)), "names": names, "report": dict(report)}
+        began = (project.work / "lock").stat().st_mtime_ns
+        whole = table(project, outside)
+        if whole is None or any(max(whole[path][2:]) >= began for path in whole.keys() - now.keys()):
+            return
+        key = _key(whole, _context(project, how, names))
     except OSError:
         return
+    data = {"key": key, "names": names, "outside": outside, "report": dict(report)}
     write_atomic(project.work / UNCHANGED, json.dumps(data).encode())
 
 

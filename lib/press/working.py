@@ -59,7 +59,7 @@ def _build(options: argparse.Namespace, project: Project, given: dict[str, Any],
     if not report.failed:
         own |= {*Manifest(project).names(), project.site.relative_to(project.root).as_posix()}
         nothing = {"executed": 0, "rendered": 0, "changed": False, "notes": []}
-        unchanged.note(project, how, before, own, told | nothing)
+        unchanged.note(project, how, before, own, report.outside, told | nothing)
     return told | done
 
 

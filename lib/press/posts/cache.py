@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from typing import Any
 from press.core.disk import write_atomic
 from press.core.workfolder import HEX
 from press.posts.beside import modules_beside
-from press.posts.closure import Library, closure, file_hash, versions
+from press.posts.closure import Library, closure, file_hash
+from press.posts.installed import code_hash, outside, versions
 from press.posts.post import KERNEL, Post, to_bytes
 from press.posts.printed_numbers import numbers_parts
 
@@ -47,9 +49,9 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
         hashes: memo of file hashes for this build, filled as it goes.
     """
 
-    def hashed(path: Path) -> str:
+    def hashed(path: Path, content: Callable[[Path], str] = file_hash) -> str:
         if path not in hashes:
-            hashes[path] = file_hash(path) if path.exists() else MISSING
+            hashes[path] = content(path) if path.exists() else MISSING
         return hashes[path]
 
     modules, external = closure(post, library)
@@ -70,6 +72,7 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
         parts[f"value {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
     parts |= numbers_parts({*modules, *imported}, root)
+    parts |= {f"package {name}": hashed(place, code_hash) for name, place in outside(external, root).items()}
     parts |= {f"version {name}": version for name, version in versions(external, library.memory).items()}
     return _key(parts)
 

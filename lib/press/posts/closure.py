@@ -8,17 +8,12 @@ happened is compared with it after each run: see `kernel.py`.
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
-import importlib.metadata
-import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from press.core.memory import remembered
 from press.posts.post import Post
 from press.posts.used import DYNAMIC, is_dynamic
 
@@ -123,55 +118,6 @@ def closure(post: Post, library: Library) -> tuple[dict[str, Path], frozenset[st
         else:
             external.add(name.partition(".")[0])
     return {name: library.files[name] for name in sorted(seen)}, frozenset(external - set(sys.stdlib_module_names))
-
-
-def versions(names: frozenset[str], memory: Path) -> dict[str, str]:
-    """Versions of the distributions that provide these import names, and of all that those require.
-
-    Args:
-        memory: folder of remembered readings.
-    """
-    todo = {dist for name in names for dist in _distributions(memory).get(name, ())}
-    found: dict[str, str] = {}
-    while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        installed = _requires(name)
-        if installed:
-            found[name] = installed[0]
-            todo |= set(installed[1]) - set(found)
-    return dict(sorted(found.items()))
-
-
-@functools.cache
-def _distributions(memory: Path) -> dict[str, list[str]]:
-    """Import name -> distributions that provide it; read again when a package comes or goes."""
-    places = [[name, os.stat(name).st_mtime_ns] for name in sys.path if os.path.isdir(name)]
-
-    def read() -> dict[str, list[str]]:
-        table = importlib.metadata.packages_distributions()
-        return {name: sorted({_canonical(dist) for dist in dists}) for name, dists in table.items()}
-
-    return remembered(memory, json.dumps(["distributions 1", sys.version, places]), read)
-
-
-@functools.cache
-def _requires(name: str) -> tuple[str, tuple[str, ...]] | None:
-    """Version and unconditional requirements of an installed distribution; None if it is not installed."""
-    from packaging.requirements import Requirement
-
-    try:
-        dist = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    requirements = map(Requirement, dist.requires or ())
-    needed = [_canonical(r.name) for r in requirements if not r.marker or r.marker.evaluate({"extra": ""})]
-    return dist.version, tuple(needed)
-
-
-def _canonical(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def file_hash(path: Path) -> str:

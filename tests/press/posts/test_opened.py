@@ -8,9 +8,10 @@ from press.core.project import open_project
 from press.posts.cache import Cache
 from press.posts.magics import read_cell
 from press.preflight import planned
-from tests.press.conftest import cell
+from tests.press.conftest import LIB, Site, cell
 from tests.press.posts.test_anywhere import RUN, blog, notebook, text  # noqa: F401, one a fixture
 
+ENVIRONMENT = Site.environment
 PAGE = "---\ntitle: x\ndescription: d\n---\n\n"
 READS = """
 import sqlite3, threading
@@ -216,3 +217,26 @@ def test_the_notebook_of_a_post_with_a_long_name_that_failed_is_kept(blog):  # n
     told = blog.press("build", status=1).stderr
     assert "division by zero" in told
     assert len(list((blog.root / ".press/failed").glob("*.ipynb"))) == 1
+
+
+def test_code_outside_the_project_that_is_no_installed_package_is_in_the_key(blog, tmp_path_factory, monkeypatch):  # noqa: F811
+    away = tmp_path_factory.mktemp("away")
+    (away / "mine_outside").mkdir()
+    for name in ("mine_outside/__init__.py", "mine_outside/deep.py", "mine_alone.py"):
+        (away / name).write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(away))
+    monkeypatch.setattr(
+        Site, "environment", lambda self, **more: ENVIRONMENT(self) | {"PYTHONPATH": f"{LIB}:{away}"} | more
+    )
+    blog.write("a.qmd", PAGE + cell("import mine_alone\nfrom mine_outside import deep\nimport numpy\nprint(deep.x)"))
+    blog.press("build")
+    blog.press("build")
+    with monkeypatch.context() as patch:
+        patch.setattr("press.pipeline.build", None)  # which a build that ends at once does not call
+        blog.press("build")
+    (away / "mine_outside/deep.py").write_text("x = 2\n")
+    assert blog.press("why").stdout == "a: stale\n  package mine_outside changed\n"
+    assert "1 posts ran" in blog.press("build").stdout
+    assert text(blog, "a.html").endswith("print(deep.x) 2")
+    (away / "mine_alone.py").write_text("x = 2\n")
+    assert blog.press("why").stdout == "a: stale\n  package mine_alone changed\n"
