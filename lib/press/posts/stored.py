@@ -6,6 +6,7 @@ seen here is told, until the notebook itself is saved again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -34,10 +35,13 @@ def stale(sources: Sequence[Source], project: Project, note: bool = False) -> li
     """
     path = project.work / FILE
     before = _read(path)
-    now = {source.page: _state(source, project) for source in sources}
+    now = {}
+    for source in sources:
+        with contextlib.suppress(OSError):  # removed meanwhile
+            now[source.page] = _state(source, project)
     problems = []
     for page, state in now.items():
-        known = before.get(page) or {}
+        known = before.get(page, {})
         if known.get("content") != state["content"]:
             continue
         if changed := differences(known.get("parts") or {}, state["parts"]):
@@ -54,7 +58,7 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return {page: state for page, state in found.items() if isinstance(state, dict)} if isinstance(found, dict) else {}
 
 
 def _state(source: Source, project: Project) -> dict[str, Any]:
