@@ -71,7 +71,7 @@ def act_fetch(options: argparse.Namespace) -> int:
     from press.intake.fetch import fetch, tell
 
     given = {"citekey": options.citekey, "main": options.main, "latex": options.latex}
-    done = fetch(project_of(options), options.paper, _say, html=options.html, facts=options.facts, **given)
+    done = fetch(project_of(options), options.paper, say, html=options.html, facts=options.facts, **given)
     say_all("note", done.notes)
     print("\n".join(tell(done)))
     return 0

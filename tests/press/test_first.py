@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from press import cli, pipeline
+from press import cli, drawing, pipeline
 from press.core.errors import PressError
 from press.core.project import open_project
 from press.preflight import planned
