@@ -153,7 +153,7 @@ def build(
             raise PressError(problems)
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
-        warnings = stop_at(check_first(project, plan, chosen, jobs), project.settings)
+        warnings = stop_at(check_first(project, plan, chosen, jobs, papers, closely=False), project.settings)
         how = {"jobs": jobs, "progress": progress}
         report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
@@ -208,7 +208,7 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     if in_the_way := not_ours(project, Manifest(project), plan, papers):
         return sorted(in_the_way + wrong), []  # what else is said of such files would be of no use
     first, warnings = sift(
-        check_first(project, plan, drawing.choose_renderer("auto"), os.cpu_count() or 1), project.settings
+        check_first(project, plan, drawing.choose_renderer("auto"), os.cpu_count() or 1, papers), project.settings
     )
     if first:
         return sorted({*wrong, *first}), warnings

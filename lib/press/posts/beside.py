@@ -13,7 +13,7 @@ from pathlib import Path
 from press.core.source import relative
 from press.posts.magics import read_cell
 from press.posts.post import Post
-from press.posts.uses import dotted, imports_in
+from press.posts.used import dotted, imports_in
 
 
 def modules_beside(post: Post, folder: Path, root: Path) -> tuple[dict[str, Path], set[str]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from press.core.memory import remembered
 from press.posts.post import Post
-from press.posts.uses import DYNAMIC, is_dynamic
+from press.posts.used import DYNAMIC, is_dynamic
 
 
 @dataclass(frozen=True)

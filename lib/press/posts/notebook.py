@@ -28,7 +28,7 @@ from press.posts.inline import filled, find_inline
 from press.posts.parameters import read_parameters
 from press.posts.post import KERNEL, CodeCell, Inline, Post, Source, new_cell
 from press.posts.prose import SHORTCODE, resolve
-from press.posts.uses import uses_of
+from press.posts.used import uses_of
 
 REQUIRED = ("title", "description", "date", "categories")  # of a post.qmd; of any other page the first two
 PYTHON = ("python3", "python", "ipython", "xpython")

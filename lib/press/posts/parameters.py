@@ -8,7 +8,7 @@ from typing import Any
 from press.core.config import Config
 from press.core.errors import PressError, Problem
 from press.posts.post import CodeCell, Post
-from press.posts.uses import Uses, parse
+from press.posts.used import Uses, parse
 
 
 def read_parameters(cells: tuple[CodeCell, ...], uses: Uses, problems: list[Problem]) -> dict[str, Any]:

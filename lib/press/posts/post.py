@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from press.core.celloptions import option_rows
 
 if TYPE_CHECKING:
-    from press.posts.uses import Uses
+    from press.posts.used import Uses
 
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")  # frequent, and of no matter to the key
 KERNEL = "python3"

@@ -21,7 +21,7 @@ from press.posts.blocks import read_notebook
 from press.posts.cache import differences
 from press.posts.closure import file_hash
 from press.posts.post import CodeCell, Source
-from press.posts.uses import uses_of
+from press.posts.used import uses_of
 
 FILE = "stored.json"
 
