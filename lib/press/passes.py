@@ -80,7 +80,8 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
         problems |= set(error.problems)
     if problems:
         return Published(sound, {}, sorted(problems))
-    notebooks = {
-        slug: with_backlinks(book, made.ends.get(slug, "")) for slug, book in notebooks.items()
-    }  # what links to it
+    notebooks = {  # what links to it; nothing is written to a notebook of an author's
+        slug: with_backlinks(book, made.ends.get(slug, "")) if "source" in book["metadata"]["press"] else book
+        for slug, book in notebooks.items()
+    }
     return Published(notebooks, made.pages, [])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from press import drawing
+from press.checks.leaks import scan_site
 from press.checks.links import check_site
 from press.checks.sources import check_sources
 from press.core import sitefolder
@@ -20,7 +21,6 @@ from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
-from press.core.secrets import known_values_in, secrets_in, stamp
 from press.core.selection import site_inputs
 from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
@@ -28,7 +28,7 @@ from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.plan import Plan
 from press.posts.post import KEPT, page_of, place_of
-from press.posts.run import execute, place, remove_orphans
+from press.posts.run import execute, place, remove_orphans, remove_outdated
 from press.posts.stored import stale
 from press.preflight import check_first, planned
 
@@ -78,6 +78,7 @@ def run_posts(
         plan, papers = planned(project, slugs, given, force)
         if plan.problems:
             raise PressError(plan.problems)
+        remove_outdated(plan, manifest)
         return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)[0]
 
 
@@ -100,7 +101,8 @@ def _run(
     if done.problems:
         raise PressError([*done.problems, *plan.failed] if keep_going else done.problems)
     _, left = write_pages(done.pages, manifest)
-    plan.cache.sweep({step.key.digest for step in plan.steps})
+    if plan.whole:
+        plan.cache.sweep(plan.entered.union(*({step.base.digest, step.key.digest} for step in plan.steps)))
     about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
     books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
@@ -153,6 +155,7 @@ def build(
             raise PressError(problems)
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
+        left += remove_outdated(plan, manifest)
         warnings = stop_at(check_first(project, plan, chosen, jobs, papers, closely=False), project.settings)
         how = {"jobs": jobs, "progress": progress}
         report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
@@ -230,21 +233,3 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
 def site_pages(project: Project) -> list[Path]:
     """The inputs that `render:` selects."""
     return site_inputs(project.config)
-
-
-def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
-    """Secrets in the text files of a site that is about to be published.
-
-    Args:
-        published: the present site; a file that is in it already was looked at, but for secrets that are new here.
-    """
-    marks = [sitefolder.read_mark(folder) for folder in (site, published or site)]
-    before = marks[1].get("files", {}) if published and marks[1].get("shapes") == stamp() else {}
-    problems = []
-    for path in sorted(site.rglob("*")):
-        if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
-            name, text = path.relative_to(site).as_posix(), path.read_text(encoding="utf-8", errors="replace")
-            known = name in before and before[name] == marks[0].get("files", {}).get(name)
-            for what in (known_values_in if known else secrets_in)(text):
-                problems.append(Problem(name, 0, f"the page would publish {what}"))
-    return problems

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from press.core.bars import Progress
 from press.core.errors import PressError, fail
+from press.core.manifest import Manifest
 from press.core.project import Project, open_project
 from press.core.sitefolder import check_place, site_problems
 from press.core.source import is_generated, relative
 from press.pipeline import build
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
-WATCHED = (".qmd", ".md", ".py", ".yml", ".yaml", ".bib", ".toml")
-WATCHED += (".png", ".jpg", ".svg", ".css", ".js", ".lua", ".html")
-IGNORED = (".press", ".git", ".venv", ".quarto", "index_files", "__pycache__")
+IGNORED = ("index_files", "__pycache__", "node_modules", "venv")
+UNFINISHED = ("~", ".tmp", ".swp", ".part")  # what editors and downloads leave for a moment
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -95,7 +95,7 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
     try:
-        for batch in watch(project.root, watch_filter=functools.partial(_wanted, project.site), step=200):
+        for batch in watch(project.root, watch_filter=functools.partial(_wanted, project), step=200):
             names = sorted({relative(Path(path), project.root) for _, path in batch})
             print(f"changed: {', '.join(names[:4])}", file=sys.stderr, flush=True)
             if _build(open_project(project.root, project.config.asked), jobs, renderer):
@@ -108,11 +108,16 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     return 0
 
 
-def _wanted(site: Path, _change, path: str) -> bool:
+def _wanted(project: Project, _change: object, path: str) -> bool:
+    """Whether the change of a file calls for a build: of any that an author may have written, as posts read what they
+    like."""
     file = Path(path)
-    if file.is_relative_to(site):
+    if not file.is_relative_to(project.root) or file.is_relative_to(project.site):
         return False
-    return file.suffix in WATCHED and not any(part in IGNORED for part in file.parts) and not is_generated(file)
+    parts = file.relative_to(project.root).parts
+    if any(part.startswith(".") or part in IGNORED for part in parts) or file.name.endswith(UNFINISHED):
+        return False
+    return not is_generated(file) and "/".join(parts) not in Manifest(project).names()
 
 
 def _build(project: Project, jobs: int, renderer: str) -> bool:

@@ -2,7 +2,8 @@
 
 A file counts as untouched while its inode, size and times are the same; the time of the last change of an inode is one
 that nobody can set. So nothing has to be read, and most of the press need not even be imported. Anything else, such as
-a new package or another profile, another day or a build that failed, takes the long way.
+a new package or another profile, another day or a build that failed, takes the long way; and so does every build of a
+project of which not all can be looked at, as a link in it leads to a folder elsewhere.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 import site
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +27,35 @@ from press.core.workfolder import UNCHANGED
 
 PASSED_OVER = (".git", ".press", ".quarto", ".venv", "node_modules", "__pycache__", ".ipynb_checkpoints")
 KEPT = ("cache", "posts")  # below `.press/`: results of runs
+PARTS = ("press", "postkit")  # what a build runs of this package
 ENVIRONMENT = "pyvenv.cfg"
+PROGRAMS = ("quarto", "pandoc", "pagefind", "npm", "sass", "dot", "git")
+TEXTS = (".qmd", ".md", ".ipynb", ".yml", ".yaml", ".html")
+ENV = re.compile(rb"\{\{<\s*env\s+[\"']?([A-Za-z_]\w*)")
 Table = dict[str, tuple[int, ...]]
 
 
-def table(project: Project) -> Table:
-    """Path -> state of every file below the root, and of the press's own."""
+def table(project: Project) -> Table | None:
+    """Path -> state of every file below the root, and of the press's own; None where that cannot be told."""
     found: Table = {}
-    kept = [project.work / name for name in KEPT if (project.work / name).is_dir()]
-    for root in (project.root, Path(__file__).parent, *kept):
-        for entry in _files(str(root)):
-            state = entry.stat(follow_symlinks=True) if entry.is_file() else entry.stat(follow_symlinks=False)
-            found[entry.path] = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    folders = [project.root, *(Path(__file__).parents[1] / name for name in PARTS)]
+    folders += [folder for name in KEPT if (folder := project.work / name).is_dir()]
+    try:
+        for folder in folders:
+            for entry in _files(str(folder), str(project.root)):
+                state = entry.stat(follow_symlinks=entry.is_file())
+                found[entry.path] = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    except OSError:  # it may not be read, or is just being removed
+        return None
     return found
 
 
-def _files(folder: str) -> Iterator[os.DirEntry[str]]:
+def _files(folder: str, root: str) -> Iterator[os.DirEntry[str]]:
+    """Every file below a folder.
+
+    Raises:
+        OSError: a folder cannot be read, or is a link that leads to where nobody looks.
+    """
     with os.scandir(folder) as entries:
         inside = list(entries)
     if any(entry.name == ENVIRONMENT for entry in inside):
@@ -47,21 +63,54 @@ def _files(folder: str) -> Iterator[os.DirEntry[str]]:
     for entry in inside:
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in PASSED_OVER:
-                yield from _files(entry.path)
-        else:
-            yield entry
+                yield from _files(entry.path, root)
+            continue
+        if entry.is_symlink() and entry.is_dir():
+            target = Path(os.path.realpath(entry.path))
+            if not target.is_relative_to(root) or not set(target.parts).isdisjoint(PASSED_OVER):
+                raise NotADirectoryError(entry.path)
+        yield entry
 
 
-def _context(project: Project, how: Mapping[str, Any]) -> dict[str, Any]:
-    """What else a build depends on: its options, the packages, the day that pages may show, the commit."""
+def _context(project: Project, how: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """What else a build depends on: its options, programs and packages, the day that pages may show, the commit, and
+    the variables of the environment with these names."""
     packages = [os.stat(folder).st_mtime_ns for folder in {*site.getsitepackages(), *sys.path} if os.path.isdir(folder)]
-    commits = project.root / ".git" / "logs" / "HEAD"
+    wanted = {*names, *(name for name in os.environ if name.startswith("QUARTO_"))}
+    values = json.dumps([[name, os.environ.get(name)] for name in sorted(wanted)])
     return {
-        "how": {**how, "profiles": list(project.config.profiles), "quarto": shutil.which("quarto")},
+        "how": {**how, "profiles": list(project.config.profiles)},
+        "programs": [_program(name) for name in PROGRAMS],
         "day": datetime.date.today().isoformat(),
         "python": [sys.version, sorted(packages)],
-        "commit": os.stat(commits).st_mtime_ns if commits.exists() else 0,
+        "commit": _commit(project.root),
+        "environment": hashlib.sha256(values.encode()).hexdigest(),
     }
+
+
+def _program(name: str) -> list[Any]:
+    found = shutil.which(name)
+    if not found:
+        return []
+    path = os.path.realpath(found)
+    state = os.stat(path)
+    return [path, state.st_size, state.st_mtime_ns]
+
+
+def _commit(root: Path) -> str:
+    """The commit that is checked out; "" where there is none."""
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return ""
+    try:
+        command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
+def _asked_for(files: Iterable[str]) -> list[str]:
+    """The variables of the environment whose values pages show."""
+    return sorted({name.decode() for file in files for name in ENV.findall(Path(file).read_bytes())})
 
 
 def last_report(project: Project, how: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -72,12 +121,16 @@ def last_report(project: Project, how: Mapping[str, Any]) -> dict[str, Any] | No
     """
     try:
         noted = json.loads((project.work / UNCHANGED).read_bytes())
-        return noted["report"] if noted["key"] == _key(table(project), _context(project, how)) else None
+        now = table(project)
+        same = now is not None and noted["key"] == _key(now, _context(project, how, noted["names"]))
+        return noted["report"] if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def note(project: Project, how: Mapping[str, Any], before: Table, written: set[str], report: Mapping[str, Any]) -> None:
+def note(
+    project: Project, how: Mapping[str, Any], before: Table | None, written: set[str], report: Mapping[str, Any]
+) -> None:
     """Keep what a build has told, unless a file has changed while it went on.
 
     Args:
@@ -85,12 +138,19 @@ def note(project: Project, how: Mapping[str, Any], before: Table, written: set[s
         written: files that the press wrote since, or removed, relative to the root, or folders of such.
     """
     now = table(project)
+    if before is None or now is None:
+        return
     changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
-    own = [os.path.join(project.root, name) for name in written]
+    own = {os.path.join(project.root, name) for name in written}
     folders = tuple(name + os.sep for name in (*own, str(project.work)))
     if any(path not in own and not path.startswith(folders) for path in changed):
         return
-    data = {"key": _key(now, _context(project, how)), "report": dict(report)}
+    texts = [path for path in now if path.endswith(TEXTS) and not path.startswith(str(project.site) + os.sep)]
+    try:
+        names = _asked_for(path for path in texts if os.path.isfile(path))
+        data = {"key": _key(now, _context(project, how, names)), "names": names, "report": dict(report)}
+    except OSError:
+        return
     write_atomic(project.work / UNCHANGED, json.dumps(data).encode())
 
 

@@ -10,10 +10,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 from press import cli
-from press.posts import execute
+from press.posts import executors
+from press.posts.execute import Result
 from tests.press.conftest import CONFIG, Site, cell
 
 PAPER = (
@@ -126,7 +126,7 @@ def press(site: Site, *arguments: str) -> int:
 
 @contextlib.contextmanager
 def no_kernels() -> Iterator[None]:
-    kept = execute.execute_all, execute.open_executor
+    kept = executors.execute_all, executors.open_executor
 
     def run(tasks, *_):
         for task in tasks:
@@ -138,13 +138,13 @@ def no_kernels() -> Iterator[None]:
                         "execution_count": 1,
                         "outputs": [{"output_type": "stream", "name": "stdout", "text": text}],
                     }
-            yield SimpleNamespace(slug=task.slug, notebook=book, reads=(), seconds=0.1, problem=None)
+            yield Result(task.slug, book, (), 0.1, None)
 
-    execute.execute_all, execute.open_executor = run, lambda *_: contextlib.nullcontext()
+    executors.execute_all, executors.open_executor = run, lambda *_: contextlib.nullcontext()
     try:
         yield
     finally:
-        execute.execute_all, execute.open_executor = kept
+        executors.execute_all, executors.open_executor = kept
 
 
 CHANGES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}

@@ -167,11 +167,12 @@ def test_what_has_no_source_left_goes_unless_it_was_edited(built, capsys):
     assert not (built.root / "papers/known2020/index.qmd").exists()
 
 
-def test_a_post_in_a_renamed_folder_is_still_ours_and_a_copy_is_not(built, capsys):
+@pytest.mark.parametrize("command", ["run", "build"])
+def test_a_post_in_a_renamed_folder_is_still_ours_and_a_copy_is_not(built, capsys, command):
     (built.root / "posts/a").rename(built.root / "posts/b")
-    assert press(built, "run") == 0
+    assert press(built, command) == 0
     shutil.copytree(built.root / "posts/b", built.root / "posts/c")
-    assert press(built, "run") == 1
+    assert press(built, command) == 1
     assert "posts/c/index.ipynb: the press did not write this notebook" in capsys.readouterr().err
 
 

@@ -6,7 +6,6 @@ site. Both work the same whichever renderer made the site.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ from press.core.celloptions import read_options
 from press.core.errors import Problem, collected, fail
 from press.core.merging import as_list
 from press.core.project import Project
-from press.core.source import CAME_FROM, Expanded, page_start, read_expanded, read_text, relative
+from press.core.source import CAME_FROM, Expanded, page_start, read_expanded, relative
 from press.core.yamlfile import Map
 from press.papers.ledger import check_claims
 from press.papers.library import read_library
 from press.papers.schema import Paper
 from press.papers.unsure import check_numbers
 from press.posts.made import is_made
+from press.posts.notebookfile import read_notebook
 from press.posts.prose import claim_line
 
 
@@ -120,7 +120,7 @@ def bibliography_keys(project: Project) -> dict[str, str] | None:
 
 def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None = None) -> tuple[Map, Facts]:
     """Metadata and facts of a notebook, read from its path if not given; places are those of its post.qmd."""
-    notebook = json.loads(read_text(path, project.root)) if notebook is None else notebook
+    notebook = read_notebook(path, project.root) if notebook is None else notebook
     file = relative(path, project.root)
     markdown, cells, own = [], [], Map()
     for index, cell in enumerate(notebook["cells"]):

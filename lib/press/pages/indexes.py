@@ -59,6 +59,7 @@ def claims_index(shelf: Shelf) -> str:
         "claims.qmd",
         claims=len({entry.claim.id for entry in entries}),
         measured=sum(entry.measured is not None for entry in entries),
+        stored=sum(entry.stored for entry in entries),
         has_about=(shelf.root / "about.qmd").is_file(),
         choices=[("verdict", kinds), ("paper", papers), ("post", posts)],
         caption="All claims",

@@ -115,5 +115,6 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
             "post_href": up + post.url + (f"#{section}" if section else ""),
             "seeds": "1 seed" if found.seed_count == 1 else f"{found.seed_count} seeds",
             "scale": SCALES[found.scale],
+            "stored": entry.stored,
         }
     return values

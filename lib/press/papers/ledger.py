@@ -20,8 +20,10 @@ from press.posts.post import page_of
 
 NOT_MEASURED = "not measured"
 NOT_NOW = "not measured in this build"  # a post failed that measures it
+NOT_EXECUTED = "not executed"
 WIDTH = 100
 DEFAULT_SCALE = "small"
+Found = tuple[str, Measurement, tuple[str, int], bool]  # post, measurement, its cell's place, whether it is stored
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Entry:
         place: file and line of the measuring cell.
         verdict: the measured verdict, or one of `NOT_MEASURED` and `NOT_NOW`.
         recorded: the verdict in paper.toml at the measurement's scale; "" for none.
+        stored: whether it was measured in a notebook that is published with its stored outputs, by no build of ours.
     """
 
     claim: Claim
@@ -42,12 +45,14 @@ class Entry:
     measured: Measurement | None
     verdict: str
     recorded: str
+    stored: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The entry as plain data."""
         found = self.measured.as_json() if self.measured else {"id": self.claim.id, "paper": self.paper}
         keys = ("statement", "table", "row", "number", "quantity", "direction", "than", "expected", "tolerance")
         own = {"post": self.post or None, "verdict": self.verdict, "recorded": self.recorded or None}
+        own |= {"executed": not self.stored} if self.measured else {}
         return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
 
 
@@ -60,14 +65,15 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
     Raises:
         PressError: an invalid measurement, or one of a claim that no paper has.
     """
-    found: dict[str, list[tuple[str, Measurement, str, int]]] = {}
+    found: dict[str, list[Found]] = {}
     problems: list[Problem] = []
     failures = failures_in(notebooks.values())
     for slug, notebook in notebooks.items():
+        stored = bool((notebook["metadata"].get("press") or {}).get("stored"))
         try:
             for measured, file, line in measurements(notebook, page_of(slug, notebook)):
                 claim_of(measured, papers, file, line)
-                found.setdefault(measured.id, []).append((slug, measured, file, line))
+                found.setdefault(measured.id, []).append((slug, measured, (file, line), stored))
         except PressError as error:
             problems += error.problems
     if problems:
@@ -88,9 +94,7 @@ def _unmeasured(claim: Claim, failures: list[dict[str, Any]]) -> str:
     return NOT_NOW if lost else NOT_MEASURED
 
 
-def _entries(
-    claim: Claim, paper: Paper, found: list[tuple[str, Measurement, str, int]], unmeasured: str
-) -> list[Entry]:
+def _entries(claim: Claim, paper: Paper, found: list[Found], unmeasured: str) -> list[Entry]:
     if not found:
         recorded = claim.verdict.get(DEFAULT_SCALE, "")
         return [Entry(claim, paper.citekey, "", ("", 0), None, unmeasured, recorded)]
@@ -99,12 +103,13 @@ def _entries(
             claim,
             paper.citekey,
             post,
-            (file, line),
+            place,
             measured,
             verdict(claim, measured.measured, measured.interval),
             claim.verdict.get(measured.scale, ""),
+            stored,
         )
-        for post, measured, file, line in found
+        for post, measured, place, stored in found
     ]
 
 
@@ -150,12 +155,14 @@ def as_table(entries: Sequence[Entry], width: int = WIDTH) -> str:
         if number == 0:
             lines.append("  ".join("-" * size for size in widths))
     measured = sum(entry.measured is not None for entry in entries)
-    return "\n".join([*lines, "", f"{len(entries)} lines, {measured} of them measured"])
+    stored = sum(entry.stored for entry in entries)
+    more = f", {stored} of these not executed by this build" if stored else ""
+    return "\n".join([*lines, "", f"{len(entries)} lines, {measured} of them measured{more}"])
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     recorded = "same" if entry.recorded == entry.verdict else entry.recorded
-    names = (entry.claim.id, entry.paper, entry.post, entry.verdict)
+    names = (entry.claim.id, entry.paper, entry.post, entry.verdict + (f" ({NOT_EXECUTED})" if entry.stored else ""))
     if entry.measured is None:
         return *names, "", "", recorded
     scale = "" if entry.measured.scale == DEFAULT_SCALE else f" ({entry.measured.scale})"

@@ -7,11 +7,12 @@ watched kernel does.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from press.core.source import relative
-from press.posts.magics import read_cell
+from press.posts.magics import BROKEN, read_cell
 from press.posts.post import Post
 from press.posts.used import dotted, imports_in
 
@@ -23,7 +24,9 @@ def modules_beside(post: Post, folder: Path, root: Path) -> tuple[dict[str, Path
         folder: in which its kernel works.
         root: only files below it count.
     """
-    return files_beside(post.uses.modules, post.uses.runs, folder, root)
+    files, names = files_beside(post.uses.modules, post.uses.runs, folder, root)
+    own = {relative(folder / name, root) for name in post.uses.writes}  # what the post itself makes
+    return {name: path for name, path in files.items() if name not in own}, names
 
 
 def files_beside(
@@ -40,7 +43,7 @@ def files_beside(
         while todo:
             path = todo.pop()
             name = relative(path, root)
-            if name in files or not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
+            if name in files or not os.path.isfile(path) or not path.resolve().is_relative_to(root.resolve()):
                 continue
             files[name] = path
             names |= _names_in(path)
@@ -52,7 +55,7 @@ def _found(name: str, folder: Path) -> list[Path]:
     parts, found = name.split("."), []
     for end in range(1, len(parts) + 1):
         stem = folder.joinpath(*parts[:end])
-        found += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
+        found += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if os.path.isfile(path)]
     return found
 
 
@@ -60,6 +63,6 @@ def _names_in(path: Path) -> set[str]:
     """What a module imports; relative imports by what they mean within its own package."""
     try:
         tree = read_cell(path.read_text(encoding="utf-8"))[0] if path.suffix != ".ipynb" else ast.Module([], [])
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, *BROKEN):
         return set()  # the run will say
     return dotted(imports_in(tree, path))

@@ -5,15 +5,13 @@ Each block knows where it comes from. Cells of other languages are part of the t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from press.core.errors import Problem, fail
-from press.core.source import Expanded, fenced_lines, front_matter_length, read_text, relative
+from press.core.errors import Problem
+from press.core.source import Expanded, fenced_lines, front_matter_length
 
 CELL = re.compile(r"^\{\s*([A-Za-z][\w+-]*)\b(.*)\}$")
 EDITORS = re.compile(r"\s*(?:vscode\s*=\s*\{.*\})?\s*")  # what an editor notes in a cell's header
@@ -54,7 +52,11 @@ def markdown_blocks(expanded: Expanded, problems: list[Problem]) -> list[Block]:
         """Lines [start, end), without the blank ones around them."""
         while kind != "code" and start < end and not lines[start].strip():
             start += 1
-        source = "\n".join(lines[start:end])
+        own = lines[start:end]
+        if kind == "code":  # may be indented as its fence is
+            indent = len(lines[start - 1]) - len(lines[start - 1].lstrip(" "))
+            own = [line[min(indent, len(line) - len(line.lstrip(" "))) :] for line in own]
+        source = "\n".join(own)
         if kind == "code" or source.strip():
             source = source if kind == "code" else source.rstrip()
             blocks.append(Block(kind, source, *expanded.origin(start + 1)))
@@ -94,48 +96,6 @@ def has_python_cells(text: str) -> bool:
         return False
     infos = (info for _, kind, info in fenced_lines(text.split("\n")) if kind == "open")
     return any((match := CELL.match(info)) and match[1] == "python" for info in infos)
-
-
-def read_notebook(path: Path, root: Path) -> dict[str, Any]:
-    """A notebook of an author's, as nbformat 4.
-
-    Raises:
-        PressError: it is not one.
-    """
-    name = relative(path, root)
-    text = read_text(path, root)
-    try:
-        book = json.loads(text)
-        if book.get("nbformat") != 4:
-            import nbformat
-
-            book = json.loads(nbformat.writes(nbformat.reads(text, as_version=4)))
-        cells = book["cells"]
-        if not isinstance(book.setdefault("metadata", {}), dict):
-            raise TypeError("its metadata are no mapping")
-        for cell in cells:
-            cell.setdefault("metadata", {})
-            cell["source"] = text_of(cell["source"])
-            if cell["cell_type"] == "code":
-                cell["outputs"] = list(cell.get("outputs") or ())
-    except RecursionError:
-        raise fail(name, 0, "not a notebook: it is nested too deeply") from None
-    except Exception as error:  # nbformat raises many kinds of what is not its own
-        raise fail(name, 0, f"not a notebook: {str(error).splitlines()[0] if str(error) else error!r}") from None
-    return book
-
-
-def text_of(value: Any) -> str:
-    """nbformat's multi-line string: a list of lines or one string."""
-    return "".join(value) if isinstance(value, list) else str(value)
-
-
-def language_of(book: dict[str, Any]) -> str:
-    """The language of a notebook's cells; "python" where it does not say."""
-    info = book["metadata"].get("language_info") or {}
-    kernel = book["metadata"].get("kernelspec") or {}
-    name = str(kernel.get("language") or info.get("name") or kernel.get("name") or "python").lower()
-    return "python" if name.startswith(("python", "ipython", "xpython")) else name
 
 
 def notebook_blocks(book: dict[str, Any], file: str) -> list[Block]:

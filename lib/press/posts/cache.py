@@ -27,6 +27,7 @@ from press.posts.closure import Library, closure, file_hash, versions
 from press.posts.post import KERNEL, Post, to_bytes
 from press.posts.printed_numbers import numbers_parts
 
+MISSING = "missing"  # gone since the sources were read
 FORMAT = 1  # raise it when execution itself changes in a way that alters outputs
 
 
@@ -48,7 +49,7 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
 
     def hashed(path: Path) -> str:
         if path not in hashes:
-            hashes[path] = file_hash(path)
+            hashes[path] = file_hash(path) if path.exists() else MISSING
         return hashes[path]
 
     modules, external = closure(post, library)
@@ -57,6 +58,8 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
     external |= more - {name.removesuffix(".py").rpartition("/")[2] for name in near}
     python = f"{KERNEL} {sys.version_info.major}.{sys.version_info.minor}"
     parts = {"format": str(FORMAT), "kernel": python, "slug": post.slug}
+    if post.folder != post.file.rpartition("/")[0]:
+        parts["folder"] = post.folder
     for cell in (cell for cell in post.cells if cell.evaluated):
         tagged = (" parameters" if "parameters" in cell.tags else "") + (" may fail" if cell.may_fail else "")
         parts[f"cell {cell.name}"] = hashlib.sha256((cell.code.strip() + tagged).encode()).hexdigest()
@@ -81,7 +84,7 @@ def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) 
         return key
     for path in (root / name for name in names):
         if path not in hashes:
-            hashes[path] = file_hash(path) if path.is_file() else "missing"
+            hashes[path] = file_hash(path) if path.is_file() else MISSING
     return _key(key.parts | {f"read {name}": hashes[root / name] for name in names})
 
 

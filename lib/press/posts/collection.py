@@ -23,10 +23,11 @@ from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
 from press.core.selection import OWN, is_own, site_inputs
 from press.core.source import is_generated, page_start, read_text, relative
-from press.posts.blocks import has_python_cells, language_of, notebook_blocks, read_notebook
+from press.posts.blocks import has_python_cells, notebook_blocks
 from press.posts.enabled import is_draft, is_enabled
 from press.posts.frozen import results_of
 from press.posts.notebook import examine_post
+from press.posts.notebookfile import language_of, read_notebook
 from press.posts.post import Post, Source
 
 
@@ -39,12 +40,14 @@ class Posts:
         broken: slug -> what is wrong with a post.
         stored: notebooks that are published with their stored outputs, as Quarto does unless it is told to run them.
         frozen: pages whose results Quarto froze -> the file of these.
+        places: where the executed notebooks of all others lie, relative to the root.
     """
 
     sound: list[Post] = field(default_factory=list)
     broken: dict[str, list[Problem]] = field(default_factory=dict)
     stored: list[Source] = field(default_factory=list)
     frozen: dict[Source, Path] = field(default_factory=dict)
+    places: set[str] = field(default_factory=set)
 
 
 def sources(project: Project) -> list[Source]:
@@ -92,21 +95,28 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
         claims: what their prose may quote, by id; None where that is not known.
     """
     done = Posts()
-    first: dict[str, str] = {}
+    first: dict[str, str] = {}  # address -> the source that has it
+    alike: dict[str, str] = {}  # the same without regard to capitals
     for source in sources(project):
         name = relative(source.path, project.root)
+        place = relative_to(source.place(project.root), project.root)
         problems = _same_address(source, project)
-        same = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0]).casefold()
-        if same in first:
-            message = f"duplicate slug {source.slug!r}: {first[same]} has it already. Rename one of them"
+        address = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0])
+        if address in first:
+            message = f"duplicate slug {source.slug!r}: {first[address]} has it already. Rename one of them"
             problems.append(Problem(name, 0, message))
-        first.setdefault(same, name)
+        elif address.casefold() in alike:
+            message = f"on some machines this has the same address as {alike[address.casefold()]}. Rename one of them"
+            problems.append(Problem(name, 0, message, check="links"))
+        first.setdefault(address, name)
+        alike.setdefault(address.casefold(), name)
         book = None
         if source.path.suffix == ".ipynb":
             with collected(problems):
                 book = read_notebook(source.path, project.root)
             if book is None:
                 done.broken[source.slug] = problems
+                done.places.add(place)
                 continue
             if language_of(book) != "python" or not any(cell["cell_type"] == "code" for cell in book["cells"]):
                 continue
@@ -114,11 +124,12 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
                 done.stored.append(source)
                 continue
         post, found = examine_post(source, project.config, claims, project.work / "facts", book)
-        if post is not None and is_draft(post.meta):
+        if post is not None and is_draft(post.meta, project.config):
             continue
         if post is not None and post.runs and (results := results_of(source, post.meta, project.root)):
             done.frozen[source] = results
             continue
+        done.places.add(place)
         if problems := problems + found:
             done.broken[source.slug] = problems
         if post is not None:
@@ -135,7 +146,7 @@ def _runs(book: dict[str, Any], source: Source, project: Project) -> bool:
     except PressError:
         return True
     meta = project.config.meta(own, posixpath.dirname(source.page))
-    return is_enabled(meta, own, source, project.config) and not is_draft(meta)
+    return is_enabled(meta, own, source, project.config) and not is_draft(meta, project.config)
 
 
 def _same_address(source: Source, project: Project) -> list[Problem]:
@@ -148,7 +159,7 @@ def _same_address(source: Source, project: Project) -> list[Problem]:
 
 
 def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list[str]:
-    """The slugs that are meant: each as it is, as its file, or by its last part where that is enough.
+    """The slugs that are meant: each as it is, by its file or folder, or by the end of one of them if that is enough.
 
     Args:
         there: all slugs.
@@ -160,8 +171,8 @@ def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list
     chosen, problems = [], []
     for name in asked:
         tidy = name.removeprefix("./").rstrip("/")
-        fits = [slug for slug in there if tidy == slug or files.get(slug) in (tidy, f"{tidy}/index.qmd")]
-        fits = fits or [slug for slug in there if slug.endswith(f"/{tidy}") or f"posts/{slug}" == tidy]
+        fits = [slug for slug in there if tidy == slug or files.get(slug) == tidy] if tidy else []
+        fits = fits or [slug for slug in there if f"/{tidy}" in _ends(slug, files.get(slug, ""))]
         if len(fits) == 1:
             chosen.append(fits[0])
             continue
@@ -170,6 +181,13 @@ def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list
     if problems:
         raise PressError(problems)
     return list(dict.fromkeys(chosen))
+
+
+def _ends(slug: str, file: str) -> set[str]:
+    """What a post may be called by: the ends of its slug, of its file and of that file's folder."""
+    names = {slug, file, posixpath.dirname(file)} if re.search(r"(^|/)(index|post)\.\w+$", file) else {slug, file}
+    parts = [name.split("/") for name in names]
+    return {"/" + "/".join(part[start:]) for part in parts for start in range(len(part))}
 
 
 def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Whether a post is executed, as Quarto means it: `execute: enabled`; and whether it is a draft."""
+"""Whether a post is executed, as Quarto means it: `execute: enabled` and `engine:`; and whether it is a draft."""
 
 from __future__ import annotations
 
@@ -25,10 +25,22 @@ def is_enabled(meta: Mapping[str, Any], own: Map, source: Source, config: Config
         folder = config.folder(source.page.rpartition("/")[0]).data
         meta = merge(folder, own)
     execute = meta.get("execute")
-    asked = execute if isinstance(execute, bool) else execute.get("enabled") if isinstance(execute, dict) else None
-    return asked is True if source.path.suffix == ".ipynb" else asked is not False
+    asked = execute.get("enabled") if isinstance(execute, dict) else execute
+    if source.path.suffix == ".ipynb":
+        return is_on(asked)
+    return not is_off(asked) and meta.get("engine") != "markdown"
 
 
-def is_draft(meta: Mapping[str, Any]) -> bool:
-    """Whether the page is a draft, which is neither run nor published."""
-    return meta.get("draft") is True
+def is_draft(meta: Mapping[str, Any], config: Config) -> bool:
+    """Whether the page is a draft, which is neither run nor published, unless `draft-mode:` says otherwise."""
+    return is_on(meta.get("draft")) and config.get("website.draft-mode", "gone") == "gone"
+
+
+def is_on(value: Any) -> bool:
+    """Whether a switch says yes, be it as a word."""
+    return value is True or (isinstance(value, str) and value.lower() in ("true", "yes", "on"))
+
+
+def is_off(value: Any) -> bool:
+    """Whether a switch says no, be it as a word."""
+    return value is False or (isinstance(value, str) and value.lower() in ("false", "no", "off"))

@@ -1,8 +1,7 @@
-"""Run notebooks with papermill, each in a kernel process of its own, many at a time.
+"""Run a notebook with papermill, in a kernel process of its own.
 
-`execute_all` hands `run_notebook` to any `concurrent.futures.Executor`: local processes by default, a Dask cluster by
-address. A run ends in a `Result`, never in an exception: a cell that raises, a kernel that dies and a post that uses
-too much are all told with the cell's file and line.
+A run ends in a `Result`, never in an exception: a cell that raises, a kernel that dies and a post that uses too much
+are all told with the cell's file and line. Who runs many at a time: `executors.py`.
 
 No clock on the wall ends a run (see `clock.py`), so papermill's own are set to for ever: a kernel on a busy machine may
 take minutes to start, and seconds between a cell's reply and its last output.
@@ -10,26 +9,22 @@ take minutes to start, and seconds between a cell's reply and its last output.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from press.core.errors import Problem, fail
+from press.core.errors import Problem
 from press.core.secrets import environment_secrets
 from press.posts.clock import Limits, watching
+from press.posts.kernel import state_of
 from press.posts.outcome import last_words, problem_of, ran_through, stopped_at
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -65,6 +60,8 @@ class Result:
     Args:
         notebook: the notebook as far as it got, as JSON.
         reads: files below the root that it opened for reading, relative to the root.
+        writes: those that it opened for writing.
+        changed: those that were changed after it had read them, and not by itself.
         problem: None when every cell ran.
         cell: the cell that it stopped in, such as "code-2"; "" where it ran through or no cell is known.
     """
@@ -75,6 +72,8 @@ class Result:
     seconds: float
     problem: Problem | None
     cell: str = ""
+    writes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def run_notebook(task: Task) -> Result:
@@ -108,7 +107,8 @@ def run_notebook(task: Task) -> Result:
             _kill(manager)
             manager.context.destroy(linger=0)
         notebook = json.loads((target if target.exists() else source).read_text(encoding="utf-8"))
-        reads = _reads(log, task.root)
+        reads, writes = _opened(log, task.root, "r"), _opened(log, task.root, "w")
+        changed = [name for name, state in reads.items() if state_of(str(Path(task.root, name))) != state]
         words = last_words(Path(folder) / "log")
     if error is not None and type(error).__name__ == "PapermillExecutionError" and ran_through(notebook):
         error = None  # papermill counts exceptions that are part of the page
@@ -116,7 +116,8 @@ def run_notebook(task: Task) -> Result:
     clean(notebook)
     seconds = time.monotonic() - start
     problem, cell = problem_of(task.file, notebook, stopped, error, usage, words)
-    return Result(task.slug, notebook, reads, seconds, problem, cell)
+    changed = tuple(name for name in changed if name not in writes)
+    return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed)
 
 
 def _kernel_manager(task: Task, log: Path, folder: str):
@@ -127,7 +128,8 @@ def _kernel_manager(task: Task, log: Path, folder: str):
 
     lib = str(Path(task.root) / "lib")
     press_lib = str(Path(__file__).resolve().parents[2])
-    paths = [lib, *(p for p in [press_lib, os.environ.get("PYTHONPATH", "")] if p and p != lib)]
+    more = [press_lib, os.environ.get("PYTHONPATH", "")]
+    paths = [lib, *(path for path in more if path and path != lib and not path.endswith("-packages"))]
     hidden = {name: "" for name in environment_secrets() if name not in KEEP}
     threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "NUMEXPR")}
     # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
@@ -137,7 +139,8 @@ def _kernel_manager(task: Task, log: Path, folder: str):
     env |= {"PRESS_WATCH": str(log), "PRESS_ROOT": task.root, "PYTHONPATH": os.pathsep.join(paths)}
     env |= {"PRESS_LOG": str(Path(folder) / "log")}
     env |= {"IPYTHONDIR": str(Path(folder) / "ipython"), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
-    argv = [sys.executable, "-m", "press.posts.kernel", "-f", "{connection_file}"]
+    # -P: a file beside the post that is called random.py, say, is not what the kernel itself imports.
+    argv = [sys.executable, "-P", "-m", "press.posts.kernel", "-f", "{connection_file}"]
 
     class OneKernel(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
@@ -171,12 +174,14 @@ def _kill(manager) -> None:
         manager.cleanup_connection_file()
 
 
-def _reads(log: Path, root: str) -> tuple[str, ...]:
+def _opened(log: Path, root: str, kind: str) -> dict[str, str]:
+    """The files that the kernel noted to have been opened in this way and that are still there, with their states then;
+    relative to the root, but for those that links lead to elsewhere."""
     base = os.path.join(os.path.realpath(root), "")
-    if not log.exists():
-        return ()
-    paths = log.read_bytes().decode("utf-8", "surrogateescape").splitlines()
-    return tuple(sorted({os.path.realpath(p).removeprefix(base) for p in paths if os.path.isfile(p)}))
+    lines = log.read_bytes().decode("utf-8", "surrogateescape").split("\0") if log.exists() else []
+    noted = [line[1:].partition(" ") for line in lines if line[:1] == kind]
+    found = {os.path.realpath(path).removeprefix(base): state for state, _, path in noted if os.path.isfile(path)}
+    return dict(sorted(found.items()))
 
 
 def clean(notebook: dict[str, Any]) -> None:
@@ -192,83 +197,3 @@ def clean(notebook: dict[str, Any]) -> None:
             cell["id"] = "injected-parameters"
         for output in cell.get("outputs", []):
             output.pop("metadata", None) if output.get("metadata") == {} and output["output_type"] == "stream" else None
-
-
-def execute_all(
-    tasks: list[Task],
-    executor: concurrent.futures.Executor,
-    on_start: Callable[[str], None],
-    on_tick: Callable[[], None],
-) -> Iterator[Result]:
-    """Results in the order in which they come. Tasks on the GPU run one at a time, beside those that need none.
-
-    Args:
-        on_start: called with the slug when a task is handed to the executor.
-        on_tick: called about once a second while nothing comes.
-    """
-    waiting = [task for task in tasks if task.gpu]
-    pending: dict[concurrent.futures.Future, Task] = {}
-
-    def submit(task: Task) -> None:
-        pending[executor.submit(run_notebook, task)] = task
-        on_start(task.slug)
-
-    if waiting:
-        submit(waiting.pop(0))
-    for task in tasks:
-        if not task.gpu:
-            submit(task)
-    while pending:
-        done, _ = concurrent.futures.wait(pending, timeout=1.0, return_when=concurrent.futures.FIRST_COMPLETED)
-        on_tick()
-        for future in done:
-            task = pending.pop(future)
-            if task.gpu and waiting:
-                submit(waiting.pop(0))
-            yield _outcome(future, task)
-
-
-def _outcome(future: concurrent.futures.Future, task: Task) -> Result:
-    try:
-        return future.result()
-    except Exception as error:  # the worker itself died: BrokenProcessPool, a lost Dask worker
-        message = f"the worker that ran this post died: {type(error).__name__}: {error}"
-        return Result(task.slug, json.loads(task.notebook), (), 0.0, Problem(task.file, 0, message))
-
-
-@contextlib.contextmanager
-def open_executor(jobs: int, dask: str | None) -> Iterator[concurrent.futures.Executor]:
-    """Local worker processes, or the Dask cluster at an address such as tcp://host:8786.
-
-    Raises:
-        PressError: Dask is not installed, or nothing answers at the address.
-    """
-    if dask is None:
-        # Spawned, not forked: a worker starts clean, and ends by itself when the press is killed.
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(jobs, context, _die_with_parent, (os.getpid(),)) as executor:
-            yield executor
-        return
-    try:
-        from distributed import Client
-        from distributed.comm import get_address_host_port
-    except ImportError:
-        raise fail("", 0, "--dask needs Dask: pip install 'executable-papers[dask]'") from None
-    try:
-        # What listens there may be slow to answer on a busy machine; that nothing listens is known at once.
-        host, port = get_address_host_port(dask)
-        socket.create_connection((host, port), timeout=PATIENCE).close()
-        client = Client(dask, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        raise fail("", 0, f"no Dask scheduler at {dask!r}: {error}") from None
-    with client, client.get_executor(pure=False, retries=0) as executor:
-        yield executor
-
-
-def _die_with_parent(parent: int) -> None:
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

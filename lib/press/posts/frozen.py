@@ -14,6 +14,7 @@ from typing import Any
 from press.posts.post import Source
 
 FOLDER = "_freeze"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
 def results_of(source: Source, meta: Mapping[str, Any], root: Path) -> Path | None:
@@ -27,9 +28,9 @@ def results_of(source: Source, meta: Mapping[str, Any], root: Path) -> Path | No
     try:
         known = json.loads(path.read_bytes())["hash"]
         read_markdown(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return None
-    text = source.path.read_text(encoding="utf-8", errors="replace")
+    text = source.path.read_bytes().decode("utf-8-sig", errors="replace")  # as Quarto reads it
     return path if freeze is True or known == hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() else None
 
 
@@ -37,7 +38,7 @@ def read_markdown(path: Path) -> str:
     """The page as Markdown, its front matter included.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: it is not what Quarto writes.
+        OSError, ValueError, KeyError, TypeError, RecursionError: it is not what Quarto writes.
     """
     text = json.loads(path.read_bytes())["result"]["markdown"]
     if not isinstance(text, str):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
+from press.core.errors import Problem
 from press.core.escapes import markdown
 from press.core.source import fenced_lines
-from press.posts.blocks import Block, text_of
+from press.posts.blocks import Block
+from press.posts.magics import BROKEN
+from press.posts.notebookfile import text_of
 from press.posts.post import Inline, Post, new_cell
 
+MARKS = " \t>-+*:|.()0123456789"  # of items and quotations, within which a block may begin
 CODE = re.compile(r"(?<!`)`\{python\}\s+([^`]+?)\s*`(?!`)")
 # What IPython shows of a value by itself is its repr; a reader wants its text. What knows how it looks is left alone.
+# A post may have given its own things the names of Python's functions.
 SHOWN = (
-    '(lambda value: value if hasattr(value, "_repr_markdown_") else '
-    '__import__("IPython.display").display.Pretty(str(value)))({})'
+    '(lambda value, python=__import__("builtins"): value if python.hasattr(value, "_repr_markdown_") else '
+    'python.__import__("IPython.display").display.Pretty(python.str(value)))({}\n)'
 )
 
 
@@ -36,6 +43,24 @@ def find_inline(block: Block, text: str, after: str, known: int) -> list[Inline]
             name = f"inline-{known + len(found) + 1}"
             found.append(Inline(name, text, after, match[1], block.file, line))
     return found
+
+
+def read_inline(values: Iterable[Inline], problems: list[Problem]) -> set[str]:
+    """The names that the values read.
+
+    Args:
+        problems: where to add those of values that are not Python.
+    """
+    names: set[str] = set()
+    for value in values:
+        try:
+            tree = ast.parse(value.expression, mode="eval")
+        except BROKEN as error:
+            message = f"`{{python}} {value.expression}` is no expression of Python: {getattr(error, 'msg', error)}"
+            problems.append(Problem(value.file, value.line, message))
+        else:
+            names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return names
 
 
 def runnable(post: Post) -> dict[str, Any]:
@@ -87,4 +112,4 @@ def _value(ran: dict[str, Any], before: str) -> str:
     data = next((output["data"] for output in ran["outputs"] if "data" in output), {})
     if "text/markdown" in data:
         return text_of(data["text/markdown"]).strip()
-    return str(markdown(text_of(data.get("text/plain", "")), at_start=not before.strip()))
+    return str(markdown(text_of(data.get("text/plain", "")), at_start=not before.strip(MARKS)))

@@ -1,44 +1,66 @@
 """The kernel that executes posts: ipykernel, watched.
 
-`python -m press.posts.kernel` notes every file below the project root that the notebook opens for reading, one path a
-line, in the file that `PRESS_WATCH` names. After the run the press compares that with what the key was made of: a
-module or data file that was read but is not in the key makes the run an error, so that a wrong "up to date" cannot
-arise.
+`python -m press.posts.kernel` notes in the file that `PRESS_WATCH` names every file below the project root that the
+notebook opens: "r" or "w", its state, its path. After the run the press compares that with what the key was made of: a
+module or data file that was read but is not in the key becomes part of it, or makes the run an error, so that a wrong
+"up to date" cannot arise.
 (Not seen: files that a subprocess, or a library in another language, opens by itself.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import sys
 import warnings
+from importlib.util import source_from_cache
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+EVENTS = {"open": "", "sqlite3.connect": "r", "os.rename": "w"}  # and what they do with a file, where that is known
 
 
-def watch_reads(root: str, log: str) -> None:
-    """Install an audit hook that appends each path opened for reading below `root` to the file `log`, once."""
+def state_of(path: str) -> str:
+    """What tells whether a file was changed or replaced; "" where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_ino}.{found.st_size}.{found.st_mtime_ns}"
+
+
+def watch_opens(root: str, log: str) -> None:
+    """Install an audit hook that appends each file below `root` that is opened to the file `log`, once for reading and
+    once for writing; what the notebook itself wrote before it read it is no input."""
     root = os.path.join(os.path.realpath(root), "")
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    seen: set[str] = set()  # what was read, and what the notebook itself wrote: that is no input
+    seen: set[tuple[str, str]] = set()
 
     def hook(event: str, args: tuple) -> None:
-        if event != "open" or not isinstance(args[0], (str, bytes, os.PathLike)):
+        if event not in EVENTS:
             return
         try:
-            path = os.path.abspath(os.fsdecode(args[0]))
-            mode, flags = args[1], args[2]
-            writing = any(c in mode for c in "wax") if isinstance(mode, str) else bool((flags or 0) & WRITING)
-            if not path.startswith(root) or path in seen:
+            kinds = EVENTS[event] or _kinds(*args[1:3])
+            path = os.path.abspath(os.fsdecode(args[1 if event == "os.rename" else 0]))
+            if not path.startswith(root):
                 return
-            seen.add(path)
-            if not writing:
-                os.write(handle, path.encode("utf-8", "surrogateescape") + b"\n")
+            if path.endswith(".pyc"):
+                with contextlib.suppress(ValueError):
+                    path = source_from_cache(path)
+            for kind in kinds:
+                if not {(kind, path), ("w", path)} & seen:
+                    seen.add((kind, path))
+                    os.write(handle, f"{kind}{state_of(path)} {path}\0".encode("utf-8", "surrogateescape"))
         except (ValueError, OSError, TypeError):
-            return
+            return  # a number of an open file, for one
 
     sys.addaudithook(hook)
+
+
+def _kinds(mode: str | None, flags: int | None) -> str:
+    if mode is None:
+        return "w" if (flags or 0) & WRITING else "r"
+    return "w" if any(c in mode for c in "wax") else "rw" if "+" in mode else "r"
 
 
 def main() -> None:
@@ -50,8 +72,12 @@ def main() -> None:
         os.dup2(handle, 2)
         faulthandler.enable()
     if log:
-        watch_reads(root, log)
+        watch_opens(root, log)
     from ipykernel.kernelapp import IPKernelApp
+
+    # Where Jupyter has the notebook's own folder: after Python's own modules, before what is installed.
+    installed = (index for index, folder in enumerate(sys.path) if folder.endswith("-packages"))
+    sys.path.insert(next(installed, len(sys.path)), "")
 
     class PatientKernel(IPKernelApp):
         """One whose outputs wait for a reader that is slow; ZeroMQ would drop what exceeds a thousand messages."""

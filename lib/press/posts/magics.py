@@ -16,6 +16,8 @@ PYTHON_BODIES = {"capture", "prun", "time", "timeit"}  # cell magics whose body 
 SHELL_LINES = {"sx", "system", "conda", "mamba", "micromamba", "pip", "uv"}
 SHELL_CALLS = {"system", "getoutput"}  # what `!command` and `x = !command` become
 HARMLESS = {"html", "HTML", "javascript", "js", "latex", "markdown", "svg", "SVG"}  # bodies that are shown
+WRITERS = {"writefile", "file"}
+BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError)  # no code; a null byte; nested without end
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Magics:
     Args:
         shell: (line of the cell from 1, the command) of each command that leaves Python.
         runs: files that `%run` executes, as written.
-        extensions: modules that `%load_ext` imports.
+        extensions: modules that `%load_ext` and `%run -m` import.
+        writes: files that `%%writefile` makes.
     """
 
     shell: tuple[tuple[int, str], ...] = ()
     runs: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -38,20 +42,11 @@ def read_cell(code: str) -> tuple[ast.Module, Magics]:
     """A cell's syntax tree, the Python in its magics included, and what else it does.
 
     Raises:
-        SyntaxError: it is neither Python nor IPython.
+        SyntaxError, ValueError, RecursionError, MemoryError: it is neither Python nor IPython.
     """
-    try:
-        return ast.parse(code), Magics()  # the usual case, and without IPython, which takes long to import
-    except SyntaxError as error:
-        plain = error
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(code))
-    except SyntaxError:
-        raise plain from None
+    tree = _parsed(code)
     shell: list[tuple[int, str]] = []
-    runs, extensions, bodies = [], [], []
+    runs, extensions, writes, bodies = [], [], [], []
     for name, line, body, number in _calls(tree):
         if name in SHELL_CALLS:
             shell.append((number, f"!{line}"))
@@ -62,6 +57,9 @@ def read_cell(code: str) -> tuple[ast.Module, Magics]:
                 shell += [(number + row, text) for row, text in more.shell]
                 runs += more.runs
                 extensions += more.extensions
+                writes += more.writes
+            elif name in WRITERS:
+                writes += [word for word in line.split() if not word.startswith("-")]
             elif name not in HARMLESS:
                 shell.append((number, f"%%{name}"))
         elif name in PYTHON_BODIES:
@@ -69,11 +67,26 @@ def read_cell(code: str) -> tuple[ast.Module, Magics]:
         elif name in SHELL_LINES:
             shell.append((number, f"%{name} {line}"))
         elif name == "run":
-            runs += _script(line)
+            script, module = _script(line)
+            runs += script
+            extensions += module
         elif name == "load_ext":
             extensions.append(line.strip())
     tree.body += bodies
-    return tree, Magics(tuple(shell), tuple(runs), tuple(extensions))
+    return tree, Magics(tuple(shell), tuple(runs), tuple(extensions), tuple(writes))
+
+
+def _parsed(code: str) -> ast.Module:
+    try:
+        return ast.parse(code)  # the usual case, and without IPython, which takes long to import
+    except SyntaxError as error:
+        plain = error
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return ast.parse(TransformerManager().transform_cell(code))
+    except SyntaxError:
+        raise plain from None
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, str, str | None, int]]:
@@ -104,9 +117,13 @@ def _statement(line: str) -> list[ast.stmt]:
     return []
 
 
-def _script(line: str) -> list[str]:
+def _script(line: str) -> tuple[list[str], list[str]]:
+    """The file that `%run` executes, whose suffix may be left out, or the module that `%run -m` does."""
     try:
         words = shlex.split(line)
     except ValueError:
-        return []
-    return [word for word in words if not word.startswith("-")][:1]
+        return [], []
+    if "-m" in words[:-1]:
+        return [], [words[words.index("-m") + 1]]
+    script = [word for word in words if not word.startswith("-")][:1]
+    return script + [f"{word}.py" for word in script if not word.endswith((".py", ".ipynb"))], []

@@ -23,8 +23,8 @@ from press.core.source import Expanded, check_fences, page_start, read_expanded,
 from press.core.yamlfile import Map, place_of
 from press.posts import shell
 from press.posts.blocks import Block, markdown_blocks, notebook_blocks
-from press.posts.enabled import is_enabled
-from press.posts.inline import filled, find_inline
+from press.posts.enabled import is_enabled, is_off, is_on
+from press.posts.inline import filled, find_inline, read_inline
 from press.posts.parameters import read_parameters
 from press.posts.post import KERNEL, CodeCell, Inline, Post, Source, new_cell
 from press.posts.prose import SHORTCODE, resolve
@@ -76,6 +76,7 @@ def examine_post(
     problems += _check_meta(meta, read.top, source)
     cells, inline, notebook = _cells(read.blocks, meta, problems)
     uses = uses_of(cells, memory, problems)
+    uses.read = sorted({*uses.read, *read_inline(inline, problems)})
     problems += shell.told(cells, uses, config.settings().get("shell"))
     parameters = read_parameters(cells, uses, problems)
     data = _declared_data(meta, source.path.parent, root, read.top, problems)
@@ -133,8 +134,11 @@ def _cells(
             name = f"code-{len(cells) + 1}"
             options = _options(block, problems)
             tags = tuple(dict.fromkeys([*block.tags, *map(str, as_list(options.get("tags")))]))
-            evaluated = options.get("eval", execute.get("eval")) is not False
-            may_fail = options.get("error", execute.get("error")) is True or "raises-exception" in tags
+            evaluated = not is_off(asked := options.get("eval", execute.get("eval")))
+            if isinstance(asked, list):
+                message = "eval: lists of lines are for R. The whole cell runs"
+                problems.append(Problem(*_place(options, "eval", block), message, check="unsupported"))
+            may_fail = is_on(options.get("error", execute.get("error"))) or "raises-exception" in tags
             cells.append(CodeCell(name, block.source, options, block.file, block.line, tags, evaluated, may_fail))
             out.append(new_cell("code", name, block.source, place | ({"tags": list(tags)} if tags else {})))
             continue
@@ -145,9 +149,16 @@ def _cells(
             inline += find_inline(block, name, above, len(inline))
         attached = {"attachments": block.stored["attachments"]} if block.stored.get("attachments") else {}
         out.append(new_cell(block.kind, name, block.source, place) | attached)
+    if not any(cell.evaluated for cell in cells):
+        inline = []  # is shown as it is written
     kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return tuple(cells), tuple(inline), {"cells": out, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _place(options: dict[str, Any], key: str, block: Block) -> tuple[str, int]:
+    found = place_of(options, key) if isinstance(options, Map) else None
+    return found or (block.file, block.line)
 
 
 def _options(block: Block, problems: list[Problem]) -> dict[str, Any]:

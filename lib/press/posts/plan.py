@@ -50,6 +50,9 @@ class Plan:
         stored: the chosen notebooks that are published with their stored outputs.
         frozen: the chosen pages whose results Quarto froze -> the file of these.
         notes: what the author should know of the run.
+        places: where the executed notebooks of all posts lie or will lie, chosen or not, relative to the root.
+        whole: whether all posts are chosen.
+        entered: digests of the keys under which the run has entered something into the cache.
     """
 
     steps: list[Step]
@@ -64,6 +67,9 @@ class Plan:
     stored: list[Source] = field(default_factory=list)
     frozen: dict[Source, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
+    whole: bool = True
+    entered: set[str] = field(default_factory=set)
 
     @property
     def failed(self) -> list[Problem]:
@@ -112,6 +118,7 @@ def make_plan(
     hashes: dict[Path, str] = {}
     elsewhere = {slug: wrong for slug, wrong in broken.items() if slugs and slug not in slugs}
     plan = Plan([], library, cache, problems=[*project.config.problems, *problems], elsewhere=elsewhere)
+    plan.places, plan.whole = found.places, not slugs
     plan.stored = [stored[slug] for slug in chosen if slug in stored]
     plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
     if not problems:  # a post that cannot be read may be the one that declares the parameter

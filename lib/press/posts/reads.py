@@ -6,9 +6,7 @@ checks strictly has the run fail instead, so that its sources say all that a pos
 
 from __future__ import annotations
 
-import contextlib
 import re
-from importlib.util import source_from_cache
 from pathlib import Path
 
 from press.core.errors import Problem
@@ -18,7 +16,7 @@ from press.posts.cache import Key
 from press.posts.closure import Library
 from press.posts.post import Post
 
-IGNORED = (".press/", ".git/", ".venv/", "venv/", "env/", ".quarto/", "node_modules/")
+IGNORED = (".press/", ".git/", ".quarto/", "node_modules/")
 PAPER = re.compile(r"papers/[^/]+/paper\.toml")
 
 
@@ -35,12 +33,11 @@ def undeclared(post: Post, key: Key, reads: tuple[str, ...], library: Library, p
     # file shows what nothing would bring up to date.
     judges = "postkit.claims" in named or "postkit" not in library.packages
     site = project.site.relative_to(project.root).as_posix() + "/" if project.site.is_relative_to(project.root) else "_"
+    environments = [path.parent.name + "/" for path in project.root.glob("*/pyvenv.cfg")]
     found = set()
     for name in reads:
-        if name.endswith(".pyc"):
-            with contextlib.suppress(ValueError):
-                name = source_from_cache(name)
-        ignored = name.startswith((*IGNORED, site, "lib/press/")) or ".egg-info/" in name or "/site-packages/" in name
+        ignored = name.startswith((*IGNORED, *environments, site, "lib/press/"))
+        ignored |= ".egg-info/" in name or "/site-packages/" in name
         within = any(name.startswith(folder + "/") for folder in post.data)
         if ignored or within or name in own or name == post.file or (judges and PAPER.fullmatch(name)):
             continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from press.core.disk import write_atomic
 from press.core.errors import Problem
@@ -14,7 +15,7 @@ from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.secrets import find_secrets
 from press.core.source import relative
-from press.posts.cache import differences, make_key, with_reads
+from press.posts.cache import Key, differences, make_key, with_reads
 from press.posts.collection import sources
 from press.posts.failure import Failure
 from press.posts.inline import runnable
@@ -22,6 +23,11 @@ from press.posts.made import commit_of
 from press.posts.plan import Plan, Step
 from press.posts.post import place_of, to_bytes
 from press.posts.reads import refused, undeclared
+
+if TYPE_CHECKING:
+    from press.posts.execute import Result
+
+LONGEST = 100  # bytes of a post's name in the name of a file
 
 
 def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progress) -> list[str]:
@@ -35,7 +41,8 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     Returns:
         Slugs of the posts that ran through.
     """
-    from press.posts.execute import Task, execute_all, open_executor
+    from press.posts.execute import Task
+    from press.posts.executors import execute_all, open_executor
 
     steps = {step.post.slug: step for step in plan.stale}
     if not steps:
@@ -48,17 +55,17 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
             step = steps[result.slug]
             more = undeclared(step.post, step.base, result.reads, plan.library, project)
             problem = result.problem or refused(step.post, more, project)
-            kept = project.work / "failed" / f"{result.slug.replace('/', '--')}.ipynb"
-            if problem is None and (found := _changed_meanwhile(step, plan, project)):
-                problem = Problem(
-                    step.post.file, 0, f"changed while it ran ({found}); its result is dropped. Build again"
-                )
+            kept = project.work / "failed" / f"{_flat(result.slug)}.ipynb"
+            base, found = _changed_meanwhile(step, result, more, plan, project)
+            if problem is None and found:
+                message = f"changed while it ran ({', '.join(found)}); its result is dropped. Build again"
+                problem = Problem(step.post.file, 0, message)
             if problem:
                 write_atomic(kept, to_bytes(result.notebook))
                 plan.failures[result.slug] = _failure(step, problem, result.cell, relative(kept, project.root))
                 progress.failed(result.slug, result.seconds)
                 continue
-            key = with_reads(step.base, more, project.root, {})
+            key = with_reads(base, more, project.root, {})
             made = {"key": key.digest, "parts": key.parts, "commit": commit, "device": _device(step)}
             result.notebook["metadata"]["press"] = made
             secrets = find_secrets(result.notebook, step.post.file)
@@ -66,7 +73,8 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 plan.failures[result.slug] = Failure(step.post, step.key.parts, tuple(secrets))
                 progress.failed(result.slug, result.seconds)
                 continue
-            plan.cache.note_reads(step.base, more)
+            plan.cache.note_reads(base, more)
+            plan.entered |= {base.digest, key.digest}
             plan.cache.put(key, result.slug, result.notebook, result.seconds)
             if new := [name for name in more if f"read {name}" not in step.key.parts]:
                 plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; a change there will run it again")
@@ -74,6 +82,15 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
             kept.unlink(missing_ok=True)
             progress.finished(result.slug, result.seconds)
     return sorted(steps.keys() & plan.executed.keys())
+
+
+def _flat(slug: str) -> str:
+    """A post's name as that of a file: no two posts have the same, and none is too long."""
+    flat = slug.replace("/", "--")
+    if "--" not in slug and len(flat.encode()) <= LONGEST:
+        return flat
+    short = flat.encode()[:LONGEST].decode(errors="ignore")
+    return f"{short}-{hashlib.sha256(slug.encode()).hexdigest()[:8]}"
 
 
 def _failure(step: Step, problem: Problem, cell: str, kept: str) -> Failure:
@@ -110,10 +127,21 @@ def _longest_first(plan: Plan, project: Project) -> list[Step]:
     return sorted(plan.stale, key=lambda step: -seconds.get(step.post.slug, 60.0))
 
 
-def _changed_meanwhile(step: Step, plan: Plan, project: Project) -> str:
-    """What the run may have read in another state than the one the key was made of; "" if nothing."""
+def _changed_meanwhile(
+    step: Step, result: Result, more: list[str], plan: Plan, project: Project
+) -> tuple[Key, list[str]]:
+    """The key as it is now, and what the run may have read in another state than the one that this key is made of.
+
+    What the post itself writes is in the key as the run left it.
+
+    Args:
+        more: what is in the key only because the run read it.
+    """
     now = make_key(step.post, step.parameters, plan.library, project.root, {})
-    return ", ".join(differences(step.base.parts, now.parts))
+    other = {name for name in step.base.parts.keys() | now.parts if step.base.parts.get(name) != now.parts.get(name)}
+    theirs = {name for name in other if not _written(name.partition(" ")[2], result.writes)}
+    old, new = ({name: parts[name] for name in theirs & parts.keys()} for parts in (step.base.parts, now.parts))
+    return now, differences(old, new) + [f"{name} changed" for name in more if name in result.changed]
 
 
 def place(notebooks: dict[str, dict[str, Any]], manifest: Manifest) -> list[str]:
@@ -126,6 +154,10 @@ def place(notebooks: dict[str, dict[str, Any]], manifest: Manifest) -> list[str]
     return manifest.write({place_of(slug, book): to_bytes(book) for slug, book in ours.items()})
 
 
+def _written(name: str, writes: tuple[str, ...]) -> bool:
+    return name in writes or any(path.startswith(name + "/") for path in writes)
+
+
 def remove_orphans(project: Project, manifest: Manifest) -> list[str]:
     """Remove our notebooks whose source no longer exists, so that they are not published.
 
@@ -133,5 +165,16 @@ def remove_orphans(project: Project, manifest: Manifest) -> list[str]:
         Those that are not as the press wrote them, and stay.
     """
     kept = {source.place(project.root).relative_to(project.root).as_posix() for source in sources(project)}
+    return _keep_only(kept, manifest)
+
+
+def remove_outdated(plan: Plan, manifest: Manifest) -> list[str]:
+    """Remove our notebooks of pages that are not executed any longer, such as drafts; returns as `remove_orphans`."""
+    return _keep_only(plan.places, manifest)
+
+
+def _keep_only(places: set[str], manifest: Manifest) -> list[str]:
     ours = [name for name in manifest.names() if name.endswith(".ipynb")]
-    return manifest.remove([name for name in ours if name not in kept])[1]
+    # What is no longer there stays on record: its folder may have been renamed, and it is the press's own then too.
+    there = [name for name in ours if name not in places and os.path.lexists(manifest.root / name)]
+    return manifest.remove(there)[1]

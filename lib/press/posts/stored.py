@@ -17,9 +17,9 @@ from press.core.errors import PressError, Problem
 from press.core.memory import remembered
 from press.core.project import Project
 from press.posts.beside import files_beside
-from press.posts.blocks import read_notebook
 from press.posts.cache import differences
 from press.posts.closure import file_hash
+from press.posts.notebookfile import read_notebook
 from press.posts.post import CodeCell, Source
 from press.posts.used import uses_of
 

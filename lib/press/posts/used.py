@@ -11,10 +11,10 @@ from typing import Any
 
 from press.core.errors import PressError, Problem, fail
 from press.core.memory import remembered
-from press.posts.magics import Magics, read_cell
+from press.posts.magics import BROKEN, Magics, read_cell
 from press.posts.post import MAGIC, CodeCell
 
-VERSION = "uses 1"
+VERSION = "uses 2"
 DYNAMIC = {"import_module", "__import__"}
 
 
@@ -26,7 +26,8 @@ class Uses:
         imports: [module, name] of each import; name "" where the module itself is imported.
         dynamic: whether something is imported by a name that only the run knows.
         runs: files that `%run` executes, as written.
-        extensions: modules that `%load_ext` imports.
+        extensions: modules that `%load_ext` and `%run -m` import.
+        writes: files that `%%writefile` makes.
         shell: [cell, its line from 1, command] of each command that leaves Python.
         read: names that are read.
     """
@@ -35,13 +36,14 @@ class Uses:
     dynamic: bool = False
     runs: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
     shell: list[list[Any]] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
 
     @property
     def modules(self) -> set[str]:
         """The dotted names that are imported, those of modules and those in them."""
-        return dotted(self.imports)
+        return dotted(self.imports) | set(self.extensions)
 
 
 def uses_of(cells: Sequence[CodeCell], memory: Path, problems: list[Problem]) -> Uses:
@@ -79,6 +81,7 @@ def _add(cell: CodeCell, found: Uses) -> None:
     found.dynamic |= any(map(is_dynamic, ast.walk(tree)))
     found.runs += magics.runs
     found.extensions += magics.extensions
+    found.writes += magics.writes
     found.shell += [[cell.name, row, command] for row, command in magics.shell]
     found.read += [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
 
@@ -98,9 +101,10 @@ def parse(cell: CodeCell) -> tuple[ast.Module, Magics]:
     lines = ["" if MAGIC.match(line) else line for line in cell.code.split("\n")]
     try:
         return read_cell("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError) as error:  # a null byte; brackets within brackets without end
+    except BROKEN as error:
         number = min(getattr(error, "lineno", None) or 1, len(lines))
-        what = f"not valid Python: {getattr(error, 'msg', error)}: {lines[number - 1].strip()}"
+        why = getattr(error, "msg", "") or str(error) or type(error).__name__
+        what = f"not valid Python: {why}: {lines[number - 1].strip()[:200]}"
         if not cell.line:
             raise fail(cell.file, 0, f"{cell.name}, line {number}: {what}") from None
         raise fail(cell.file, cell.line + number - 1, what) from None

@@ -87,10 +87,8 @@ def fence(text: str, info: str = "") -> str:
 def convert(raw: list[dict[str, Any]], options: Options) -> list[Output]:
     """All outputs of a cell, in order; neighbouring pieces of one stream are joined."""
     outputs: list[Output] = []
-    has_image = any(map(picture_in, raw))
-    kept = [item for item in raw if _keep(item, has_image, options.warning)]
     # Files are numbered as Quarto does, which counts each piece of a stream.
-    for index, item in _joined(kept):
+    for index, item in _joined(without_noise(raw, options.warning)):
         kind = item.get("output_type")
         if kind == "stream":
             text = text_of(item.get("text", ""))
@@ -104,6 +102,12 @@ def convert(raw: list[dict[str, Any]], options: Options) -> list[Output]:
         elif item.get("data"):
             outputs.append(_display(item, index, options, sum(out.kind == "display" for out in outputs)))
     return outputs
+
+
+def without_noise(raw: list[dict[str, Any]], warning: bool) -> list[dict[str, Any]]:
+    """The outputs without what only repeats that a picture was drawn, and where asked for without warnings."""
+    has_image = any(map(picture_in, raw))
+    return [item for item in raw if _keep(item, has_image, warning)]
 
 
 def _joined(items: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
@@ -127,7 +131,8 @@ def _keep(item: dict[str, Any], has_image: bool, warning: bool) -> bool:
     return True
 
 
-def _mime(item: dict[str, Any]) -> str:
+def mime_of(item: dict[str, Any]) -> str:
+    """The type of an output that is shown; "" for none."""
     data = item["data"]
     if "text/latex" in data and "text/html" not in data and "text/markdown" not in data:
         return "text/latex"
@@ -135,7 +140,7 @@ def _mime(item: dict[str, Any]) -> str:
 
 
 def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Output:
-    data, mime = item["data"], _mime(item)
+    data, mime = item["data"], mime_of(item)
     if found := interactive.drawn(data, options.state):
         return _interactive(found, item, index, options)
     if mime in SUFFIX:
@@ -155,7 +160,7 @@ def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Ou
     if mime == "text/markdown":
         return Output("display", fence(text, "{.press-markdown}"))
     if mime == "text/latex":
-        return Output("display", fence(_math(text), "{.press-markdown}"))
+        return Output("display", fence(as_math(text), "{.press-markdown}"))
     return Output("display", terminal(text), problem=problem)
 
 
@@ -195,10 +200,11 @@ def decoded(value: Any, mime: str) -> bytes:
 
 def picture_in(item: dict[str, Any]) -> bool:
     """Whether an output is shown as a picture file."""
-    return bool(item.get("data")) and _mime(item) in SUFFIX and not interactive.drawn(item["data"], {})
+    return bool(item.get("data")) and mime_of(item) in SUFFIX and not interactive.drawn(item["data"], {})
 
 
-def _math(latex: str) -> str:
+def as_math(latex: str) -> str:
+    """LaTeX that a cell displayed, as Markdown."""
     # sympy writes $\displaystyle ...$, IPython's Math $...$; an environment alone needs dollars around it.
     latex = latex.strip()
     return latex if latex.startswith("$") else f"$$\n{latex}\n$$"

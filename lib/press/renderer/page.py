@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from bisect import bisect_right
 from collections.abc import Callable
@@ -12,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from press.core.config import Config, check_shapes
-from press.core.errors import Problem, collected, fail
+from press.core.errors import Problem, collected
 from press.core.refused import refused_values
 from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
 from press.posts import frozen
 from press.posts.download import file_name, published
 from press.posts.made import is_made
+from press.posts.notebookfile import read_notebook
 from press.renderer import cells, dateformat, foreign, interactive, moments, outputs, shortcodes
 
 Origin = Place
@@ -173,7 +173,7 @@ def _finish(document: Document, start: int, end: int) -> None:
 
 def _notebook(path: Path, document: Document, config: Config, notebook: dict[str, Any] | None) -> None:
     name = document.input
-    notebook = notebook or _read_notebook(path, name)
+    notebook = notebook or read_notebook(path, config.root)
     raw_cells = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
     document.widgets = interactive.states(notebook)
     download = published(name, notebook, config.root, config)
@@ -207,27 +207,6 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     if any(library == "widgets" for library, _ in document.needs):
         document.large[WIDGETS] = interactive.state_script(document.widgets)
         document.add(f"\n```{{=html}}\n{WIDGETS}\n```\n")
-
-
-def _read_notebook(path: Path, name: str) -> dict[str, Any]:
-    """A notebook in nbformat 4; one of an older format is converted.
-
-    Raises:
-        PressError: it is none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        notebook = json.loads(text)
-        if notebook.get("nbformat", 4) < 4:
-            import nbformat  # heavy; few notebooks are that old
-
-            notebook = nbformat.reads(text, as_version=4)
-        if isinstance(notebook["cells"], list):
-            return notebook
-        reason = "its cells are no list"
-    except Exception as error:  # whatever nbformat makes of a file that is no notebook
-        reason = str(error)
-    raise fail(name, 0, f"not a notebook: {reason}. Remove the file and build again") from None
 
 
 def _counted(origin: Origin) -> Callable[[int], Origin]:

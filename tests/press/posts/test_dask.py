@@ -55,7 +55,7 @@ def test_no_scheduler_is_one_clear_line(site):
 
 
 def test_the_press_does_not_import_dask_by_itself():
-    code = "import sys, press.cli, press.pipeline, press.posts.execute; sys.exit('distributed' in sys.modules or 'torch' in sys.modules)"
+    code = "import sys, press.cli, press.pipeline, press.posts.executors; sys.exit('distributed' in sys.modules or 'torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(LIB)}, check=False).returncode
         == 0

@@ -1,0 +1,124 @@
+"""The commands that run posts and build the site, or say what they would run: build, run, why."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from typing import Any
+
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.options import parameters_of, project_of
+from press.telling import count, say, say_all
+
+IDLE = "not executed, as `execute: enabled: false` or `engine: markdown` asks for"
+
+
+def act_build(options: argparse.Namespace) -> int:
+    """`press build`."""
+    from press import unchanged
+
+    project, given = project_of(options), parameters_of(options)
+    if options.dry_run:
+        return _dry_run(project, [], given, options.force)
+    how = {"given": given, "renderer": options.renderer}
+    forced = options.force or options.force_render
+    told = None if forced else unchanged.last_report(project, how)
+    if told is None:
+        told = _build(options, project, given, how)
+    say_all("warning", told["warnings"])
+    say_all("note", told["notes"])
+    ran, drawn = told["executed"], told["rendered"]
+    state = f"{ran} posts ran, {drawn} pages rendered" if ran or told["changed"] else "nothing changed, 0 posts ran"
+    print(f"{project.site.relative_to(project.root)}/: {told['pages']} pages with {told['renderer']}; {state}")
+    if number := len(told["warnings"]):
+        print(f"{count(number, 'warning')}; `press: checks: strict` in _quarto.yml makes each an error")
+    if told["failed"]:
+        print(f"failed: {', '.join(told['failed'])}; the page of each says where and why")
+        raise PressError([Problem(*problem) for problem in told["problems"]])
+    return 0
+
+
+def _build(options: argparse.Namespace, project: Project, given: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
+    """Build, keep what the next build has to know to find nothing to do, and return what is to be told."""
+    from dataclasses import astuple
+
+    from press import unchanged
+    from press.core.bars import Progress
+    from press.core.manifest import Manifest
+    from press.pipeline import build
+
+    before, own = unchanged.table(project), set(Manifest(project).names())
+    wishes = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
+    with contextlib.closing(Progress()) as progress:
+        wishes |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
+        report = build(project, given, **wishes)
+    told = {"warnings": list(map(str, report.warnings)), "notes": report.notes, "failed": report.failed}
+    told |= {"pages": report.pages, "renderer": report.renderer, "problems": list(map(astuple, report.problems))}
+    done = {"executed": len(report.executed), "rendered": len(report.rendered), "changed": report.changed}
+    if not report.failed:
+        own |= {*Manifest(project).names(), project.site.relative_to(project.root).as_posix()}
+        nothing = {"executed": 0, "rendered": 0, "changed": False, "notes": []}
+        unchanged.note(project, how, before, own, told | nothing)
+    return told | done
+
+
+def act_run(options: argparse.Namespace) -> int:
+    """`press run`."""
+    from press.core.bars import Progress
+    from press.pipeline import run_posts
+
+    project, given = project_of(options), parameters_of(options)
+    if options.dry_run:
+        return _dry_run(project, options.slugs, given, options.force)
+    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force}
+    with contextlib.closing(Progress()) as progress:
+        report = run_posts(project, options.slugs, given, progress=progress, **how)
+    _tell_broken(report.elsewhere)
+    say_all("note", report.notes)
+    print(f"{len(report.executed)} posts ran" + (": " + ", ".join(report.executed) if report.executed else ""))
+    return 0
+
+
+def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:
+    from press.preflight import planned
+
+    plan, _ = planned(project, slugs, given, force)
+    if plan.problems:
+        raise PressError(plan.problems)
+    _tell_broken(plan.elsewhere)
+    for step in plan.stale:
+        print(f"would run {step.post.slug}: {'; '.join(step.reasons)}")
+    print(f"{len(plan.stale)} of {len(plan.steps)} posts would run")
+    return 0
+
+
+def act_why(options: argparse.Namespace) -> int:
+    """`press why`."""
+    from press.posts import stored
+    from press.preflight import planned
+
+    project = project_of(options)
+    plan, _ = planned(project, options.slugs, {})
+    _tell_broken(plan.elsewhere)
+    for step in plan.steps:
+        state = "stale" if step.reasons else "up to date" if step.post.runs else IDLE
+        print(f"{step.post.slug}: {state}")
+        for reason in step.reasons:
+            print(f"  {reason}")
+    for source in plan.stored:
+        print(f"{source.slug}: published with its stored outputs; `execute: enabled: true` has the press run it")
+        for problem in stored.stale([source], project):
+            print(f"  {problem.message}")
+    for source in plan.frozen:
+        print(f"{source.slug}: published with the results that Quarto froze, as `execute: freeze:` asks")
+    if plan.problems:
+        raise PressError(plan.problems)
+    return 0
+
+
+def _tell_broken(elsewhere: dict[str, list[Problem]]) -> None:
+    """One line on posts that were not asked for and cannot be read."""
+    if elsewhere:
+        names = ", ".join(sorted(elsewhere))
+        say(f"note: left out, as their sources are broken: {names}. `press check` says what is wrong")
