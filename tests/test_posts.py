@@ -13,7 +13,7 @@ import pytest
 
 from press.core.config import read_config
 from press.papers.schema import claims_by_id, read_papers
-from press.posts.notebook import read_post
+from tests.press.conftest import read_post
 from tests.project_copy import copy_project
 
 ROOT = Path(__file__).resolve().parents[1]

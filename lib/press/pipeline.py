@@ -161,7 +161,7 @@ def build(
         left = remove_orphans(project, manifest)
         plan, papers = planned(project, [], given, force)
         left += remove_outdated(plan, manifest)
-        warnings = stop_at(check_first(project, plan, chosen, jobs), project.settings)
+        warnings = stop_at(check_first(project, plan, chosen, jobs, papers, closely=False), project.settings)
         how = {"jobs": jobs, "progress": progress}
         report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
@@ -216,7 +216,7 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     if in_the_way := not_ours(project, Manifest(project), plan, papers):
         return sorted(in_the_way + wrong), []  # what else is said of such files would be of no use
     first, warnings = sift(
-        check_first(project, plan, drawing.choose_renderer("auto"), os.cpu_count() or 1), project.settings
+        check_first(project, plan, drawing.choose_renderer("auto"), os.cpu_count() or 1, papers), project.settings
     )
     if first:
         return sorted({*wrong, *first}), warnings

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from press.checks.sources import bibliography_keys, check_pages
-from press.core.errors import Problem, collected
+from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import is_generated, relative
+from press.pages.publish import page_names
 from press.papers.schema import Paper, claims_by_id, read_papers
 from press.posts.inline import with_placeholders
 from press.posts.plan import Plan, make_plan
@@ -34,25 +36,38 @@ def planned(
     return plan, papers
 
 
-def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[Problem]:
+def check_first(
+    project: Project, plan: Plan, renderer: str, jobs: int, papers: tuple[Paper, ...] = (), closely: bool = True
+) -> list[Problem]:
     """What is wrong with all that a build will read, as far as it can be judged before the posts run.
 
     Args:
         plan: of all posts.
-        renderer: "quarto" or "pandoc"; only the second refuses what it does not know. Where no post has to run, what it
-            refuses in pages is left to the rendering itself.
+        papers: whose pages will be generated.
+        renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
+        closely: read every page as the renderer will, even where no post has to run, which could be in vain.
     """
     problems = [*plan.problems, *plan.warnings, *stale(plan.stored, project)]
     pages, posts = _sources(project, plan, problems)
     known = None
     with collected(problems):
         known = bibliography_keys(project)
-    problems += check_pages(project, pages, posts, known)
-    if renderer == "pandoc" and plan.stale:
+    problems += check_pages(
+        project, pages, posts, known, _inputs(project, pages, papers) if closely or plan.stale else ()
+    )
+    if renderer == "pandoc" and (closely or plan.stale or plan.problems):
         from press.renderer.early import refused_early
 
         problems += refused_early(project.config, pages, posts, project.work / "facts", jobs)
     return sorted(set(problems))
+
+
+def _inputs(project: Project, pages: list[Path], papers: tuple[Paper, ...]) -> set[str]:
+    """Every input of the site, relative to the root, those that the build will make among them."""
+    inputs: set[Path] = set(pages)
+    with contextlib.suppress(PressError):  # told already
+        inputs.update(site_inputs(project.config))
+    return {path.relative_to(project.root).as_posix() for path in inputs} | set(page_names(project, papers))
 
 
 def _sources(project: Project, plan: Plan, problems: list[Problem]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:

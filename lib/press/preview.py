@@ -128,8 +128,8 @@ def _build(project: Project, jobs: int, renderer: str) -> bool:
     except PressError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr, flush=True)
         return False
-    for note in report.notes:
-        print(f"note: {note}", file=sys.stderr)
+    told = [f"warning: {problem}" for problem in report.warnings] + [f"note: {note}" for note in report.notes]
+    print(*told, sep="\n", end="\n" if told else "", file=sys.stderr)
     print(
         f"built: {len(report.executed)} posts ran, {len(report.rendered)} pages rendered", file=sys.stderr, flush=True
     )

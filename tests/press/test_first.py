@@ -34,8 +34,8 @@ WANTED = [
     ("_quarto.yml.local:3", "toc-depth"),
     ("_quarto.yml.local:4", "gone.css"),
     ("index.qmd:3", "mood"),
-    ("index.qmd:6", "video"),
-    ("index.qmd:8", "panel-input"),
+    ("index.qmd:6", "embed"),
+    ("index.qmd:8", "hero-banner"),
     ("index.qmd:12", "@nobody"),
     ("papers/bad2020/paper.toml", ""),
     ("posts/_metadata.yml:1", "feelings"),
@@ -52,8 +52,8 @@ WANTED = [
     ("posts/c/post.qmd:10", "not valid Python"),
     ("posts/c/post.qmd:12", "gone.md"),
     ("posts/d/post.qmd:6", "gone.bin"),
-    ("posts/d/post.qmd:16", "column-screen"),
-    ("posts/d/post.qmd:20", "g-col-4"),
+    ("posts/d/post.qmd:16", "callout-moon"),
+    ("posts/d/post.qmd:20", "quarto-x"),
     ("posts/e/post.qmd:7", "'toc' is given twice"),
     ("posts/e/post.qmd:8", "timeout"),
 ]
@@ -75,7 +75,7 @@ def test_everything_is_told_at_once_by_file_and_line(site, nothing_runs):
     site.write("_quarto.yml.local", "format:\n  html:\n    toc-depth: deep\n    css: gone.css\n")
     site.write("posts/_metadata.yml", "feelings: many\ntoc-depth: 0\n")
     site.write(
-        "index.qmd", "---\ntitle: Home\nmood: good\n---\n\n{{< video x >}}\n\n::: {.panel-input}\nx\n:::\n\n@nobody\n"
+        "index.qmd", "---\ntitle: Home\nmood: good\n---\n\n{{< embed x >}}\n\n::: {.hero-banner}\nx\n:::\n\n@nobody\n"
     )
     site.write("papers/bad2020/paper.toml", "x = [\n")
     site.write("posts/a/post.qmd", "---\ntitle: A\n---\n\n```{r}\nx\n```\n\n```{julia}\nx\n```\n")
@@ -83,7 +83,7 @@ def test_everything_is_told_at_once_by_file_and_line(site, nothing_runs):
         "b", "$\\nosuch{x}$\n\n" + cell("#| fig-kap: x\n#| column: moon\nx = 1") + "\n![](a.png)\n\nSee @fig-gone.\n"
     )
     site.post("c", cell("#| echo false\nx = = 1") + "{{< include gone.md >}}\n")
-    site.post("d", SEED + "::: {.column-screen}\nx\n:::\n\n[x]{.g-col-4}\n", extra="data: gone.bin\n")
+    site.post("d", SEED + "::: {.callout-moon}\nx\n:::\n\n[x]{.quarto-x}\n", extra="data: gone.bin\n")
     site.post("e", "One.\n", extra="toc: true\ntoc: false\ntimeout: soon\n")
     found = problems(site)
     places = [text.split(": ")[0].split(":") for text in found]
@@ -93,20 +93,19 @@ def test_everything_is_told_at_once_by_file_and_line(site, nothing_runs):
 
 
 def test_refusals_of_content_come_before_any_kernel(site, nothing_runs):
-    site.post("a", SEED + "::: {.column-screen}\nx\n:::\n\n[x]{.g-col-4}\n\n::: {.panel-tabset}\nno heading\n:::\n")
-    site.post("b", cell("#| echo: fenced\nx = 1  # <1>"))
+    site.post("a", SEED + "::: {.callout-moon}\nx\n:::\n\n[x]{.quarto-x}\n\n::: {.panel-tabset}\nno heading\n:::\n")
+    site.post("b", cell("#| echo: fenced\nx = 1"))
     found = [text.partition(": ")[0] for text in problems(site)]
     assert found == [
         "posts/a/post.qmd:15",
         "posts/a/post.qmd:19",
         "posts/a/post.qmd:21",
         "posts/b/post.qmd:9",
-        "posts/b/post.qmd:10",
     ]
 
 
 def test_wrong_parameters_are_told_with_the_rest(site, nothing_runs):
-    site.post("a", SEED + "{{< video x >}}\n")
+    site.post("a", SEED + "{{< embed x >}}\n")
     found = problems(site, {"sede": 1, "seed": "two"})
     assert [text.partition(": ")[0] for text in found] == ["posts/a/post.qmd:9"] * 2 + ["posts/a/post.qmd:15"]
 
@@ -122,7 +121,7 @@ def test_captions_and_figures_wait_for_the_run(site, monkeypatch):
 
 
 def test_an_unchanged_page_is_not_looked_at_again(site, nothing_runs, monkeypatch):
-    site.post("a", "::: {.column-screen}\nx\n:::\n")
+    site.post("a", "::: {.callout-moon}\nx\n:::\n")
     site.post("b", "Words.\n")
     first, looked = problems(site), []
     monkeypatch.setattr(convert, "look", lambda document, work: looked.append(document.input))
@@ -133,9 +132,22 @@ def test_an_unchanged_page_is_not_looked_at_again(site, nothing_runs, monkeypatc
     assert looked == ["posts/b/index.ipynb"]
 
 
+def test_links_that_lead_nowhere_are_told_before_anything_runs(site, nothing_runs):
+    site.write("about.qmd", "---\ntitle: x\n---\n")
+    site.write("_quarto.yml", site.read("_quarto.yml").replace("[index.qmd, ", "[index.qmd, about.qmd, "))
+    site.write("posts/a/data.csv", "1")
+    good = "[a](../../about.qmd) [b](data.csv) [c](/index.html#x) [d](../b/index.ipynb) [e](../b/) [f](https://x.org/y)"
+    site.post("a", f"{good}\n\n[gone](../c/index.qmd) and ![x](gone.png)\n")
+    site.post("b", cell("1"))
+    assert [text.split(": neither")[0] for text in problems(site)] == [
+        "posts/a/post.qmd:10: broken link '../c/index.qmd'",
+        "posts/a/post.qmd:10: broken link 'gone.png'",
+    ]
+
+
 def test_quarto_decides_itself_what_it_knows(site, nothing_runs, monkeypatch):
     site.write("_quarto.yml", CONFIG + "telepathy: true\n")
-    site.post("a", "::: {.column-screen}\nx\n:::\n\n{{< video x >}}\n")
+    site.post("a", "::: {.callout-moon}\nx\n:::\n\n{{< embed x >}}\n")
     monkeypatch.setattr(drawing, "choose_renderer", lambda wanted: "quarto")
     with pytest.raises(AssertionError, match="was to run"):
         build(site)

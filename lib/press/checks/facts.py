@@ -48,6 +48,7 @@ class Facts:
     citations: list[list[Any]]
     without_alt: list[list[Any]]
     notes: list[list[Any]]
+    links: list[list[Any]]
 
 
 def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) -> Facts:
@@ -58,7 +59,7 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
         cells: its code cells: {"options", "file", "line", "types"}; types are the MIME types of its outputs.
         cache: folder of remembered results.
     """
-    content = json.dumps([[asdict(piece) for piece in markdown], 5], sort_keys=True)
+    content = json.dumps([[asdict(piece) for piece in markdown], 6], sort_keys=True)
     facts = Facts(**remembered(cache, content, lambda: asdict(_read(markdown))))
     for cell in cells:
         _read_cell(cell, facts)
@@ -66,7 +67,7 @@ def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) 
 
 
 def _read(markdown: list[Piece]) -> Facts:
-    facts = Facts([], [], [], [], [])
+    facts = Facts([], [], [], [], [], [])
     text = "\n\n".join(piece.text for piece in markdown)
     for piece in markdown:
         for match in CELL_LABEL.finditer(piece.text):
@@ -88,6 +89,9 @@ def _read_tree(blocks: Any, markdown: list[Piece], facts: Facts) -> None:
             facts.labels.append(_placed(match[1], rf"#{re.escape(match[1])}\b", markdown))
         if kind == "Image" and not content[1] and "fig-alt" not in dict(content[0][2]):
             facts.without_alt.append(_placed(content[2][0], re.escape(content[2][0]), markdown))
+        if kind in ("Link", "Image") and content[2][0]:
+            target = content[2][0]
+            facts.links.append(_placed(target, re.escape(target), markdown))
         if kind == "Cite":
             for citation in content[0]:
                 key = citation["citationId"]

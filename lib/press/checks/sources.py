@@ -6,11 +6,12 @@ site. Both work the same whichever renderer made the site.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from press.checks.facts import Facts, Piece, page_facts
+from press.checks.leads import broken_links
 from press.core import bib
 from press.core.celloptions import read_options
 from press.core.errors import Problem, collected, fail
@@ -45,13 +46,18 @@ def check_sources(
 
 
 def check_pages(
-    project: Project, pages: list[Path], notebooks: dict[Path, dict[str, Any]], known: dict[str, str] | None
+    project: Project,
+    pages: list[Path],
+    notebooks: dict[Path, dict[str, Any]],
+    known: dict[str, str] | None,
+    inputs: Collection[str] = (),
 ) -> list[Problem]:
     """Problems in the pages' sources alone; a notebook need not have run.
 
     Args:
         notebooks: page -> what to look at in the place of the notebook that lies there.
         known: the bibliography's keys; None where the project has no bibliography.
+        inputs: every input of the site, to judge links as well; those that the build will generate among them.
     """
     problems: list[Problem] = []
     for page in pages:
@@ -61,6 +67,8 @@ def check_pages(
             else:
                 meta, facts = qmd_facts(page, project, problems)
             problems += _judge(facts, _with_own(known, meta, page, project))
+            if inputs:
+                problems += broken_links(facts.links, relative(page, project.root), inputs, project.root)
     return problems
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from press.core.source import read_text, relative
 from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
 FILE = "_quarto.yml"
+OURS = ("checks", "idle-timeout", "notebook-branch", "offline", "parameters", "shell", "timeout")  # below `press:`
 HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
 
 
@@ -182,6 +184,12 @@ def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
         problems.append(Problem(*data.places[key], message, check="metadata"))
         del data[key]
     press = data.get("press") or {}
+    for key in press if isinstance(press, Map) else ():
+        if key not in OURS:
+            close = difflib.get_close_matches(key, OURS, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"legal: {', '.join(OURS)}"
+            message = f"press: {key} is unknown and has no effect; {meant}"
+            problems.append(Problem(*(place_of(press, key) or ("", 0)), message, check="unknown-keys"))
     parameters = press.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"

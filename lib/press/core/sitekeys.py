@@ -57,7 +57,8 @@ WEBSITE: dict[str, Value] = {
 }
 
 PROJECT_KEYS: dict[str, Value] = {
-    **keys("type output-dir lib-dir title", TEXT),
+    **keys("type lib-dir title", TEXT),
+    **keys("output-dir"),  # sitefolder.py refuses what is no folder of the site's own
     **keys("pre-render post-render resources render", TEXTS),
     **keys("execute-dir preview detect brand serve"),
 }

@@ -16,6 +16,7 @@ UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
 RESULTS = (f"cache/{HEX}", "cache/.new-*", "stored.json")
 REST = (
+    UNCHANGED,
     "site-next",
     "site-last",
     "sync-next.json",

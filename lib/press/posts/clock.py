@@ -129,6 +129,7 @@ class Meter:
     pid: int
     seen: dict[psutil.Process, _Record] = field(default_factory=dict)
     orphaned: float = 0.0  # of ended processes that no process seen here had to wait for
+    most: float = 0.0
 
     def read(self) -> float:
         """Seconds of processor time so far."""
@@ -150,8 +151,9 @@ class Meter:
             else:
                 self.orphaned += gone.total
         self.seen = found
-        # Rounded: a sum in another order would differ in its last bit, and time would run backwards.
-        return round(self.orphaned + sum(record.total for record in found.values()), 6)
+        # A process's time is counted in ticks, and cut to them again when its parent takes it over.
+        self.most = max(self.most, self.orphaned + sum(record.total for record in found.values()))
+        return self.most
 
     def _members(self) -> list[psutil.Process]:
         """What belongs to the kernel: its descendants, its process group, and what did so at the last look."""

@@ -23,9 +23,9 @@ from press.renderer import cells, dateformat, foreign, interactive, moments, out
 
 Origin = Place
 WIDGETS = "<!--press:widgets-->"
-STORED = """::: {.press-stored}
-The code of this page was not executed by this build.
-:::
+STORED = """```{=html}
+<div class="press-stored" data-pagefind-ignore="all">The code of this page was not executed by this build.</div>
+```
 """
 
 

@@ -2,6 +2,8 @@ r"""A formula by itself, as MathJax would take it, said in the LaTeX that Pandoc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from press.core.errors import PressError
 from press.tex.define import start
 from press.tex.lex import Token, strip_spaces, to_latex, tokens_of
@@ -24,6 +26,8 @@ def readable(latex: str) -> str:
     """The formula without what Pandoc's converter does not know; as it was where it cannot be read."""
     mouth = Mouth({}, lambda message: None)
     try:
+        if not _is_whole(tokens_of(latex)):
+            return latex  # a brace that somebody forgot: where it belongs is not ours to say
         start(mouth)
         mouth.push(tokens_of(PRELUDE + "".join(WITH_PACKAGES.values()) + ALONE + latex))
         tokens = []
@@ -32,6 +36,16 @@ def readable(latex: str) -> str:
         return to_latex(_with_rows(strip_spaces(renderable(tokens, {}))))
     except (PressError, RecursionError, IndexError, ValueError):
         return latex
+
+
+def _is_whole(tokens: Sequence[Token]) -> bool:
+    """Whether every brace and every environment is closed."""
+    depth = 0
+    for token in tokens:
+        depth += (token.kind in ("open", "begin")) - (token.kind in ("close", "end"))
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _with_rows(tokens: list[Token]) -> list[Token]:

@@ -310,7 +310,7 @@ def test_a_limit_that_is_none_is_refused_before_anything_runs(site, key, value):
     site.write("_quarto.yml", config + f"  {key}: {value}\n")
     told = site.press("run", status=1).stderr
     assert re.search(rf"posts/a/post.qmd:6: {key}: .* must be a number above 0", told), told
-    assert re.search(rf"_quarto.yml:{config.count(chr(10)) + 2}: press: {key}: .* must be a number above 0", told), told
+    assert re.search(rf"_quarto.yml:{config.count(chr(10)) + 1}: press: {key}: .* must be a number above 0", told), told
     assert "to run" not in told
 
 
