@@ -10,6 +10,9 @@ noise              draw_noise: one generator, or one an image
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll
 ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert
 dpm_solver         dpm_solver_timesteps, dpm_solver_step, dpm_solver_sample: DPM-Solver++(2M)
+scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
+checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
+latents            to_unet_scale, to_vae_scale, in_own_type: between the VAE and the U-Net
 pretrained         load: a checkpoint's tokenizer, text encoder, VAE, U-Net and schedule, as BaseModels
 text_to_image      text_to_image, and its parts: prompted_model, unet_output, encode_prompts, decode_latents, denoise,
                    checkpoint_timesteps

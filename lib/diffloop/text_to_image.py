@@ -14,6 +14,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from numbers import Integral
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -21,10 +23,12 @@ from torch import Tensor
 
 from diffloop.ddim import ddim_sample
 from diffloop.guidance import Model, classifier_free_guidance, on_interval
+from diffloop.latents import in_own_type, to_vae_scale
 from diffloop.noise import Generators, draw_noise
 from diffloop.pretrained import BaseModels
 from diffloop.schedules import spaced_timesteps
 
+Size = Any  # (height, width): two integers, Python's or NumPy's
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
 Extra = Float[Tensor, "b c_extra h w"]
@@ -44,7 +48,7 @@ def text_to_image(
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
     timesteps: Int[Tensor, " n"] | None = None,
-    size: tuple[int, int] | None = None,
+    size: Size | None = None,
     x_T: Latents | None = None,
     callback: Callback | None = None,
 ) -> Images:
@@ -176,18 +180,21 @@ def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, 
     tokens = models.tokenizer(
         different, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     ).to(models.device)
-    masked = getattr(
-        models.text_encoder.config, "use_attention_mask", False
-    )  # of no Stable Diffusion; as Diffusers asks
+    masked = getattr(models.text_encoder.config, "use_attention_mask", False)  # of no Stable Diffusion
     hidden = models.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
     return hidden[[different.index(prompt) for prompt in prompts]]
 
 
 @torch.no_grad()
 def decode_latents(models: BaseModels, latents: Latents) -> Images:
-    """Images in [0, 1], float32, from latents in the U-Net's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder)."""
-    z = (latents / models.vae.config.scaling_factor).to(models.dtype)
-    return (models.vae.decode(z, return_dict=False)[0].float() / 2 + 0.5).clamp(0, 1)
+    """Images in [0, 1], float32, from latents in the U-Net's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder).
+
+    Raises:
+        ValueError: if the decoder gives NaN or infinities, in float32 too where it is asked again; see `latents.py`.
+    """
+    z = to_vae_scale(models.vae, latents)
+    decoded = in_own_type(models.vae, lambda vae, z: vae.decode(z, return_dict=False)[0], z, "decoder")
+    return (decoded / 2 + 0.5).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -226,13 +233,18 @@ def checkpoint_timesteps(models: BaseModels, steps: int) -> Int[Tensor, " n"]:
     return spaced_timesteps(steps, len(models.alphas_cumprod), spacing=models.spacing, steps_offset=offset)
 
 
-def _latent_size(models: BaseModels, size: tuple[int, int] | None) -> tuple[int, int]:
+def _latent_size(models: BaseModels, size: Size | None) -> tuple[int, int]:
     if size is None:
         side = models.unet.config.sample_size
+        if side is None:
+            raise ValueError("the U-Net's sample_size is null: the checkpoint has no size; pass size=(height, width)")
         return (side, side) if isinstance(side, int) else tuple(side)
-    if any(not isinstance(n, int) or n < models.scale or n % models.scale for n in size):
+    sides = (
+        [n for n in size if isinstance(n, Integral) and not isinstance(n, bool)] if hasattr(size, "__iter__") else []
+    )
+    if not len(sides) == 2 == len(size) or any(n < models.scale or n % models.scale for n in sides):
         raise ValueError(f"size is {size}; height and width must be positive multiples of {models.scale}")
-    return size[0] // models.scale, size[1] // models.scale
+    return int(sides[0]) // models.scale, int(sides[1]) // models.scale
 
 
 def _check_prompts(name: str, prompts: Sequence[str]) -> None:
