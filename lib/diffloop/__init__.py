@@ -4,7 +4,7 @@ Import from the submodule (`from diffloop.ddim import ddim_step`), so that a pos
 uses. Nothing is imported here for the same reason.
 
 schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumprod_from_betas,
-                   rescale_zero_terminal_snr, spaced_timesteps, strided_prev_timesteps, step_pairs, alpha_bar_at
+                   rescale_zero_terminal_snr, spaced_timesteps, as_timesteps, strided_prev_timesteps, step_pairs, alpha_bar_at
 parameterization   add_noise, eps <-> x_0 <-> v, Karras' sigma, predictions
 noise              draw_noise: one generator, or one an image
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll
@@ -21,7 +21,7 @@ image_to_image     image_to_image, encode_images, last_timesteps
 inpainting         inpaint: by replacement, or with an inpainting U-Net
 diffedit           diffedit, and its parts: contrast_map, binary_masks, encode, masked_decode
 metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
-training           train: a resumable loop; check_trains, write_whole
+training           train: a resumable loop; check_trains, write_whole, master_weights
 denoising          denoising_loss, stratified, text_conditioned, check_latents
 finetuning         full_copy, shared_copy, lora_copy, lora_parameters, lora_state, save_lora, load_lora
 imagic             optimize_embedding, fine_tune, interpolate, embedding_model

@@ -16,14 +16,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from diffloop.training import write_whole
+from diffloop.training import HALF, master_weights, write_whole
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # the projections of Diffusers' attention
 
 
 def full_copy(module: nn.Module) -> nn.Module:
-    """A copy with weights of its own, all of which need gradients. In evaluation mode: no dropout."""
-    return copy.deepcopy(module).requires_grad_(True).eval()
+    """A copy with weights of its own, all of which need gradients. In evaluation mode: no dropout.
+
+    Weights in half precision become float32: an update is often smaller than half precision can add, and then lost.
+    """
+    return master_weights(copy.deepcopy(module)).requires_grad_(True).eval()
 
 
 def shared_copy(module: nn.Module) -> nn.Module:
@@ -42,7 +45,7 @@ def lora_copy(
     """A shared copy in which each targeted linear layer W x became W x + B A x; only A and B need gradients.
 
     A (rank, in) is drawn, B (out, rank) is zero, so that before training the copy computes what the base does, to the
-    bit. The usual factor alpha / rank is 1. Needs `peft`.
+    bit. The usual factor alpha / rank is 1. They are float32 if the base is in half precision. Needs `peft`.
 
     Args:
         module: a U-Net or a text encoder.
@@ -69,6 +72,8 @@ def lora_copy(
     for parameter, flag in flags:  # peft has frozen the base's own tensors
         parameter.requires_grad_(flag)
     for name, parameter in tuned.named_parameters():
+        if ".lora_" in name and parameter.dtype in HALF:
+            parameter.data = parameter.data.float()
         if ".lora_A." in name:
             bound = 1 / math.sqrt(parameter.shape[1])  # as peft, and as nn.Linear
             drawn = torch.rand(parameter.shape, generator=generator)

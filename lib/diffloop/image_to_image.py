@@ -17,7 +17,16 @@ from diffloop.latents import in_own_type, to_unet_scale
 from diffloop.noise import Generators, draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import Callback, Sampler, checkpoint_timesteps, decode_latents, denoise, prompted_model
+from diffloop.schedules import as_timesteps
+from diffloop.text_to_image import (
+    Callback,
+    Sampler,
+    Timesteps,
+    checkpoint_timesteps,
+    decode_latents,
+    denoise,
+    prompted_model,
+)
 
 Images = Float[Tensor, "b 3 height width"]
 
@@ -35,7 +44,7 @@ def image_to_image(
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
-    timesteps: Int[Tensor, " n"] | None = None,
+    timesteps: Timesteps | None = None,
     callback: Callback | None = None,
 ) -> Images:
     """Each image, redrawn under its prompt.
@@ -59,7 +68,9 @@ def image_to_image(
     """
     if models.inpaints:
         raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
-    timesteps = last_timesteps(checkpoint_timesteps(models, steps) if timesteps is None else timesteps, strength)
+    timesteps = last_timesteps(
+        checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps), strength
+    )
     model = prompted_model(
         models,
         prompts,

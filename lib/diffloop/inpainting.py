@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -18,7 +18,16 @@ from diffloop.image_to_image import check_images, encode_images, last_timesteps
 from diffloop.noise import Generators, draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import Callback, Sampler, checkpoint_timesteps, decode_latents, denoise, prompted_model
+from diffloop.schedules import as_timesteps
+from diffloop.text_to_image import (
+    Callback,
+    Sampler,
+    Timesteps,
+    checkpoint_timesteps,
+    decode_latents,
+    denoise,
+    prompted_model,
+)
 
 Images = Float[Tensor, "b 3 height width"]
 
@@ -37,7 +46,7 @@ def inpaint(
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
-    timesteps: Int[Tensor, " n"] | None = None,
+    timesteps: Timesteps | None = None,
     callback: Callback | None = None,
 ) -> Images:
     """Each image, with the masked part redrawn under its prompt. Which way depends on the checkpoint.
@@ -68,7 +77,9 @@ def inpaint(
     Raises:
         ValueError: if masks has another shape, or a value other than 0 and 1; see `image_to_image`.
     """
-    timesteps = last_timesteps(checkpoint_timesteps(models, steps) if timesteps is None else timesteps, strength)
+    timesteps = last_timesteps(
+        checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps), strength
+    )
     check_images(models, images, len(prompts))
     check_masks(masks, images)
     images, masks = images.to(models.device), masks.to(models.device, torch.float32)

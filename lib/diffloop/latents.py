@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+Size = Any  # (height, width): two integers, Python's or NumPy's
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -97,10 +99,12 @@ def in_own_type(vae: nn.Module, run: Callable[[nn.Module, Tensor], Tensor], x: T
         if result.isfinite().all():
             return result
     bad = (~result.isfinite()).double().mean().item()
+    hint = (
+        "load the checkpoint in torch.float32, or torch.bfloat16, which overflows later" if first.dtype in HALF else ""
+    )
     raise ValueError(
         f"the VAE's {what} gave NaN or infinities in {bad:.1%} of its values, computed in {first.dtype}"
-        f"{' and again in torch.float32' if again else ''}; load the checkpoint in torch.float32 (or torch.bfloat16, "
-        "which overflows later than float16), or check its weights"
+        f"{' and again in torch.float32' if again else ''}; {hint or 'check its weights, or download them again'}"
     )
 
 
@@ -112,3 +116,23 @@ def _channels(vae: nn.Module, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def latent_size(models: Any, size: Size | None) -> tuple[int, int]:
+    """Height and width of the latents of BaseModels, for a picture of this size in pixels; None: as the U-Net was
+    trained.
+
+    Raises:
+        ValueError: if the sides are not positive multiples of models.scale, or None and the checkpoint has no size.
+    """
+    if size is None:
+        side = models.unet.config.sample_size
+        if side is None:
+            raise ValueError("the U-Net's sample_size is null: the checkpoint has no size; pass size=(height, width)")
+        return (side, side) if isinstance(side, int) else tuple(side)
+    sides = (
+        [n for n in size if isinstance(n, Integral) and not isinstance(n, bool)] if hasattr(size, "__iter__") else []
+    )
+    if not len(sides) == 2 == len(size) or any(n < models.scale or n % models.scale for n in sides):
+        raise ValueError(f"size is {size}; height and width must be positive multiples of {models.scale}")
+    return int(sides[0]) // models.scale, int(sides[1]) // models.scale

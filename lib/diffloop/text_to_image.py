@@ -14,7 +14,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -23,16 +22,16 @@ from torch import Tensor
 
 from diffloop.ddim import ddim_sample
 from diffloop.guidance import Model, classifier_free_guidance, on_interval
-from diffloop.latents import in_own_type, to_vae_scale
+from diffloop.latents import Size, in_own_type, latent_size, to_vae_scale
 from diffloop.noise import Generators, draw_noise
 from diffloop.pretrained import BaseModels
-from diffloop.schedules import spaced_timesteps
+from diffloop.schedules import as_timesteps, spaced_timesteps
 
-Size = Any  # (height, width): two integers, Python's or NumPy's
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
 Extra = Float[Tensor, "b c_extra h w"]
 Sampler = Callable[..., Iterator[Tensor]]
+Timesteps = Any  # integers in a tensor, an array or a list, see `as_timesteps`
 Callback = Callable[[int, int, Tensor], object]
 
 
@@ -47,7 +46,7 @@ def text_to_image(
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
-    timesteps: Int[Tensor, " n"] | None = None,
+    timesteps: Timesteps | None = None,
     size: Size | None = None,
     x_T: Latents | None = None,
     callback: Callback | None = None,
@@ -67,7 +66,8 @@ def text_to_image(
         guidance_interval: (first, last) timesteps at which to guide, both included; None: at all.
         sampler: `ddim_sample`, `ddpm_sample`, `dpm_solver_sample`, or one of them with options bound by
             functools.partial. None: DDIM with eta = 0, its last step as the checkpoint has it.
-        timesteps: what the sampler visits, noisiest first. None: `steps` of them, spaced as the checkpoint has it.
+        timesteps: what the sampler visits, noisiest first: integers. None: `steps` of them, spaced as the checkpoint
+            has it.
         size: (height, width) in pixels, multiples of `models.scale`. None: what the U-Net was trained on.
         x_T: the noise to start from, instead of drawing it.
         callback: called with (number of the step, its timestep, the state after it), for a progress bar or a film
@@ -83,8 +83,8 @@ def text_to_image(
     """
     if models.inpaints:
         raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
-    timesteps = checkpoint_timesteps(models, steps) if timesteps is None else timesteps
-    shape = (len(prompts), models.latent_channels, *_latent_size(models, size))
+    timesteps = checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps)
+    shape = (len(prompts), models.latent_channels, *latent_size(models, size))
     model = prompted_model(
         models,
         prompts,
@@ -160,7 +160,7 @@ def unet_output(
 ) -> Latents:
     """The U-Net's output in float32; inside, it computes in its own type. `extra`: channels after those of x_t."""
     x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
-    return models.unet(x.to(models.dtype), t, encoder_hidden_states=text, return_dict=False)[0].float()
+    return models.unet(x.to(models.dtype), t, encoder_hidden_states=text.to(models.dtype), return_dict=False)[0].float()
 
 
 @torch.no_grad()
@@ -202,7 +202,7 @@ def denoise(
     models: BaseModels,
     model: Model,
     x_t: Latents,
-    timesteps: Int[Tensor, " n"],
+    timesteps: Timesteps,
     *,
     generator: Generators | None = None,
     sampler: Sampler | None = None,
@@ -216,6 +216,7 @@ def denoise(
     Raises:
         ValueError: see the sampler.
     """
+    timesteps = as_timesteps(timesteps)
     if sampler is None:
         sampler = partial(ddim_sample, set_alpha_to_one=models.set_alpha_to_one)
     if len(timesteps) == 0:
@@ -231,20 +232,6 @@ def checkpoint_timesteps(models: BaseModels, steps: int) -> Int[Tensor, " n"]:
     """`spaced_timesteps` with the checkpoint's spacing and offset (which is for "leading" only, as in Diffusers)."""
     offset = models.steps_offset if models.spacing == "leading" else 0
     return spaced_timesteps(steps, len(models.alphas_cumprod), spacing=models.spacing, steps_offset=offset)
-
-
-def _latent_size(models: BaseModels, size: Size | None) -> tuple[int, int]:
-    if size is None:
-        side = models.unet.config.sample_size
-        if side is None:
-            raise ValueError("the U-Net's sample_size is null: the checkpoint has no size; pass size=(height, width)")
-        return (side, side) if isinstance(side, int) else tuple(side)
-    sides = (
-        [n for n in size if isinstance(n, Integral) and not isinstance(n, bool)] if hasattr(size, "__iter__") else []
-    )
-    if not len(sides) == 2 == len(size) or any(n < models.scale or n % models.scale for n in sides):
-        raise ValueError(f"size is {size}; height and width must be positive multiples of {models.scale}")
-    return int(sides[0]) // models.scale, int(sides[1]) // models.scale
 
 
 def _check_prompts(name: str, prompts: Sequence[str]) -> None:
