@@ -26,6 +26,7 @@ from diffloop.latents import Size, in_own_type, latent_size, to_vae_scale
 from diffloop.noise import Generators, draw_noise
 from diffloop.pretrained import BaseModels
 from diffloop.schedules import as_timesteps, spaced_timesteps
+from diffloop.words import expand_words
 
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
@@ -173,6 +174,7 @@ def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, 
         ValueError: if prompts is empty or a plain string.
     """
     _check_prompts("prompts", prompts)
+    prompts = [expand_words(models.tokenizer, prompt) for prompt in prompts]
     different = list(dict.fromkeys(prompts))
     length = models.tokenizer.model_max_length
     for prompt in different:
