@@ -127,7 +127,7 @@ def load_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> nn.
         if (down.shape, up.shape) != shapes:
             raise ValueError(f"{path} does not fit this {type(module).__name__}: {name} has another shape")
     ranks = {name: len(addition.down) for name, addition in found.items()}
-    tuned = _injected(module, next(iter(ranks.values())), list(ranks), ranks)
+    tuned = _injected(module, next(iter(ranks.values())), "|".join(map(re.escape, ranks)), ranks)
     for name, layer in _adapted(tuned):
         for side, value in ((layer.lora_A, found[name].down), (layer.lora_B, found[name].up)):
             side["default"].weight.data.copy_(value)
@@ -135,13 +135,16 @@ def load_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> nn.
     return tuned.eval()
 
 
-def _injected(module: nn.Module, rank: int, targets: list[str], ranks: dict[str, int]) -> nn.Module:
-    """A shared copy with additions of alpha = rank; ranks: of layers, by name, where it is not `rank`."""
+def _injected(module: nn.Module, rank: int, targets: list[str] | str, ranks: dict[str, int]) -> nn.Module:
+    """A shared copy with additions of alpha = rank.
+
+    targets: ends of layers' names, or a regular expression for whole ones. ranks: of layers, where it is not `rank`.
+    """
     from peft import LoraConfig, inject_adapter_in_model
 
     tuned = shared_copy(module)
     flags = [(p, p.requires_grad) for p in tuned.parameters()]
-    pattern = {re.escape(name): r for name, r in ranks.items()}
+    pattern = {f"^{re.escape(name)}": r for name, r in ranks.items()}
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=targets, rank_pattern=pattern, alpha_pattern=pattern)
     with torch.random.fork_rng(devices=[]):  # peft draws from the global generator
         inject_adapter_in_model(config, tuned)
