@@ -54,7 +54,7 @@ def text_to_image(
 ) -> Images:
     """One image a prompt.
 
-    Source: rombach2022ldm, Sec. 3.3 (a conditional latent diffusion model), guided as in ho2022cfg, Eq. 6.
+    Source: rombach2022ldm, Sec. 3.3 (conditional latent diffusion), guided as in ho2022cfg, Eq. 6.
 
     Args:
         models: from `pretrained.load`.
@@ -67,8 +67,7 @@ def text_to_image(
         guidance_interval: (first, last) timesteps at which to guide, both included; None: at all.
         sampler: `ddim_sample`, `ddpm_sample`, `dpm_solver_sample`, or one of them with options bound by
             functools.partial. None: DDIM with eta = 0, its last step as the checkpoint has it.
-        timesteps: what the sampler visits, noisiest first: integers. None: `steps` of them, spaced as the checkpoint
-            has it.
+        timesteps: what the sampler visits, noisiest first. None: `steps` of them, spaced as the checkpoint has it.
         size: (height, width) in pixels, multiples of `models.scale`. None: what the U-Net was trained on.
         x_T: the noise to start from, instead of drawing it.
         callback: called with (number of the step, its timestep, the state after it), for a progress bar or a film
@@ -160,6 +159,8 @@ def unet_output(
     extra: Extra | None = None,
 ) -> Latents:
     """The U-Net's output in float32; inside, it computes in its own type. `extra`: channels after those of x_t."""
+    if models.unet.config.get("time_cond_proj_dim"):
+        raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
     x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
     return models.unet(x.to(models.dtype), t, encoder_hidden_states=text.to(models.dtype), return_dict=False)[0].float()
 
@@ -212,8 +213,7 @@ def denoise(
 ) -> Latents:
     """The last state of a sampler that starts from x_t at timesteps[0]; x_t itself if there are no timesteps.
 
-    A sampler goes on from the very tensor that it yielded. So a callback that writes into the state
-    (`state.copy_(...)`) steers what follows; inpainting does.
+    A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
 
     Raises:
         ValueError: see the sampler.

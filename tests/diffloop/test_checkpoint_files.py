@@ -1,5 +1,6 @@
 """Folders of other families, other kinds of weights and odd tokenizers: loaded, or named with a way out."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -91,8 +92,13 @@ def test_a_network_that_takes_or_gives_something_else(copy, part, changes, words
 
 
 def test_a_guided_student_does_not_lose_its_scale(copy):
-    guided_student(load(copy).unet, dim=32).save_pretrained(copy / "unet")
+    models = load(copy)
+    student = guided_student(models.unet, dim=32)
+    student.save_pretrained(copy / "unet")
     refused(copy, "time_cond_proj_dim is 32", "unet_student")
+    replaced = dataclasses.replace(models, unet=student)
+    with pytest.raises(ValueError, match=r"takes the guidance scale as an input; use .*unet_student"):
+        text_to_image(replaced, ["a red"], generator=seeded(), steps=1)
 
 
 def as_variant(folder, name):
