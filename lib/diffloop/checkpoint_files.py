@@ -62,8 +62,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def check_kind(folder: Path) -> None:
     """Raises ValueError, which names every reason, if the folder is a checkpoint of a family that we do not know."""
     index = folder / "model_index.json"
-    pipeline = read_json(index).get("_class_name") if index.is_file() else None
-    reasons = [f"{part}/ is {what}" for part, what in FOREIGN_PARTS.items() if (folder / part).is_dir()]
+    parts = read_json(index) if index.is_file() else {}
+    pipeline = parts.get("_class_name")
+    named = {part for part, entry in parts.items() if isinstance(entry, list) and any(entry)}
+    reasons = [f"{part}/ is {w}" for part, w in FOREIGN_PARTS.items() if part in named or (folder / part).is_dir()]
     configs = {part: read_json(path) for part in CLASSES if (path := folder / part / "config.json").is_file()}
     for part, (key, legal) in CLASSES.items():
         found = configs.get(part, {}).get(key)

@@ -42,12 +42,15 @@ def refused(folder, *words):
         ("LDMTextToImagePipeline", "vqvae", "VQ autoencoder"),
     ],
 )
-@pytest.mark.parametrize("bare", [True, False])
-def test_a_folder_of_another_family(copy, tmp_path, pipeline, part, words, bare):
-    """With nothing else in it, as those that have no U-Net, or beside all that a Stable Diffusion has."""
-    folder = tmp_path / "bare" if bare else copy
+@pytest.mark.parametrize("how", ["bare", "beside", "not downloaded"])
+def test_a_folder_of_another_family(copy, tmp_path, pipeline, part, words, how):
+    """With nothing else in it, as those that have no U-Net; beside all that a Stable Diffusion has; or only named."""
+    folder, index = copy if how == "beside" else tmp_path / "bare", {"_class_name": pipeline}
     (folder / part).mkdir(parents=True)
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    if how == "not downloaded":
+        (folder / part).rmdir()
+        index[part] = ["diffusers", "SomeModel"]
+    (folder / "model_index.json").write_text(json.dumps(index))
     refused(folder, pipeline, f"{part}/ is ", words)
 
 
