@@ -4,12 +4,16 @@ Import from the submodule (`from diffloop.ddim import ddim_step`), so that a pos
 uses. Nothing is imported here for the same reason.
 
 schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumprod_from_betas,
-                   rescale_zero_terminal_snr, spaced_timesteps, strided_prev_timesteps, step_pairs, alpha_bar_at
+                   rescale_zero_terminal_snr, spaced_timesteps, as_timesteps, strided_prev_timesteps, step_pairs,
+                   alpha_bar_at
 parameterization   add_noise, eps <-> x_0 <-> v, Karras' sigma, predictions
 noise              draw_noise: one generator, or one an image
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll
 ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert
 dpm_solver         dpm_solver_timesteps, dpm_solver_step, dpm_solver_sample: DPM-Solver++(2M)
+scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
+checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
+latents            to_unet_scale, to_vae_scale, in_own_type: between the VAE and the U-Net
 pretrained         load: a checkpoint's tokenizer, text encoder, VAE, U-Net and schedule, as BaseModels
 text_to_image      text_to_image, and its parts: prompted_model, unet_output, encode_prompts, decode_latents, denoise,
                    checkpoint_timesteps
@@ -18,10 +22,13 @@ image_to_image     image_to_image, encode_images, last_timesteps
 inpainting         inpaint: by replacement, or with an inpainting U-Net
 diffedit           diffedit, and its parts: contrast_map, binary_masks, encode, masked_decode
 metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
-training           train: a resumable loop; check_trains, write_whole
+training           train: a resumable loop; check_trains, write_whole, master_weights
 denoising          denoising_loss, stratified, text_conditioned, check_latents
 finetuning         full_copy, shared_copy, lora_copy, lora_parameters, lora_state, save_lora, load_lora
 imagic             optimize_embedding, fine_tune, interpolate, embedding_model
+words              expand_words: a new word of several vectors, written out in a prompt
+concept_files      read_concept: a word from a file of ours, of Diffusers or of A1111
+lora_files         read_lora: low-rank additions from a file of ours, of Diffusers, PEFT or kohya
 textual_inversion  add_concept, learn_concept, expand, save_concept, load_concept
 dreambooth         dreambooth, prior_preservation_loss
 distillation       halve_steps, halved, implied_x_0, two_step_target, teacher_target, distillation_weight,

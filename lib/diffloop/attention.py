@@ -19,6 +19,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from diffloop.words import expand_words
+
 Maps = Float[Tensor, "b tokens h w"]
 
 
@@ -67,8 +69,8 @@ def word_positions(tokenizer: Any, prompt: str, word: str) -> list[int]:
     Raises:
         ValueError: if the prompt, as far as the text encoder takes it, does not have the word.
     """
-    ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids
-    wanted = tokenizer(word).input_ids[1:-1]  # without start and end
+    ids = tokenizer(expand_words(tokenizer, prompt), truncation=True, max_length=tokenizer.model_max_length).input_ids
+    wanted = tokenizer(expand_words(tokenizer, word)).input_ids[1:-1]  # without start and end
     n = len(wanted)
     starts = [i for i in range(1, len(ids) - n) if n and ids[i : i + n] == wanted]
     if not starts:

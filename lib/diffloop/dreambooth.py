@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from diffloop.denoising import check_latents, denoising_loss, text_conditioned
 from diffloop.pretrained import BaseModels
 from diffloop.training import check_trains, train
+from diffloop.words import expand_words
 
 Latents = Float[Tensor, "n c h w"]
 
@@ -103,6 +104,7 @@ def dreambooth(
 
 def _token_ids(models: BaseModels, prompts: list[str]) -> Tensor:
     length = models.tokenizer.model_max_length
+    prompts = [expand_words(models.tokenizer, prompt) for prompt in prompts]
     found = models.tokenizer(prompts, truncation=False, verbose=False).input_ids
     for prompt, ids in zip(prompts, found, strict=True):
         if len(ids) > length:

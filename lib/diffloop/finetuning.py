@@ -10,20 +10,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from diffloop.training import write_whole
+from diffloop.lora_files import metadata, read_lora
+from diffloop.training import HALF, master_weights, write_whole
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # the projections of Diffusers' attention
 
 
 def full_copy(module: nn.Module) -> nn.Module:
-    """A copy with weights of its own, all of which need gradients. In evaluation mode: no dropout."""
-    return copy.deepcopy(module).requires_grad_(True).eval()
+    """A copy with weights of its own, all of which need gradients. In evaluation mode: no dropout.
+
+    Weights in half precision become float32: an update is often smaller than half precision can add, and then lost.
+    """
+    return master_weights(copy.deepcopy(module)).requires_grad_(True).eval()
 
 
 def shared_copy(module: nn.Module) -> nn.Module:
@@ -42,7 +48,7 @@ def lora_copy(
     """A shared copy in which each targeted linear layer W x became W x + B A x; only A and B need gradients.
 
     A (rank, in) is drawn, B (out, rank) is zero, so that before training the copy computes what the base does, to the
-    bit. The usual factor alpha / rank is 1. Needs `peft`.
+    bit. The usual factor alpha / rank is 1. They are float32 if the base is in half precision. Needs `peft`.
 
     Args:
         module: a U-Net or a text encoder.
@@ -60,14 +66,7 @@ def lora_copy(
     names = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
     if not any(name == end or name.endswith(f".{end}") for name in names for end in targets):
         raise ValueError(f"targets is {tuple(targets)}; no linear layer is called so: there are {', '.join(names[:8])}")
-    from peft import LoraConfig, inject_adapter_in_model
-
-    tuned = shared_copy(module)
-    flags = [(p, p.requires_grad) for p in tuned.parameters()]
-    with torch.random.fork_rng(devices=[]):  # peft draws from the global generator
-        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)), tuned)
-    for parameter, flag in flags:  # peft has frozen the base's own tensors
-        parameter.requires_grad_(flag)
+    tuned = _injected(module, rank, list(targets), {})
     for name, parameter in tuned.named_parameters():
         if ".lora_A." in name:
             bound = 1 / math.sqrt(parameter.shape[1])  # as peft, and as nn.Linear
@@ -98,30 +97,65 @@ def lora_state(module: nn.Module, *, part: str = "unet") -> dict[str, Tensor]:
 
 
 def save_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> None:
-    """`lora_state` as a safetensors file. Diffusers loads it: `pipeline.load_lora_weights(path)`."""
+    """`lora_state` as a safetensors file. Diffusers loads it: `pipeline.load_lora_weights(path)`.
+
+    Where alpha is not the rank, as in a LoRA that came from elsewhere, the file's metadata has it.
+    """
     from safetensors.torch import save_file
 
-    write_whole(path, lambda temporary: save_file(lora_state(module, part=part), temporary, {"format": "pt"}))
+    state, adapted = lora_state(module, part=part), dict(_adapted(module))
+    about = metadata(
+        part,
+        {name: layer.r["default"] for name, layer in adapted.items()},
+        {name: layer.scaling["default"] for name, layer in adapted.items()},
+    )
+    write_whole(path, lambda temporary: save_file(state, temporary, about))
 
 
 def load_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> nn.Module:
-    """A `lora_copy` of the base `module` with the A's and B's of a file that `save_lora` wrote.
+    """A copy of the base `module`, as of `lora_copy`, with the A's and B's of a file: of `save_lora`, of Diffusers,
+    PEFT or kohya, with their alphas, and with another rank in each layer if need be.
 
     Raises:
-        ValueError: if the file is not one of `part`, or does not fit the module.
+        ValueError: if the file is not one of `part`, is not a plain LoRA, or does not fit the module.
     """
-    from safetensors.torch import load_file
+    layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
+    found = read_lora(path, part, layers)
+    for name, (down, up, _) in found.items():
+        rank, weight = len(down), layers[name].weight
+        shapes = ((rank, *weight.shape[1:]), (len(weight), rank, *[1] * (weight.ndim - 2)))
+        if (down.shape, up.shape) != shapes:
+            raise ValueError(f"{path} does not fit this {type(module).__name__}: {name} has another shape")
+    ranks = {name: len(addition.down) for name, addition in found.items()}
+    tuned = _injected(module, next(iter(ranks.values())), "|".join(map(re.escape, ranks)), ranks)
+    for name, layer in _adapted(tuned):
+        for side, value in ((layer.lora_A, found[name].down), (layer.lora_B, found[name].up)):
+            side["default"].weight.data.copy_(value)
+        layer.scaling["default"] = found[name].scaling
+    return tuned.eval()
 
-    saved = load_file(path)
-    ranks = {len(A) for name, A in saved.items() if name.endswith(".lora_A.weight")}
-    names = [name.removeprefix(f"{part}.").rsplit(".lora_", 1)[0] for name in saved]
-    if len(ranks) != 1 or not all(name.startswith(f"{part}.") for name in saved):
-        raise ValueError(f"{path} is no LoRA of part {part!r} and of one rank; its first names: {list(saved)[:3]}")
-    tuned = lora_copy(module, rank=ranks.pop(), targets=sorted(set(names)), generator=torch.Generator())
-    fresh = lora_state(tuned, part=part)
-    if {k: v.shape for k, v in fresh.items()} != {k: v.shape for k, v in saved.items()}:
-        raise ValueError(f"{path} does not fit this {type(module).__name__}: its layers are {names[:3]} ...")
-    own = {f"{part}.{name.replace('.default.', '.')}": p for name, p in tuned.named_parameters()}
-    for name, value in saved.items():
-        own[name].data.copy_(value)
+
+def _injected(module: nn.Module, rank: int, targets: list[str] | str, ranks: dict[str, int]) -> nn.Module:
+    """A shared copy with additions of alpha = rank.
+
+    targets: ends of layers' names, or a regular expression for whole ones. ranks: of layers, where it is not `rank`.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    tuned = shared_copy(module)
+    flags = [(p, p.requires_grad) for p in tuned.parameters()]
+    pattern = {f"^{re.escape(name)}": r for name, r in ranks.items()}
+    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=targets, rank_pattern=pattern, alpha_pattern=pattern)
+    with torch.random.fork_rng(devices=[]):  # peft draws from the global generator
+        inject_adapter_in_model(config, tuned)
+    for parameter, flag in flags:  # peft has frozen the base's own tensors
+        parameter.requires_grad_(flag)
+    for name, parameter in tuned.named_parameters():
+        if ".lora_" in name and parameter.dtype in HALF:
+            parameter.data = parameter.data.float()
     return tuned
+
+
+def _adapted(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """The layers with additions, by name."""
+    return ((name, layer) for name, layer in module.named_modules() if getattr(layer, "lora_A", None))

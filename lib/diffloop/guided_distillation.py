@@ -28,7 +28,7 @@ from diffloop.distillation import CondModel, Draw, State, check_distillation, di
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, predictions
 from diffloop.schedules import alpha_bar_at
-from diffloop.training import train
+from diffloop.training import master_weights, train
 
 
 def guided_teacher(model: CondModel, uncond: Shaped[Tensor, "1 ..."]) -> CondModel:
@@ -168,7 +168,8 @@ def guidance_embedding(guidance_scale: Float[Tensor, " b"], dim: int = 256) -> F
 def guided_student(unet: nn.Module, *, dim: int = 256) -> nn.Module:
     """A copy of a Diffusers U-Net that takes a guidance embedding, added to that of time through a new linear layer.
 
-    The layer starts at zero: the student first computes what the U-Net does under the prompt, for every scale.
+    The layer starts at zero: the student first computes what the U-Net does under the prompt, for every scale. Weights
+    in half precision become float32, as in `full_copy`.
 
     Raises:
         ValueError: if the U-Net already takes such an embedding.
@@ -181,7 +182,7 @@ def guided_student(unet: nn.Module, *, dim: int = 256) -> nn.Module:
     new = student.time_embedding.cond_proj.weight
     torch.nn.init.zeros_(new)
     student.load_state_dict(unet.state_dict() | {"time_embedding.cond_proj.weight": new.detach().clone()})
-    return student.requires_grad_(True).eval()
+    return master_weights(student).requires_grad_(True).eval()
 
 
 def unet_model(unet: nn.Module) -> CondModel:

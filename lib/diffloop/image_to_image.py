@@ -10,13 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
 
+from diffloop.latents import in_own_type, to_unet_scale
 from diffloop.noise import Generators, draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import Callback, Sampler, checkpoint_timesteps, decode_latents, denoise, prompted_model
+from diffloop.schedules import as_timesteps
+from diffloop.text_to_image import (
+    Callback,
+    Sampler,
+    Timesteps,
+    checkpoint_timesteps,
+    decode_latents,
+    denoise,
+    prompted_model,
+)
 
 Images = Float[Tensor, "b 3 height width"]
 
@@ -34,7 +44,7 @@ def image_to_image(
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
-    timesteps: Int[Tensor, " n"] | None = None,
+    timesteps: Timesteps | None = None,
     callback: Callback | None = None,
 ) -> Images:
     """Each image, redrawn under its prompt.
@@ -58,7 +68,9 @@ def image_to_image(
     """
     if models.inpaints:
         raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
-    timesteps = last_timesteps(checkpoint_timesteps(models, steps) if timesteps is None else timesteps, strength)
+    timesteps = last_timesteps(
+        checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps), strength
+    )
     model = prompted_model(
         models,
         prompts,
@@ -96,7 +108,11 @@ def last_timesteps(timesteps: Int[Tensor, " n"], strength: float) -> Int[Tensor,
 
 @torch.no_grad()
 def encode_images(
-    models: BaseModels, images: Images, *, generator: Generators | None = None, copies: int = 1
+    models: BaseModels,
+    images: Shaped[Tensor, "b 3 height width"],
+    *,
+    generator: Generators | None = None,
+    copies: int = 1,
 ) -> Float[Tensor, "n c h w"]:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
@@ -104,20 +120,45 @@ def encode_images(
     about unit variance).
 
     Args:
-        images: in [0, 1].
+        images: in [0, 1], of a floating type.
         generator: one CPU generator, or one an image; None: the posterior's mean, nothing is drawn.
         copies: independent draws from the posterior of each image, one after the other.
 
     Returns:
         float32, shape (b * copies, c, height / scale, width / scale).
+
+    Raises:
+        ValueError: if images holds integers, or the encoder gives NaN or infinities; see `latents.py`.
     """
-    posterior = models.vae.encode((2 * images - 1).to(models.device, models.dtype), return_dict=False)[0]
-    mean, std = posterior.mean.float(), posterior.std.float()
+    x = (2 * as_floats(images) - 1).to(models.device)
+    mean, std = in_own_type(models.vae, _moments, x, "encoder")
     shape = (len(mean), copies, *mean.shape[1:])
     z = mean[:, None].expand(shape)
     if generator is not None:
         z = z + std[:, None] * draw_noise(shape, generator, device=models.device)
-    return models.vae.config.scaling_factor * z.flatten(0, 1)
+    return to_unet_scale(models.vae, z.flatten(0, 1))
+
+
+def as_floats(images: Tensor) -> Tensor:
+    """The same pictures in a type whose arithmetic neither wraps nor rounds to 1/2048: float32, or float64 as it is.
+
+    Raises:
+        ValueError: if they hold integers above 0: whether 1 is white or 1/255 cannot be told.
+    """
+    if images.dtype in (torch.float32, torch.float64):
+        return images
+    if not images.is_floating_point() and images.dtype != torch.bool and images.any():
+        raise ValueError(
+            f"images is {images.dtype} with values up to {images.max().item()}; give floats in [0, 1]: "
+            "images / 255 for pictures of 8 bits"
+        )
+    return images.float()
+
+
+def _moments(vae: nn.Module, x: Tensor) -> Tensor:
+    """Mean and standard deviation of the posterior, stacked."""
+    posterior = vae.encode(x, return_dict=False)[0]
+    return torch.stack([posterior.mean, posterior.std])
 
 
 def check_images(models: BaseModels, images: Tensor, n: int) -> None:
@@ -128,6 +169,7 @@ def check_images(models: BaseModels, images: Tensor, n: int) -> None:
             f"images has shape {tuple(images.shape)}; it must be ({n}, 3, height, width), one image a prompt, "
             f"height and width multiples of {s}"
         )
+    images = as_floats(images)
     low, high = images.min().item(), images.max().item()
     if not (low >= 0 and high <= 1):
         raise ValueError(f"images has values in [{low:.3g}, {high:.3g}]; they must be in [0, 1]")

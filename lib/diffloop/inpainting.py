@@ -7,18 +7,28 @@ back (Diffusers refuses it); guidance below 1, see `guidance.py`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from diffloop.image_to_image import check_images, encode_images, last_timesteps
+from diffloop.image_to_image import as_floats, check_images, encode_images, last_timesteps
 from diffloop.noise import Generators, draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import Callback, Sampler, checkpoint_timesteps, decode_latents, denoise, prompted_model
+from diffloop.schedules import as_timesteps
+from diffloop.text_to_image import (
+    Callback,
+    Sampler,
+    Timesteps,
+    checkpoint_timesteps,
+    decode_latents,
+    denoise,
+    prompted_model,
+)
 
 Images = Float[Tensor, "b 3 height width"]
 
@@ -37,8 +47,9 @@ def inpaint(
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
-    timesteps: Int[Tensor, " n"] | None = None,
+    timesteps: Timesteps | None = None,
     callback: Callback | None = None,
+    paste_back: bool = False,
 ) -> Images:
     """Each image, with the masked part redrawn under its prompt. Which way depends on the checkpoint.
 
@@ -59,29 +70,37 @@ def inpaint(
         generator: one CPU generator, or one an image. Draws the VAE's sample, then the noise, then the sample of the
             masked image, then what the sampler needs.
         strength: 0 to 1. At 1 the start is pure noise; below, the noised image. int(steps * strength) steps are done.
+        paste_back: put the input's own pixels back where the mask keeps them. False: what the VAE made of them stays,
+            which also hides the seam.
         others: as for `text_to_image`.
 
     Returns:
-        images in [0, 1], float32, on the models' device. The kept part went through the VAE, and is not bit for bit
-        that of the input.
+        images in [0, 1], float32, on the models' device. Unless pasted back, the kept part went through the VAE, and is
+        not bit for bit that of the input.
 
     Raises:
         ValueError: if masks has another shape, or a value other than 0 and 1; see `image_to_image`.
+
+    Warns:
+        UserWarning: if most of what a mask marks is lost at the latents' size.
     """
-    timesteps = last_timesteps(checkpoint_timesteps(models, steps) if timesteps is None else timesteps, strength)
+    timesteps = last_timesteps(
+        checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps), strength
+    )
     check_images(models, images, len(prompts))
     check_masks(masks, images)
-    images, masks = images.to(models.device), masks.to(models.device, torch.float32)
+    images, masks = as_floats(images).to(models.device), masks.to(models.device, torch.float32)
     z_0 = None
     if not models.inpaints or strength < 1:
         z_0 = encode_images(models, images, generator=generator)
     if len(timesteps) == 0:
-        return decode_latents(models, z_0)
+        return _pasted(decode_latents(models, z_0), images, masks, paste_back)
     h, w = (side // models.scale for side in images.shape[2:])
     noise = draw_noise((len(images), models.latent_channels, h, w), generator, device=models.device)
     alpha_bar_t = models.alphas_cumprod[timesteps[0]].item()
     x_t = noise.clone() if strength == 1 else add_noise(z_0, noise, alpha_bar_t=alpha_bar_t)
     mask = interpolate(masks, size=(h, w))
+    _warn_of_lost_marks(mask, masks, models.scale)
     extra = None
     if models.inpaints:
         grey = (2 * images - 1) * (1 - masks) / 2 + 0.5  # 0.5 is the VAE's 0
@@ -105,7 +124,24 @@ def inpaint(
             callback(i, t, state)
 
     x_0 = denoise(models, model, x_t, timesteps, generator=generator, sampler=sampler, callback=after_step)
-    return decode_latents(models, x_0)
+    return _pasted(decode_latents(models, x_0), images, masks, paste_back)
+
+
+def _pasted(made: Images, images: Tensor, masks: Tensor, paste_back: bool) -> Images:
+    return torch.where(masks.bool(), made, images.float()) if paste_back else made
+
+
+def _warn_of_lost_marks(mask: Tensor, masks: Tensor, scale: int) -> None:
+    """Says so if most of an image's marks fall on latents that are kept."""
+    marked = masks.flatten(1).sum(1)
+    redrawn = (masks * mask.repeat_interleave(scale, 2).repeat_interleave(scale, 3)).flatten(1).sum(1)
+    lost = [i for i, (n, k) in enumerate(zip(marked.tolist(), redrawn.tolist(), strict=True)) if 2 * k < n]
+    if lost:
+        warnings.warn(
+            f"masks {lost}: most of the marked pixels are kept, as only every {scale}-th pixel counts at the latents' "
+            f"size; widen what is thinner than {scale} pixels",
+            stacklevel=3,
+        )
 
 
 def check_masks(masks: Tensor, images: Tensor) -> None:

@@ -6,7 +6,6 @@ networks; every loop around them is ours.
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,21 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffloop.schedules import (
-    alphas_cumprod_from_betas,
-    cosine_betas,
-    linear_betas,
-    rescale_zero_terminal_snr,
-    scaled_linear_betas,
-)
+from diffloop.checkpoint_files import CONFIGS, SCHEDULER_CONFIG, WEIGHTS, check_kind, check_layout, read_json
+from diffloop.latents import check_vae
+from diffloop.scheduler_file import scheduler_settings
 
-PREDICTION_TYPES = {"epsilon": "eps", "v_prediction": "v", "sample": "x_0"}
-BETA_SCHEDULES = {"linear": linear_betas, "scaled_linear": scaled_linear_betas, "squaredcos_cap_v2": cosine_betas}
-SPACINGS = ("leading", "trailing", "linspace")
-SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
-CONFIGS = ("text_encoder/config.json", "vae/config.json", "unet/config.json", SCHEDULER_CONFIG)
-WEIGHTS = ("text_encoder/model", "vae/diffusion_pytorch_model", "unet/diffusion_pytorch_model")
-TOKENIZER = ("tokenizer/vocab.json", "tokenizer/tokenizer.json")  # one of the two
 IGNORED_KEYS = ("position_ids", "vision_model", "logit_scale", "projection")  # in whole-CLIP files; not ours to read
 
 
@@ -46,6 +34,7 @@ class BaseModels:
     spacing: str  # of timesteps: "leading", "trailing" or "linspace"
     steps_offset: int  # added to "leading" timesteps
     set_alpha_to_one: bool  # where DDIM's last step leads: clean data, or alphas_cumprod[0]
+    note: str = field(default="", repr=False)  # what `load` warned of: the solver that the checkpoint came with
 
     @property
     def device(self) -> torch.device:
@@ -74,19 +63,24 @@ class BaseModels:
 
 
 def load(
-    checkpoint: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    checkpoint: str | Path,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    variant: str | None = None,
 ) -> BaseModels:
     """The base models of a Stable Diffusion checkpoint, from a folder or from the Hugging Face hub.
 
-    Settings that the scheduler's file leaves out get the defaults of Diffusers' DDIMScheduler, whatever class the file
-    names, as DDIMScheduler.from_config does. Departure: `steps_offset` is used as it stands in the file. Diffusers'
-    pipeline classes overwrite it by 1.
+    The scheduler's file is read for the noise schedule, see `scheduler_settings`; a warning, kept in `note`, says which
+    solver it names if that is not DDIM. Departure: `steps_offset` is used as it stands in the file. Diffusers' pipeline
+    classes overwrite it by 1.
 
     Args:
         checkpoint: a folder in the Diffusers layout, or a hub id, "owner/name". It is a folder if there is one of this
             name, or if the part before the slash is a folder.
         device: where the networks go.
         dtype: the type that they compute in: torch.float32, torch.bfloat16 or torch.float16.
+        variant: of the weights' files, such as "fp16" for unet/diffusion_pytorch_model.fp16.safetensors.
 
     Returns:
         the base models, in evaluation mode, without gradients.
@@ -94,25 +88,29 @@ def load(
     Raises:
         FileNotFoundError: if the folder is not there, or files are missing from it (names them all).
         ConnectionError: if it is a hub id that is not cached, and the hub cannot be reached or does not know it.
-        ValueError: if a weights file is damaged or lacks weights of its network, or a setting of the scheduler or the
-            number of the U-Net's input channels is one that we do not know.
+        ValueError: if the checkpoint is of another family (SDXL, SD3, unCLIP ...), a weights file is damaged or lacks
+            weights of its network, or a setting of the scheduler, the VAE or the U-Net is one that we do not know.
     """
-    folder = _find(checkpoint)
-    _check_layout(folder)
-    settings = _scheduler_settings(folder / SCHEDULER_CONFIG)
+    folder = _find(checkpoint, variant)
+    check_kind(folder)
+    check_layout(folder, variant)
+    check_vae(read_json(folder / "vae/config.json"), folder / "vae/config.json")
+    settings, note = scheduler_settings(_scheduler_config(folder), folder / SCHEDULER_CONFIG)
+    if note:
+        warnings.warn(f"{folder}: {note}", stacklevel=2)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm's, in a notebook without widgets
         from diffusers import AutoencoderKL, UNet2DConditionModel
         from transformers import CLIPTextModel, CLIPTokenizer
 
     parts = {
-        "text_encoder": _network(CLIPTextModel, folder / "text_encoder", dtype=dtype),
-        "vae": _network(AutoencoderKL, folder / "vae", torch_dtype=dtype),
-        "unet": _network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype),
+        "text_encoder": _network(CLIPTextModel, folder / "text_encoder", dtype=dtype, variant=variant),
+        "vae": _network(AutoencoderKL, folder / "vae", torch_dtype=dtype, variant=variant),
+        "unet": _network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype, variant=variant),
     }
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    tokenizer = _tokenizer(CLIPTokenizer, folder / "tokenizer", parts["text_encoder"].config)
     networks = {name: part.eval().requires_grad_(False).to(device) for name, part in parts.items()}
-    models = BaseModels(tokenizer=tokenizer, **networks, **settings)
+    models = BaseModels(tokenizer=tokenizer, **networks, **settings, note=note)
     n = models.unet.config.in_channels
     if n != models.latent_channels and not models.inpaints:
         raise ValueError(
@@ -122,12 +120,17 @@ def load(
     return models
 
 
-def _find(checkpoint: str | Path) -> Path:
+def _find(checkpoint: str | Path, variant: str | None) -> Path:
     """The folder of a checkpoint, downloaded if it is a hub id."""
     folder = Path(checkpoint).expanduser()
     if folder.is_dir():
         return folder
     name = str(checkpoint)
+    if folder.is_file():
+        raise ValueError(
+            f"checkpoint {name!r} is a single file; convert it to a folder in the Diffusers layout: "
+            "StableDiffusionPipeline.from_single_file, then save_pretrained"
+        )
     looks_like_id = isinstance(checkpoint, str) and name.count("/") == 1 and name[0] not in "./~" and name[-1] != "/"
     if not looks_like_id or folder.parent.is_dir():
         raise FileNotFoundError(
@@ -136,9 +139,11 @@ def _find(checkpoint: str | Path) -> Path:
         )
     from huggingface_hub import snapshot_download
 
-    patterns = [f"{w}*.safetensors*" for w in WEIGHTS] + [*CONFIGS, "tokenizer/*", "model_index.json"]
+    weights = [f"{w}*.{variant}*" if variant else f"{w}*.safetensors*" for w in WEIGHTS]
+    patterns = [*weights, *CONFIGS, "tokenizer/*", "model_index.json"]
+    ignored = ["*non_ema*", "*.bin"] if variant else ["*.fp16*", "*non_ema*"]
     try:
-        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=["*.fp16*", "*non_ema*"]))
+        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=ignored))
     except (OSError, ValueError) as error:  # the hub's errors are all one of the two
         raise ConnectionError(
             f"checkpoint {name!r} is not a folder here, is not in the hub's cache, and could not be downloaded "
@@ -147,65 +152,33 @@ def _find(checkpoint: str | Path) -> Path:
         ) from error
 
 
-def _check_layout(folder: Path) -> None:
-    """Every file that will be read is there, and no weights file is cut short."""
-    missing = [name for name in CONFIGS if not (folder / name).is_file()]
-    if not any((folder / name).is_file() for name in TOKENIZER):
-        missing.append(" or ".join(TOKENIZER))
-    files = {w: sorted(folder.glob(f"{w}.safetensors")) or sorted(folder.glob(f"{w}-*.safetensors")) for w in WEIGHTS}
-    missing += [f"{w}.safetensors" for w, found in files.items() if not found]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder} is not a checkpoint in the Diffusers layout; missing: {', '.join(missing)}. A single .ckpt or "
-            ".safetensors file must first be converted (StableDiffusionPipeline.from_single_file, then save_pretrained)"
+def _scheduler_config(folder: Path) -> dict[str, Any]:
+    """The scheduler's file. The class, where it names none, is the one in model_index.json."""
+    config, index = read_json(folder / SCHEDULER_CONFIG), folder / "model_index.json"
+    if "_class_name" not in config and index.is_file():
+        entry = read_json(index).get("scheduler")
+        if isinstance(entry, list) and len(entry) == 2 and entry[1]:
+            config["_class_name"] = entry[1]
+    return config
+
+
+def _tokenizer(cls: Any, folder: Path, text: Any) -> Any:
+    """A tokenizer whose prompts fit the text encoder. Where its own limit is longer than the encoder has positions (or
+    missing: the library then puts 1e30), the encoder's holds."""
+    tokenizer = cls.from_pretrained(folder)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, text.max_position_embeddings)
+    if len(tokenizer) > text.vocab_size:
+        raise ValueError(
+            f"{folder} has {len(tokenizer)} tokens and the text encoder {text.vocab_size}; "
+            "the two must come from the same checkpoint"
         )
-    from safetensors import SafetensorError, safe_open
-
-    for path in (p for found in files.values() for p in found):
-        try:
-            with safe_open(path, "pt"):  # reads the header and compares it with the file's length
-                pass
-        except (SafetensorError, OSError) as error:
-            raise ValueError(
-                f"{path} is damaged or cut short ({path.stat().st_size:,} bytes; {error}); download or write it again"
-            ) from error
-
-
-def _scheduler_settings(path: Path) -> dict[str, Any]:
-    """The fields of BaseModels that come from the scheduler's file."""
-    config = _json(path)
-    choices = {
-        "prediction_type": ("epsilon", tuple(PREDICTION_TYPES)),
-        "beta_schedule": ("linear", tuple(BETA_SCHEDULES)),
-        "timestep_spacing": ("leading", SPACINGS),
-    }
-    values = {key: config.get(key, default) for key, (default, _) in choices.items()}
-    for key, (_, legal) in choices.items():
-        if values[key] not in legal:
-            raise ValueError(f"{path}: {key} is {values[key]!r}; choose one of {', '.join(map(repr, legal))}")
-    T = config.get("num_train_timesteps", 1000)
-    if config.get("trained_betas") is not None:
-        betas = torch.tensor(config["trained_betas"], dtype=torch.float64)
-    elif values["beta_schedule"] == "squaredcos_cap_v2":
-        betas = cosine_betas(T)
-    else:
-        ends = {"beta_start": config.get("beta_start", 1e-4), "beta_end": config.get("beta_end", 0.02)}
-        betas = BETA_SCHEDULES[values["beta_schedule"]](T, **ends)
-    if config.get("rescale_betas_zero_snr", False):
-        betas = rescale_zero_terminal_snr(betas)
-    return {
-        "alphas_cumprod": alphas_cumprod_from_betas(betas),
-        "prediction": PREDICTION_TYPES[values["prediction_type"]],
-        "spacing": values["timestep_spacing"],
-        "steps_offset": config.get("steps_offset", 0),
-        "set_alpha_to_one": config.get("set_alpha_to_one", True),
-    }
+    return tokenizer
 
 
 def _network(cls: Any, folder: Path, **kwargs: Any) -> nn.Module:
     """A network with all its weights from the file. The two libraries only warn when some are missing, and make them
     up."""
-    _json(folder / "config.json")  # a broken one is named here, before the libraries see it
+    read_json(folder / "config.json")  # a broken one is named here, before the libraries see it
     network, info = cls.from_pretrained(folder, output_loading_info=True, local_files_only=True, **kwargs)
     missing = [k for k in sorted(info["missing_keys"]) if not any(word in k for word in IGNORED_KEYS)]
     wrong = [*missing, *(str(k) for k in info.get("mismatched_keys", ()))]
@@ -216,13 +189,3 @@ def _network(cls: Any, folder: Path, **kwargs: Any) -> nn.Module:
             "the two files must come from the same checkpoint"
         )
     return network
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); download or write it again") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}; it must be a JSON object")
-    return content

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -160,6 +161,20 @@ def spaced_timesteps(
     return torch.from_numpy(ts.astype(np.int64))
 
 
+def as_timesteps(timesteps: Any) -> Int[Tensor, " n"]:
+    """Timesteps as the samplers take them, from a tensor, an array or a list of integers (1.0 is one, 0.5 is not).
+
+    Raises:
+        ValueError: if one is not an integer.
+    """
+    if isinstance(timesteps, Tensor) and not timesteps.is_floating_point() and timesteps.ndim == 1:
+        return timesteps
+    values = np.array(timesteps.cpu() if isinstance(timesteps, Tensor) else timesteps)
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.number) or (values % 1 != 0).any():
+        raise ValueError(f"timesteps is {timesteps}; it must be integers in a row: the network knows no others")
+    return torch.from_numpy(values.astype(np.int64))
+
+
 def strided_prev_timesteps(timesteps: Int[Tensor, " n"], T: int = 1000) -> Int[Tensor, " n"]:
     """t - T // steps for each t: where Diffusers' DDIMScheduler believes that each step leads.
 
@@ -202,7 +217,7 @@ def step_pairs(
         ValueError: if timesteps is empty, leaves [0, T-1] or does not decrease; if a previous timestep is not below
             its own.
     """
-    ts = timesteps.tolist()
+    ts = as_timesteps(timesteps).tolist()
     T = len(alphas_cumprod)
     if not ts or any(a <= b for a, b in pairwise(ts)) or not 0 <= ts[-1] <= ts[0] < T:
         raise ValueError(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -21,14 +22,17 @@ from torch import Tensor
 
 from diffloop.ddim import ddim_sample
 from diffloop.guidance import Model, classifier_free_guidance, on_interval
+from diffloop.latents import Size, in_own_type, latent_size, to_vae_scale
 from diffloop.noise import Generators, draw_noise
 from diffloop.pretrained import BaseModels
-from diffloop.schedules import spaced_timesteps
+from diffloop.schedules import as_timesteps, spaced_timesteps
+from diffloop.words import expand_words
 
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
 Extra = Float[Tensor, "b c_extra h w"]
 Sampler = Callable[..., Iterator[Tensor]]
+Timesteps = Any  # integers in a tensor, an array or a list, see `as_timesteps`
 Callback = Callable[[int, int, Tensor], object]
 
 
@@ -43,14 +47,14 @@ def text_to_image(
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[int, int] | None = None,
     sampler: Sampler | None = None,
-    timesteps: Int[Tensor, " n"] | None = None,
-    size: tuple[int, int] | None = None,
+    timesteps: Timesteps | None = None,
+    size: Size | None = None,
     x_T: Latents | None = None,
     callback: Callback | None = None,
 ) -> Images:
     """One image a prompt.
 
-    Source: rombach2022ldm, Sec. 3.3 (a conditional latent diffusion model), guided as in ho2022cfg, Eq. 6.
+    Source: rombach2022ldm, Sec. 3.3 (conditional latent diffusion), guided as in ho2022cfg, Eq. 6.
 
     Args:
         models: from `pretrained.load`.
@@ -79,8 +83,8 @@ def text_to_image(
     """
     if models.inpaints:
         raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
-    timesteps = checkpoint_timesteps(models, steps) if timesteps is None else timesteps
-    shape = (len(prompts), models.latent_channels, *_latent_size(models, size))
+    timesteps = checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps)
+    shape = (len(prompts), models.latent_channels, *latent_size(models, size))
     model = prompted_model(
         models,
         prompts,
@@ -155,8 +159,10 @@ def unet_output(
     extra: Extra | None = None,
 ) -> Latents:
     """The U-Net's output in float32; inside, it computes in its own type. `extra`: channels after those of x_t."""
+    if models.unet.config.get("time_cond_proj_dim"):
+        raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
     x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
-    return models.unet(x.to(models.dtype), t, encoder_hidden_states=text, return_dict=False)[0].float()
+    return models.unet(x.to(models.dtype), t, encoder_hidden_states=text.to(models.dtype), return_dict=False)[0].float()
 
 
 @torch.no_grad()
@@ -169,6 +175,7 @@ def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, 
         ValueError: if prompts is empty or a plain string.
     """
     _check_prompts("prompts", prompts)
+    prompts = [expand_words(models.tokenizer, prompt) for prompt in prompts]
     different = list(dict.fromkeys(prompts))
     length = models.tokenizer.model_max_length
     for prompt in different:
@@ -176,18 +183,21 @@ def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, 
     tokens = models.tokenizer(
         different, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     ).to(models.device)
-    masked = getattr(
-        models.text_encoder.config, "use_attention_mask", False
-    )  # of no Stable Diffusion; as Diffusers asks
+    masked = getattr(models.text_encoder.config, "use_attention_mask", False)  # of no Stable Diffusion
     hidden = models.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
     return hidden[[different.index(prompt) for prompt in prompts]]
 
 
 @torch.no_grad()
 def decode_latents(models: BaseModels, latents: Latents) -> Images:
-    """Images in [0, 1], float32, from latents in the U-Net's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder)."""
-    z = (latents / models.vae.config.scaling_factor).to(models.dtype)
-    return (models.vae.decode(z, return_dict=False)[0].float() / 2 + 0.5).clamp(0, 1)
+    """Images in [0, 1], float32, from latents in the U-Net's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder).
+
+    Raises:
+        ValueError: if the decoder gives NaN or infinities, in float32 too where it is asked again; see `latents.py`.
+    """
+    z = to_vae_scale(models.vae, latents)
+    decoded = in_own_type(models.vae, lambda vae, z: vae.decode(z, return_dict=False)[0], z, "decoder")
+    return (decoded / 2 + 0.5).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -195,7 +205,7 @@ def denoise(
     models: BaseModels,
     model: Model,
     x_t: Latents,
-    timesteps: Int[Tensor, " n"],
+    timesteps: Timesteps,
     *,
     generator: Generators | None = None,
     sampler: Sampler | None = None,
@@ -203,12 +213,12 @@ def denoise(
 ) -> Latents:
     """The last state of a sampler that starts from x_t at timesteps[0]; x_t itself if there are no timesteps.
 
-    A sampler goes on from the very tensor that it yielded. So a callback that writes into the state
-    (`state.copy_(...)`) steers what follows; inpainting does.
+    A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
 
     Raises:
         ValueError: see the sampler.
     """
+    timesteps = as_timesteps(timesteps)
     if sampler is None:
         sampler = partial(ddim_sample, set_alpha_to_one=models.set_alpha_to_one)
     if len(timesteps) == 0:
@@ -224,15 +234,6 @@ def checkpoint_timesteps(models: BaseModels, steps: int) -> Int[Tensor, " n"]:
     """`spaced_timesteps` with the checkpoint's spacing and offset (which is for "leading" only, as in Diffusers)."""
     offset = models.steps_offset if models.spacing == "leading" else 0
     return spaced_timesteps(steps, len(models.alphas_cumprod), spacing=models.spacing, steps_offset=offset)
-
-
-def _latent_size(models: BaseModels, size: tuple[int, int] | None) -> tuple[int, int]:
-    if size is None:
-        side = models.unet.config.sample_size
-        return (side, side) if isinstance(side, int) else tuple(side)
-    if any(not isinstance(n, int) or n < models.scale or n % models.scale for n in size):
-        raise ValueError(f"size is {size}; height and width must be positive multiples of {models.scale}")
-    return size[0] // models.scale, size[1] // models.scale
 
 
 def _check_prompts(name: str, prompts: Sequence[str]) -> None:

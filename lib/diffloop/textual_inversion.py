@@ -1,9 +1,9 @@
 """Textual inversion: a new word, learned from a few pictures; nothing of the model changes but the word's own vectors.
 
-    concept = add_concept(models, "<toy>", initializer="circle", n_vectors=1)
+    concept = add_concept(models, "<toy>", initializer="ball", n_vectors=1)
     optimizer = torch.optim.AdamW([concept.vectors], lr=5e-3, weight_decay=0)
     for step, loss in learn_concept(concept, x_0, ["a <toy> on black"], optimizer, steps=500, generator=g): ...
-    text_to_image(concept.models, [expand(concept, "two <toy> on white")], ...)
+    text_to_image(concept.models, ["two <toy> on white"], ...)
     save_concept("toy.safetensors", concept)          # pipeline.load_textual_inversion("toy.safetensors")
 
 A word of several vectors is several tokens: "<toy>", "<toy>_1", ... as Diffusers names them.
@@ -23,10 +23,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Optimizer
 
+from diffloop.concept_files import read_concept
 from diffloop.denoising import check_latents, denoising_loss, text_conditioned
 from diffloop.finetuning import shared_copy
 from diffloop.pretrained import BaseModels
 from diffloop.training import check_trains, train, write_whole
+from diffloop.words import expand_words
 
 
 class Concept(NamedTuple):
@@ -118,9 +120,11 @@ def learn_concept(
 
 
 def expand(concept: Concept, prompt: str) -> str:
-    """The prompt with the placeholder written out as all its tokens, as Diffusers' pipelines do by themselves."""
-    names = [concept.placeholder, *(f"{concept.placeholder}_{i}" for i in range(1, len(concept.token_ids)))]
-    return prompt.replace(concept.placeholder, " ".join(names))
+    """The prompt with the placeholder written out as all its tokens. Once is enough, twice is the same.
+
+    `encode_prompts`, and with it all that takes a prompt, does so by itself.
+    """
+    return expand_words(concept.models.tokenizer, prompt)
 
 
 def save_concept(path: str | Path, concept: Concept) -> None:
@@ -131,21 +135,24 @@ def save_concept(path: str | Path, concept: Concept) -> None:
     write_whole(path, lambda temporary: save_file(state, temporary, {"format": "pt"}))
 
 
-def load_concept(path: str | Path, models: BaseModels) -> Concept:
-    """A word from a file that `save_concept` or Diffusers' training script wrote.
+def load_concept(path: str | Path, models: BaseModels, *, placeholder: str | None = None) -> Concept:
+    """A word from a file that `save_concept`, Diffusers' training script or A1111 wrote: .safetensors, .bin or .pt.
+
+    Args:
+        placeholder: the word to use in prompts; None: as the file calls it, see `read_concept`.
 
     Raises:
-        ValueError: if the file does not hold one word, its vectors have another width than the text encoder, or the
-            word is in the vocabulary.
+        ValueError: if the file cannot be read or does not hold one word, its vectors have another width than the text
+            encoder, or the word has spaces or is in the vocabulary.
     """
-    from safetensors.torch import load_file
-
-    state, width = load_file(path), models.text_encoder.get_input_embeddings().embedding_dim
-    vectors = next(iter(state.values())).float() if len(state) == 1 else torch.empty(0)
-    if vectors.ndim not in (1, 2) or vectors.shape[-1] != width:
-        shapes = {name: tuple(value.shape) for name, value in state.items()}
-        raise ValueError(f"{path} holds {shapes}; it must hold one word of shape (n, {width}) or ({width},)")
-    return _with_vectors(models, next(iter(state)), vectors.reshape(-1, width))
+    name, vectors = read_concept(path)
+    width = models.text_encoder.get_input_embeddings().embedding_dim
+    if vectors.ndim not in (1, 2) or vectors.shape[-1] != width or not len(vectors):
+        raise ValueError(
+            f"{path} holds {name!r} of shape {tuple(vectors.shape)}; it must be one word of shape (n, {width}) or "
+            f"({width},): it was learned with another text encoder"
+        )
+    return _with_vectors(models, placeholder or name, vectors.float().reshape(-1, width))
 
 
 def _with_vectors(models: BaseModels, placeholder: str, vectors: Tensor) -> Concept:

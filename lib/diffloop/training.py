@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 Loss = Callable[[torch.Generator], Tensor]
+HALF = (torch.float16, torch.bfloat16)
 SAMPLED = 4096  # values of a tensor that go into its fingerprint
 
 
@@ -56,8 +57,8 @@ def train(
 
     Raises:
         ValueError: at the call: if steps or save_every < 1, the generator is not on the CPU, or a parameter of the
-            optimizer needs no gradient; while iterating: if the file is of another run, has more steps than asked
-            for or cannot be read, or the loss is not one finite number.
+            optimizer needs no gradient or is in half precision; while iterating: if the file is of another run, has
+            more steps than asked for or cannot be read, or the loss is not one finite number.
     """
     parameters = _check(optimizer, steps, save_every, generator)
     path = None if checkpoint is None else Path(checkpoint)
@@ -96,6 +97,14 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def master_weights(module: nn.Module) -> nn.Module:
+    """The module itself, what of it is in half precision turned into float32."""
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if tensor.dtype in HALF:
+            tensor.data = tensor.data.float()
+    return module
+
+
 def _update(
     loss_at: Loss, optimizer: Optimizer, parameters: list[Tensor], generator: torch.Generator, step: int
 ) -> float:
@@ -121,6 +130,12 @@ def _check(optimizer: Optimizer, steps: int, save_every: int, generator: torch.G
         raise ValueError(
             f"{frozen} of {len(parameters)} tensors in the optimizer need no gradient; train a copy: "
             "finetuning.full_copy or lora_copy. A loaded base model is frozen, so that it stays as it is"
+        )
+    half = sorted({str(p.dtype) for p in parameters if p.dtype in HALF})
+    if half:
+        raise ValueError(
+            f"the optimizer holds tensors of {', '.join(half)}, in which small updates are lost; train float32: "
+            "finetuning.full_copy or lora_copy, or master_weights(module) before the optimizer is made"
         )
     return parameters
 
