@@ -103,6 +103,7 @@ def test_results_of_posts_that_were_not_chosen_are_kept(blog, monkeypatch):  # n
         blog.write(f"{name}.qmd", PAGE + cell(f"print('{name}', open('in.txt').read())"))
     blog.press("build")
     blog.press("run", "a", "--force")
+    assert (blog.root / ".press/posts/b.qmd.ipynb").exists()
     assert blog.press("why").stdout == "a: up to date\nb: up to date\n"
 
 
