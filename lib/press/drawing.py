@@ -9,12 +9,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from press import unchanged
 from press.core import sitefolder
 from press.core.config import HOST_FILES
 from press.core.errors import Problem, fail
 from press.core.project import Project
 from press.core.source import relative
 from press.posts.closure import file_hash
+from press.renderer.moments import ASKED, today
 
 NO_PAGES = ("lib", "tests", "benchmarks", "scripts", "models", "runs", "build", "node_modules")  # unless one is there
 
@@ -85,7 +87,10 @@ def _run_quarto(root: Path, out: Path, profile: str) -> None:
 
 
 def fingerprint(project: Project, pages: list[Path], version: str) -> str:
-    """One hash over every file that Quarto may read: the whole project, without what is generated or only code."""
+    """One hash over all that Quarto may read: the whole project, without what is generated or only code; and the
+    variables, the day and the commit that pages show."""
+    variables: set[str] = set()
+    dated = False
     digest = hashlib.sha256(f"{version} {project.profile}".encode())
     named = {path.resolve() for path in pages}
     passed = set(NO_PAGES) - {path.relative_to(project.root).parts[0] for path in pages}
@@ -97,6 +102,13 @@ def fingerprint(project: Project, pages: list[Path], version: str) -> str:
                 continue
             if path.is_file() and (path.suffix != ".ipynb" or path.resolve() in named):
                 digest.update(f"{relative(path, project.root)}\0{file_hash(path)}\n".encode())
+                if path.suffix in unchanged.TEXTS:
+                    text = path.read_bytes()
+                    variables |= unchanged.asked_for(text)
+                    dated = dated or bool(ASKED.search(text))
+    digest.update(unchanged.environment(variables).encode())
+    if dated:
+        digest.update(f"{today()} {unchanged.commit(project.root)}".encode())
     return digest.hexdigest()
 
 

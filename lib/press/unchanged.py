@@ -88,16 +88,21 @@ def _context(project: Project, how: Mapping[str, Any], names: Iterable[str]) -> 
     """What else a build depends on: its options, programs and packages, the day that pages may show, the commit, and
     the variables of the environment with these names."""
     packages = [os.stat(folder).st_mtime_ns for folder in {*site.getsitepackages(), *sys.path} if os.path.isdir(folder)]
-    wanted = {*names, *(name for name in os.environ if name.startswith("QUARTO_"))}
-    values = json.dumps([[name, os.environ.get(name)] for name in sorted(wanted)])
     return {
         "how": {**how, "profiles": list(project.config.profiles)},
         "programs": [_program(name) for name in PROGRAMS],
         "day": datetime.date.today().isoformat(),
         "python": [sys.version, sorted(packages)],
-        "commit": _commit(project.root),
-        "environment": hashlib.sha256(values.encode()).hexdigest(),
+        "commit": commit(project.root),
+        "environment": environment(names),
     }
+
+
+def environment(names: Iterable[str]) -> str:
+    """A hash of the values of these variables, and of those by which Quarto is told things."""
+    wanted = {*names, *(name for name in os.environ if name.startswith("QUARTO_"))}
+    values = json.dumps([[name, os.environ.get(name)] for name in sorted(wanted)])
+    return hashlib.sha256(values.encode()).hexdigest()
 
 
 def _program(name: str) -> list[Any]:
@@ -109,7 +114,7 @@ def _program(name: str) -> list[Any]:
     return [path, state.st_size, state.st_mtime_ns]
 
 
-def _commit(root: Path) -> str:
+def commit(root: Path) -> str:
     """The commit that is checked out; "" where there is none."""
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         return ""
@@ -120,9 +125,9 @@ def _commit(root: Path) -> str:
         return ""
 
 
-def _asked_for(files: Iterable[str]) -> list[str]:
-    """The variables of the environment whose values pages show."""
-    return sorted({name.decode() for file in files for name in ENV.findall(Path(file).read_bytes())})
+def asked_for(text: bytes) -> set[str]:
+    """The variables of the environment whose values a text shows."""
+    return {name.decode() for name in ENV.findall(text)}
 
 
 def last_report(project: Project, how: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -165,7 +170,7 @@ def note(
         return
     texts = [path for path in now if path.endswith(TEXTS) and not path.startswith(str(project.site) + os.sep)]
     try:
-        names = _asked_for(path for path in texts if os.path.isfile(path))
+        names = sorted(set().union(*(asked_for(Path(path).read_bytes()) for path in texts if os.path.isfile(path))))
         began = (project.work / "lock").stat().st_mtime_ns
         whole = table(project, outside)
         if whole is None or any(max(whole[path][2:]) >= began for path in whole.keys() - now.keys()):

@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
+from press import drawing
 from press.core.errors import PressError
+from press.core.project import open_project
 from tests.press.conftest import Site
 from tests.press.posts.test_anywhere import CONFIG
 
@@ -134,3 +136,19 @@ def test_a_build_that_failed_leaves_nothing_to_be_content_with(built, monkeypatc
     built.write("a.qmd", text)
     built.press("build")
     assert not looks(built, monkeypatch)
+
+
+def test_quarto_is_asked_again_when_what_its_pages_show_of_their_surroundings_is_another(built, monkeypatch):
+    def now() -> str:
+        return drawing.fingerprint(open_project(built.root), [built.root / "a.qmd"], "1")
+
+    first = now()
+    monkeypatch.setenv("OTHER", "1")
+    monkeypatch.setattr(drawing, "today", lambda: "2020-01-01")
+    assert now() == first
+    monkeypatch.setenv("FOO", "1")
+    assert now() != first
+    built.write("dated.qmd", "---\ntitle: b\ndate: today\n---\n")
+    second = now()
+    monkeypatch.setattr(drawing, "today", lambda: "2020-01-02")
+    assert now() != second

@@ -11,7 +11,7 @@ from typing import Any
 
 from press.core import supported
 from press.core.errors import PressError, Problem, fail
-from press.core.levels import check_levels
+from press.core.levels import check_levels, check_policy
 from press.core.limits import MEANINGS, check_limits
 from press.core.merging import NOT_OF_PAGES, as_list, level, merge
 from press.core.profiles import LOCAL, active_profiles
@@ -195,7 +195,7 @@ def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
         message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"
         problems.append(Problem(*place_of(data, "press.parameters"), message))
         del press["parameters"]
-    problems += check_levels(press) if isinstance(press, Map) else []
+    problems += check_policy(press) + check_levels(press) if isinstance(press, Map) else []
     for key in MEANINGS:
         if wrong := check_limits({key: press.get(key)}, lambda key: place_of(data, f"press.{key}"), "press: "):
             problems += wrong

@@ -28,6 +28,7 @@ CHECKS = {
     "unsupported": "what Quarto does and the embedded renderer does not",
 }
 LEVELS = ("error", "warn", "off")
+POLICIES = ("allow", "warn", "forbid")  # of commands that leave Python
 STRICT = "strict"  # every check is an error
 
 
@@ -69,6 +70,16 @@ def stop_at(problems: Iterable[Problem], settings: Any) -> list[Problem]:
     if errors:
         raise PressError(errors)
     return warnings
+
+
+def check_policy(press: Map) -> list[Problem]:
+    """What is wrong with `press: shell:`; it is taken out then."""
+    policy = press.get("shell")
+    if policy is None or policy in POLICIES:
+        return []
+    del press["shell"]
+    message = f"press: shell: {json.dumps(policy)} is no policy. Legal: {', '.join(POLICIES)}"
+    return [Problem(*(place_of(press, "shell") or ("", 0)), message)]
 
 
 def check_levels(press: Map) -> list[Problem]:

@@ -95,21 +95,10 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
         claims: what their prose may quote, by id; None where that is not known.
     """
     done = Posts()
-    first: dict[str, str] = {}  # address -> the source that has it
-    alike: dict[str, str] = {}  # the same without regard to capitals
+    taken: dict[str, str] = {}
     for source in sources(project):
-        name = relative(source.path, project.root)
         place = relative_to(source.place(project.root), project.root)
-        problems = _same_address(source, project)
-        address = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0])
-        if address in first:
-            message = f"duplicate slug {source.slug!r}: {first[address]} has it already. Rename one of them"
-            problems.append(Problem(name, 0, message))
-        elif address.casefold() in alike:
-            message = f"on some machines this has the same address as {alike[address.casefold()]}. Rename one of them"
-            problems.append(Problem(name, 0, message, check="links"))
-        first.setdefault(address, name)
-        alike.setdefault(address.casefold(), name)
+        problems = _same_address(source, project) + _taken(source, taken, project)
         book = None
         if source.path.suffix == ".ipynb":
             with collected(problems):
@@ -156,6 +145,26 @@ def _same_address(source: Source, project: Project) -> list[Problem]:
     others = [source.path.with_name("index.qmd"), source.path.with_name("index.md")]
     message = f"duplicate slug {source.slug!r}: post.qmd is published as index.html"
     return [Problem(relative(other, project.root), 0, message) for other in others if other.exists()]
+
+
+def _taken(source: Source, taken: dict[str, str], project: Project) -> list[Problem]:
+    """Whether another post has this one's address, or one that differs from it in capitals alone.
+
+    Args:
+        taken: address, and the same without capitals -> the source that has it; this one is added.
+    """
+    name = relative(source.path, project.root)
+    address = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0])
+    problems = []
+    if other := taken.get(address):
+        message = f"duplicate slug {source.slug!r}: {other} has it already. Rename one of them"
+        problems.append(Problem(name, 0, message))
+    elif other := taken.get(f"any case: {address.casefold()}"):
+        message = f"on some machines this has the same address as {other}. Rename one of them"
+        problems.append(Problem(name, 0, message, check="links"))
+    taken.setdefault(address, name)
+    taken.setdefault(f"any case: {address.casefold()}", name)
+    return problems
 
 
 def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list[str]:

@@ -59,7 +59,9 @@ def watch_opens(root: str, log: str) -> None:
 
 def _kinds(mode: str | None, flags: int | None) -> str:
     if mode is None:
-        return "w" if (flags or 0) & WRITING else "r"
+        flags = flags or 0
+        both = flags & os.O_RDWR and not flags & (os.O_CREAT | os.O_TRUNC)
+        return "rw" if both else "w" if flags & WRITING else "r"
     return "w" if any(c in mode for c in "wax") else "rw" if "+" in mode else "r"
 
 

@@ -9,7 +9,6 @@ from press.core.errors import Problem
 from press.posts.post import CodeCell
 from press.posts.used import Uses
 
-POLICIES = ("allow", "warn", "forbid")
 WAY_OUT = "What it reads is not in the staleness key. Write it in Python"
 
 

@@ -546,7 +546,9 @@ def test_what_a_notebook_stores_is_counted_as_not_executed(measured):
     book["cells"] = [made for made in book["cells"] if made["id"] in ("text-1", "code-1")]
     (measured.root / "posts/a/post.qmd").unlink()
     measured.write("notes/n.ipynb", json.dumps(book))  # with what a press noted in it, which counts for nothing here
-    measured.write("_quarto.yml", CONFIG.replace("posts/*/index.ipynb]", "notes/n.ipynb]"))
+    measured.write(
+        "_quarto.yml", CONFIG.replace("posts/*/index.ipynb]", "notes/n.ipynb, claims.qmd, papers/*/index.qmd]")
+    )
     measured.press("build")
     told = measured.press("claims").stdout
     assert "REPRODUCED (not executed)" in told

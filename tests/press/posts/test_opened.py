@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from press.core.project import open_project
@@ -103,6 +107,7 @@ def test_results_of_posts_that_were_not_chosen_are_kept(blog, monkeypatch):  # n
         blog.write(f"{name}.qmd", PAGE + cell(f"print('{name}', open('in.txt').read())"))
     blog.press("build")
     blog.press("run", "a", "--force")
+    assert (blog.root / ".press/posts/b.qmd.ipynb").exists()
     assert blog.press("why").stdout == "a: up to date\nb: up to date\n"
 
 
@@ -240,3 +245,44 @@ def test_code_outside_the_project_that_is_no_installed_package_is_in_the_key(blo
     assert text(blog, "a.html").endswith("print(deep.x) 2")
     (away / "mine_alone.py").write_text("x = 2\n")
     assert blog.press("why").stdout == "a: stale\n  package mine_alone changed\n"
+
+
+def test_a_policy_that_is_none_is_told(blog):  # noqa: F811
+    blog.write("_quarto.yml", blog.read("_quarto.yml") + "press:\n  shell: forbidd\n")
+    assert (
+        '_quarto.yml:6: press: shell: "forbidd" is no policy. Legal: allow, warn, forbid'
+        in blog.press("build", status=1).stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [
+        ("open('f')", "r"),
+        ("open('f', 'r+')", "rw"),
+        ("open('f', 'w+')", "w"),
+        ("open('f', 'a')", "w"),
+        ("os.close(os.open('f', os.O_RDONLY))", "r"),
+        ("os.close(os.open('f', os.O_RDWR))", "rw"),
+        ("os.close(os.open('f', os.O_RDWR | os.O_CREAT))", "w"),
+        ("open('f', 'w'); open('f')", "w"),
+        ("open('f'); open('f', 'w')", "rw"),
+        ("open('g', 'w'); os.replace('g', 'f'); open('f')", "w"),
+        ("open(os.open('f', os.O_RDONLY))", "r"),
+        ("sqlite3.connect('f')", "r"),
+        ("sqlite3.connect(':memory:')", ""),
+        ("open(b'f')", "r"),
+        ("open('../f')", ""),
+    ],
+)
+def test_what_is_noted_of_a_file_that_is_opened(tmp_path, code, kinds):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "f").write_text("x")
+    (tmp_path / "f").write_text("x")
+    lines = "import os, sqlite3\nfrom press.posts.kernel import watch_opens\nwatch_opens('.', '../log')\n" + code
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", lines], cwd=root, env=os.environ | {"PYTHONPATH": str(LIB)}, check=True
+    )
+    noted = [line for line in (tmp_path / "log").read_text().split("\0") if line.endswith("/root/f")]
+    assert "".join(line[0] for line in noted) == kinds
