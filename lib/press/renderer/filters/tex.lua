@@ -174,10 +174,12 @@ local function within(el)
   return el
 end
 
-function Pandoc(doc)
+local function whole(doc)
   doc = doc:walk { RawBlock = raw_block, RawInline = raw_inline }
   local counting = false
   doc:walk { Math = function(el) counting = counting or el.text:match('\\label%s*{') ~= nil end }
   doc = doc:walk { Inlines = displays(counting) }
   return doc:walk { RawInline = reference, Math = within }
 end
+
+return { { Pandoc = whole } }
