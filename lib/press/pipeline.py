@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from press import drawing
-from press.checks.links import check_site
-from press.checks.sources import check_sources
+from press.checks.links import check_site, without_twins
+from press.checks.sources import check_sources, told_by_renderer
 from press.core import sitefolder
 from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
@@ -177,14 +177,16 @@ def _render(
     report.pages = len(pages)
     now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items() if _is_notebook(path)}
     looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
-    report.warnings += stop_at(check_sources(project, papers, looked_at, now), project.settings)
+    texts = not told_by_renderer(project, report.renderer)
+    told = stop_at(check_sources(project, papers, looked_at, now, texts), project.settings)
+    report.warnings += told
     shutil.rmtree(staging, ignore_errors=True)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
     if rendered is None:
         return
-    problems = check_site(staging, project, targets=report.renderer == "quarto")
+    problems = without_twins(check_site(staging, project, targets=report.renderer == "quarto"), told)
     problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
@@ -219,10 +221,11 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     pages = [page for page in site_pages(project) if page.exists()]
     problems = stale + done.problems + check_sources(project, papers, pages, now)
     problems, told = sift(problems, project.settings)
+    known = [*problems, *told]
     if not problems:  # the build that mends the sources writes the pages
         problems = stale_pages(project, done.pages, done.notebooks)
     if project.site.is_dir():
-        problems += check_site(project.site, project) + scan_site(project.site)
+        problems += without_twins(check_site(project.site, project), known) + scan_site(project.site)
     errors, more = sift([*wrong, *problems], project.settings)
     return errors, sorted({*warnings, *told, *more})
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from press.checks.sources import bibliography_keys, check_pages
+from press.checks.sources import bibliography_keys, check_pages, told_by_renderer
 from press.core.errors import Problem, collected
+from press.core.levels import CHECKS, any_stops
 from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import is_generated, relative
@@ -39,19 +40,20 @@ def check_first(project: Project, plan: Plan, renderer: str, jobs: int) -> list[
 
     Args:
         plan: of all posts.
-        renderer: "quarto" or "pandoc"; only the second refuses what it does not know. Where no post has to run, what it
-            refuses in pages is left to the rendering itself.
+        renderer: "quarto" or "pandoc"; only the second refuses what it does not know. Where no post has to run, or none
+            of that would stop the build, what it refuses in pages is left to the rendering itself.
     """
     problems = [*plan.problems, *plan.warnings, *stale(plan.stored, project)]
     pages, posts = _sources(project, plan, problems)
     known = None
     with collected(problems):
         known = bibliography_keys(project)
-    problems += check_pages(project, pages, posts, known)
+    problems += check_pages(project, pages, posts, known, texts=not told_by_renderer(project, renderer))
     if renderer == "pandoc" and plan.stale:
         from press.renderer.early import refused_early
 
-        problems += refused_early(project.config, pages, posts, project.work / "facts", jobs)
+        look = any_stops(CHECKS, project.settings)
+        problems += refused_early(project.config, pages, posts, project.work / "facts", jobs, look)
     return sorted(set(problems))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
+import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from press.core.config import Config, check_shapes
-from press.core.errors import Problem, collected, fail
+from press.core.errors import Problem, collected
+from press.core.nbfile import read_notebook
 from press.core.refused import refused_values
 from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, Place, place_of
@@ -23,6 +24,7 @@ from press.renderer import cells, dateformat, foreign, interactive, moments, out
 
 Origin = Place
 WIDGETS = "<!--press:widgets-->"
+TITLE = re.compile(r"\s*# +([^\n]+?)(?:\s+#+)?\s*(?:\{[^{}\n]*\}\s*)?(?:\n|$)")
 STORED = """::: {.press-stored}
 The code of this page was not executed by this build.
 :::
@@ -44,6 +46,7 @@ class Document:
         large: marker -> HTML of outputs that is put into the page when Pandoc has written it.
         words: the author's Markdown only, for the reading time.
         ran: whether the outputs are there.
+        not_run: language -> where the cells stand that are only shown.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
@@ -58,6 +61,7 @@ class Document:
     large: dict[str, str] = field(default_factory=dict)
     words: int = 0
     ran: bool = True
+    not_run: dict[str, list[Origin]] = field(default_factory=dict)
     site_meta: dict[str, Any] = field(default_factory=dict)
 
     def add(self, text: str, origin: Origin | None = None) -> None:
@@ -116,6 +120,7 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
         _notebook(path, document, config, notebook)
     else:
         _plain(path, document, config)
+    foreign.tell(document)
     return document
 
 
@@ -130,6 +135,7 @@ def read_frozen(config: Config, path: Path, results: Path) -> Document:
     _finish(document, 0, len(document.lines))
     document.files |= frozen.pictures(document.input, config.root)
     document.words = len(" ".join(lines[taken:]).split(" "))
+    foreign.tell(document)
     return document
 
 
@@ -173,7 +179,7 @@ def _finish(document: Document, start: int, end: int) -> None:
 
 def _notebook(path: Path, document: Document, config: Config, notebook: dict[str, Any] | None) -> None:
     name = document.input
-    notebook = notebook or _read_notebook(path, name)
+    notebook = notebook or read_notebook(path, name)
     raw_cells = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
     document.widgets = interactive.states(notebook)
     download = published(name, notebook, config.root, config)
@@ -187,7 +193,7 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
     )
     language = "python" if language == "ipython" else language
-    count = 0
+    count, titled = 0, False
     for index, cell in enumerate(raw_cells):
         source = outputs.text_of(cell.get("source") or "")
         place = (cell.get("metadata") or {}).get("press") or {}
@@ -200,34 +206,24 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
             if as_stored:
                 document.add(as_stored)
         if cell.get("cell_type") == "code":
-            count += 1
+            count, titled = count + 1, True
             cells.add(document, cell, source, origin, number=count, language=language)
         elif cell.get("cell_type") == "markdown" or source.strip():
+            if not titled and source.strip():
+                source, titled = _own_title(document, source), True
             _text_cell(document, cell, source, origin)
     if any(library == "widgets" for library, _ in document.needs):
         document.large[WIDGETS] = interactive.state_script(document.widgets)
         document.add(f"\n```{{=html}}\n{WIDGETS}\n```\n")
 
 
-def _read_notebook(path: Path, name: str) -> dict[str, Any]:
-    """A notebook in nbformat 4; one of an older format is converted.
-
-    Raises:
-        PressError: it is none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        notebook = json.loads(text)
-        if notebook.get("nbformat", 4) < 4:
-            import nbformat  # heavy; few notebooks are that old
-
-            notebook = nbformat.reads(text, as_version=4)
-        if isinstance(notebook["cells"], list):
-            return notebook
-        reason = "its cells are no list"
-    except Exception as error:  # whatever nbformat makes of a file that is no notebook
-        reason = str(error)
-    raise fail(name, 0, f"not a notebook: {reason}. Remove the file and build again") from None
+def _own_title(document: Document, source: str) -> str:
+    """What follows the heading with which a notebook begins: that is its title, as in Quarto, where it has no other."""
+    match = TITLE.match(source)
+    if document.meta.get("title") or not match:
+        return source
+    document.meta["title"] = match[1]
+    return source[match.end() :]
 
 
 def _counted(origin: Origin) -> Callable[[int], Origin]:

@@ -164,13 +164,13 @@ local function reference(el)
   return pandoc.Link({ pandoc.Str(text) }, '#' .. found.id, '', pandoc.Attr('', { 'quarto-xref' }))
 end
 
---- \eqref within a formula is text: MathML has no links that all browsers follow.
+--- \notag is \nonumber, which Pandoc knows. \eqref within a formula is text: MathML has no links that all browsers follow.
 local function within(el)
   el.text = el.text:gsub('\\(%a*ref)%s*{([^}]*)}', function(command, label)
     local found = numbers[label]
     if not found then return nil end
     return '\\text{' .. (command == 'ref' and found.text:gsub('^%((.*)%)$', '%1') or found.text) .. '}'
-  end)
+  end):gsub('\\notag%f[%A]', '\\nonumber')
   return el
 end
 
