@@ -175,10 +175,12 @@ def _render(
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items() if _is_notebook(path)}
+    ran = {project.root / page: path for page, path in books.items() if path.suffix == ".ipynb"}  # else frozen results
+    now = {page: json.loads(path.read_bytes()) for page, path in ran.items()}
     looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
-    texts = not told_by_renderer(project, report.renderer)
-    told = stop_at(check_sources(project, papers, looked_at, now, texts), project.settings)
+    if told_by_renderer(project, report.renderer):
+        looked_at = []  # what else is wrong with sources has been told before
+    told = stop_at(check_sources(project, papers, looked_at, now), project.settings)
     report.warnings += told
     shutil.rmtree(staging, ignore_errors=True)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
@@ -192,10 +194,6 @@ def _render(
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
-
-
-def _is_notebook(path: Path) -> bool:
-    return path.suffix == ".ipynb"  # or frozen results
 
 
 def check(project: Project) -> tuple[list[Problem], list[Problem]]:

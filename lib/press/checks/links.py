@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import posixpath
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -43,10 +45,13 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
     facts = {url: _read(page.read_bytes(), cache) for url, page in pages.items()}
     base, offline, root = site_path(project.config), bool(project.settings.get("offline")), project.root
     problems = _foreign_styles(site) if offline else []
+    folder = str(site)
+    # Not Path.is_file, which is slow and raises where a name is longer than any file's: data behind a folder, say.
+    there = functools.cache(lambda name: os.path.isfile(f"{folder}/{name}"))
     for url, found in facts.items():
         source = _source(url, root)
         for link in found["links"]:
-            if (wrong := _broken(link, url, site, facts, base)) and (targets or wrong not in NO_TARGET):
+            if (wrong := _broken(link, url, there, facts, base)) and (targets or wrong not in NO_TARGET):
                 check = "" if wrong == RUNS_SCRIPT else "links"
                 problems.append(_problem(source, root, link, f"{wrong}: {_short(link)}", check))
         if found["no_alt"]:
@@ -135,8 +140,13 @@ def _visible(body: Any):
         yield element.tail or ""
 
 
-def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], base: str) -> str:
-    """What is wrong with a link, or "" if nothing is. `base` is where the site lies on its host."""
+def _broken(link: str, url: str, there: Callable[[str], bool], facts: dict[str, dict[str, Any]], base: str) -> str:
+    """What is wrong with a link, or "" if nothing is.
+
+    Args:
+        there: whether the site has a file of this name.
+        base: where the site lies on its host.
+    """
     if SCRIPT_URL.match(link):
         return RUNS_SCRIPT
     try:
@@ -152,10 +162,9 @@ def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], b
         target = posixpath.normpath((path + "/").removeprefix(base).strip("/") or ".") if inside else ".."
     if target.startswith(".."):
         return NO_TARGET[1]
-    # Not Path.is_file, which raises where a name is longer than any file's: data behind a folder, say.
-    if not os.path.isfile(site / target):
+    if not there(target):
         target = posixpath.normpath(posixpath.join(target, "index.html"))
-    if not os.path.isfile(site / target):
+    if not there(target):
         return NO_TARGET[0]
     fragment = unquote(parts.fragment)
     if (

@@ -34,17 +34,15 @@ def check_sources(
     papers: Sequence[Paper],
     pages: list[Path],
     notebooks: dict[Path, dict[str, Any]] | None = None,
-    texts: bool = True,
 ) -> list[Problem]:
     """Problems in the pages' sources, in the numbers of equations, and between what posts measured and papers' files.
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
         notebooks: page -> what to look at in the place of the notebook that lies there.
-        texts: whether to read the pages' texts too; see `told_by_renderer`.
     """
     known = bibliography_keys(project)
-    problems = check_pages(project, pages, notebooks or {}, known, texts) + check_claims(project, papers, known)
+    problems = check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
     return problems + check_numbers(project.root, papers)
 
 
