@@ -14,8 +14,8 @@ from typing import Any
 
 from press import drawing
 from press.checks.leaks import scan_site
-from press.checks.links import check_site
-from press.checks.sources import check_sources
+from press.checks.links import check_site, without_twins
+from press.checks.sources import check_sources, told_by_renderer
 from press.core import sitefolder
 from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
@@ -183,25 +183,25 @@ def _render(
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    now = {project.root / page: json.loads(path.read_bytes()) for page, path in books.items() if _is_notebook(path)}
+    ran = {project.root / page: path for page, path in books.items() if path.suffix == ".ipynb"}  # else frozen results
+    now = {page: json.loads(path.read_bytes()) for page, path in ran.items()}
     looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
-    report.warnings += stop_at(check_sources(project, papers, looked_at, now), project.settings)
+    if told_by_renderer(project, report.renderer):
+        looked_at = []  # what else is wrong with sources has been told before
+    told = stop_at(check_sources(project, papers, looked_at, now), project.settings)
+    report.warnings += told
     shutil.rmtree(staging, ignore_errors=True)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
     if rendered is None:
         return
-    problems = check_site(staging, project, targets=report.renderer == "quarto")
+    problems = without_twins(check_site(staging, project, targets=report.renderer == "quarto"), told)
     problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
     kept = sitefolder.replace_site(staging, project.site, last)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
-
-
-def _is_notebook(path: Path) -> bool:
-    return path.suffix == ".ipynb"  # or frozen results
 
 
 def check(project: Project) -> tuple[list[Problem], list[Problem]]:
@@ -227,10 +227,11 @@ def check(project: Project) -> tuple[list[Problem], list[Problem]]:
     pages = [page for page in site_pages(project) if page.exists()]
     problems = stale + done.problems + check_sources(project, papers, pages, now)
     problems, told = sift(problems, project.settings)
+    known = [*problems, *told]
     if not problems:  # the build that mends the sources writes the pages
         problems = stale_pages(project, done.pages, done.notebooks)
     if project.site.is_dir():
-        problems += check_site(project.site, project) + scan_site(project.site)
+        problems += without_twins(check_site(project.site, project), known) + scan_site(project.site)
     errors, more = sift([*wrong, *problems], project.settings)
     return errors, sorted({*warnings, *told, *more})
 

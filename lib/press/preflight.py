@@ -6,8 +6,9 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from press.checks.sources import bibliography_keys, check_pages
+from press.checks.sources import bibliography_keys, check_pages, told_by_renderer
 from press.core.errors import PressError, Problem, collected
+from press.core.levels import CHECKS, any_stops
 from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import is_generated, relative
@@ -44,21 +45,23 @@ def check_first(
     Args:
         plan: of all posts.
         papers: whose pages will be generated.
-        renderer: "quarto" or "pandoc"; only the second refuses what it does not know.
-        closely: read every page as the renderer will, even where no post has to run, which could be in vain.
+        renderer: "quarto" or "pandoc"; only the second refuses what it does not know. Where no post has to run, or none
+            of that would stop the build, what it refuses in pages is left to the rendering itself.
+        closely: look all the same, as nothing will be rendered.
     """
     problems = [*plan.problems, *plan.warnings, *stale(plan.stored, project)]
     pages, posts = _sources(project, plan, problems)
     known = None
     with collected(problems):
         known = bibliography_keys(project)
-    problems += check_pages(
-        project, pages, posts, known, _inputs(project, pages, papers) if closely or plan.stale else ()
-    )
+    inputs = _inputs(project, pages, papers) if closely or plan.stale else ()
+    texts = closely or not told_by_renderer(project, renderer)
+    problems += check_pages(project, pages, posts, known, inputs, texts)
     if renderer == "pandoc" and (closely or plan.stale or plan.problems):
         from press.renderer.early import refused_early
 
-        problems += refused_early(project.config, pages, posts, project.work / "facts", jobs)
+        look = closely or any_stops(CHECKS, project.settings)
+        problems += refused_early(project.config, pages, posts, project.work / "facts", jobs, look)
     return sorted(set(problems))
 
 

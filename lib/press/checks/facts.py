@@ -51,19 +51,22 @@ class Facts:
     links: list[list[Any]]
 
 
-def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path) -> Facts:
+def page_facts(markdown: list[Piece], cells: list[dict[str, Any]], cache: Path, texts: bool = True) -> Facts:
     """Facts of a page.
 
     Args:
         markdown: the page's Markdown, piece by piece.
         cells: its code cells: {"options", "file", "line", "types"}; types are the MIME types of its outputs.
         cache: folder of remembered results.
+        texts: whether to read the text and tell what refers to it; else there are notes on cells only.
     """
-    content = json.dumps([[asdict(piece) for piece in markdown], 6], sort_keys=True)
-    facts = Facts(**remembered(cache, content, lambda: asdict(_read(markdown))))
+    facts = Facts([], [], [], [], [], [])
+    if texts:
+        content = json.dumps([[asdict(piece) for piece in markdown], 7], sort_keys=True)
+        facts = Facts(**remembered(cache, content, lambda: asdict(_read(markdown))))
     for cell in cells:
         _read_cell(cell, facts)
-    return facts
+    return facts if texts else Facts([], [], [], [], facts.notes, [])
 
 
 def _read(markdown: list[Piece]) -> Facts:

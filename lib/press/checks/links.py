@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import posixpath
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,7 +35,8 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
 
     Args:
         site: the folder with the finished site.
-        targets: whether a link to a file that is not there is told; the embedded renderer has done that, with its line.
+        targets: whether to tell what the embedded renderer has told, with its line: links to files that are not there,
+            and what it could not resolve.
         project: whose root holds the sources, and whose cache remembers what a page was found to hold.
     """
     pages = {page.relative_to(site).as_posix(): page for page in sorted(site.rglob("*.html"))}
@@ -42,16 +45,18 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
     facts = {url: _read(page.read_bytes(), cache) for url, page in pages.items()}
     base, offline, root = site_path(project.config), bool(project.settings.get("offline")), project.root
     problems = _foreign_styles(site) if offline else []
+    folder = str(site)
+    # Not Path.is_file, which is slow and raises where a name is longer than any file's: data behind a folder, say.
+    there = functools.cache(lambda name: os.path.isfile(f"{folder}/{name}"))
     for url, found in facts.items():
         source = _source(url, root)
         for link in found["links"]:
-            if (wrong := _broken(link, url, site, facts, base)) and (targets or wrong not in NO_TARGET):
+            if (wrong := _broken(link, url, there, facts, base)) and (targets or wrong not in NO_TARGET):
                 check = "" if wrong == RUNS_SCRIPT else "links"
                 problems.append(_problem(source, root, link, f"{wrong}: {_short(link)}", check))
-        for image in found["no_alt"]:
-            message = f"image without alt text: {_short(image)}"
-            problems.append(_problem(source, root, image, message, "alt-text"))
-        for text in found["unresolved"]:
+        if found["no_alt"]:
+            problems.append(_problem(source, root, found["no_alt"][0], _no_alt(found["no_alt"]), "alt-text"))
+        for text in found["unresolved"] if targets else ():
             message = f"not resolved on the page: {text}"
             problems.append(_problem(source, root, text.lstrip("?"), message, "references"))
         for address in found["fetched"] if offline else ():
@@ -61,6 +66,12 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
     return sorted(set(problems))
 
 
+def without_twins(found: list[Problem], told: list[Problem]) -> list[Problem]:
+    """What a site's HTML shows and its sources have not told: a picture without alt text is seen in both."""
+    known = {problem.file for problem in told if problem.check == "alt-text"}
+    return [problem for problem in found if problem.check != "alt-text" or problem.file not in known]
+
+
 def _foreign_styles(site: Path) -> list[Problem]:
     problems = []
     for path in sorted(site.rglob("*.css")):
@@ -68,6 +79,15 @@ def _foreign_styles(site: Path) -> list[Problem]:
             name = path.relative_to(site).as_posix()
             problems.append(Problem(name, 0, f"the style asks another host: {_short(address)}. {OFFLINE}"))
     return problems
+
+
+def _no_alt(images: list[str]) -> str:
+    """One line for all of a page's pictures without alternative text."""
+    first, others = posixpath.basename(unquote(images[0])), len(images) - 1
+    more = (" has", " and another picture have", f" and {others} more pictures have")[min(others, 2)]
+    drawn = any("_files/figure-html/" in image for image in images)
+    how = "Write ![alt text](...)" + (", or #| fig-alt: ... in the cell that draws" if drawn else "")
+    return f"{_short(first)}{more} no alt text. {how}"
 
 
 def _short(link: str) -> str:
@@ -120,8 +140,13 @@ def _visible(body: Any):
         yield element.tail or ""
 
 
-def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], base: str) -> str:
-    """What is wrong with a link, or "" if nothing is. `base` is where the site lies on its host."""
+def _broken(link: str, url: str, there: Callable[[str], bool], facts: dict[str, dict[str, Any]], base: str) -> str:
+    """What is wrong with a link, or "" if nothing is.
+
+    Args:
+        there: whether the site has a file of this name.
+        base: where the site lies on its host.
+    """
     if SCRIPT_URL.match(link):
         return RUNS_SCRIPT
     try:
@@ -137,10 +162,9 @@ def _broken(link: str, url: str, site: Path, facts: dict[str, dict[str, Any]], b
         target = posixpath.normpath((path + "/").removeprefix(base).strip("/") or ".") if inside else ".."
     if target.startswith(".."):
         return NO_TARGET[1]
-    # Not Path.is_file, which raises where a name is longer than any file's: data behind a folder, say.
-    if not os.path.isfile(site / target):
+    if not there(target):
         target = posixpath.normpath(posixpath.join(target, "index.html"))
-    if not os.path.isfile(site / target):
+    if not there(target):
         return NO_TARGET[0]
     fragment = unquote(parts.fragment)
     if (

@@ -15,6 +15,7 @@ from press.checks.leads import broken_links
 from press.core import bib
 from press.core.celloptions import read_options
 from press.core.errors import Problem, collected, fail
+from press.core.levels import any_stops
 from press.core.merging import as_list
 from press.core.project import Project
 from press.core.source import CAME_FROM, Expanded, page_start, read_expanded, relative
@@ -24,7 +25,7 @@ from press.papers.library import read_library
 from press.papers.schema import Paper
 from press.papers.unsure import check_numbers
 from press.posts.made import is_made
-from press.posts.notebookfile import read_notebook
+from press.posts.notebookfile import read_notebook, text_of
 from press.posts.prose import claim_line
 
 
@@ -45,12 +46,18 @@ def check_sources(
     return problems + check_numbers(project.root, papers)
 
 
+def told_by_renderer(project: Project, renderer: str) -> bool:
+    """Whether what is wrong with texts may be left to the rendering: the embedded renderer finds the same, later."""
+    return renderer == "pandoc" and not any_stops(("references", "alt-text"), project.settings)
+
+
 def check_pages(
     project: Project,
     pages: list[Path],
     notebooks: dict[Path, dict[str, Any]],
     known: dict[str, str] | None,
     inputs: Collection[str] = (),
+    texts: bool = True,
 ) -> list[Problem]:
     """Problems in the pages' sources alone; a notebook need not have run.
 
@@ -58,14 +65,15 @@ def check_pages(
         notebooks: page -> what to look at in the place of the notebook that lies there.
         known: the bibliography's keys; None where the project has no bibliography.
         inputs: every input of the site, to judge links as well; those that the build will generate among them.
+        texts: whether to read the texts too, which takes Pandoc.
     """
     problems: list[Problem] = []
     for page in pages:
         with collected(problems):
             if page.suffix == ".ipynb" or page in notebooks:
-                meta, facts = notebook_facts(page, project, notebooks.get(page))
+                meta, facts = notebook_facts(page, project, notebooks.get(page), texts)
             else:
-                meta, facts = qmd_facts(page, project, problems)
+                meta, facts = qmd_facts(page, project, problems, texts)
             problems += _judge(facts, _with_own(known, meta, page, project))
             if inputs:
                 problems += broken_links(facts.links, relative(page, project.root), inputs, project.root)
@@ -118,24 +126,26 @@ def bibliography_keys(project: Project) -> dict[str, str] | None:
     return {key: entry.get("title", "") for key, entry in entries.items()}
 
 
-def notebook_facts(path: Path, project: Project, notebook: dict[str, Any] | None = None) -> tuple[Map, Facts]:
+def notebook_facts(
+    path: Path, project: Project, notebook: dict[str, Any] | None = None, texts: bool = True
+) -> tuple[Map, Facts]:
     """Metadata and facts of a notebook, read from its path if not given; places are those of its post.qmd."""
     notebook = read_notebook(path, project.root) if notebook is None else notebook
     file = relative(path, project.root)
     markdown, cells, own = [], [], Map()
     for index, cell in enumerate(notebook["cells"]):
-        source = "".join(cell["source"])
+        source = text_of(cell["source"])
         if index == 0:
             own = page_start(source.split("\n"), lambda line: (file, line))[0].data
-        place = cell["metadata"].get("press", {"file": file, "line": 0})
+        place = (cell.get("metadata") or {}).get("press", {"file": file, "line": 0})
         if cell["cell_type"] == "markdown" and not is_made(cell):
             markdown.append(Piece(source, place["file"], place["line"]))
         elif cell["cell_type"] == "code":
-            types = sorted({kind for output in cell["outputs"] for kind in _main_type(output)})
+            types = sorted({kind for output in cell.get("outputs") or () for kind in _main_type(output)})
             options = read_options(source, place["file"], place["line"]).data
             cells.append({"options": options, **place, "types": types})
     meta = project.config.meta(own, relative(path.parent, project.root))
-    return meta, page_facts(markdown, cells, project.work / "facts")
+    return meta, page_facts(markdown, cells, project.work / "facts", texts)
 
 
 def _main_type(output: dict[str, Any]) -> list[str]:
@@ -144,18 +154,19 @@ def _main_type(output: dict[str, Any]) -> list[str]:
     return [] if "text/html" in data else list(data)
 
 
-def qmd_facts(path: Path, project: Project, problems: list[Problem]) -> tuple[Map, Facts]:
+def qmd_facts(path: Path, project: Project, problems: list[Problem], texts: bool = True) -> tuple[Map, Facts]:
     """Metadata and facts of a plain page; that it lacks a title is added to the problems."""
     expanded = read_expanded(path, project.root, problems)
     parsed, taken = page_start(expanded.text.split("\n"), expanded.origin)
     meta = project.config.meta(parsed.data, relative(path.parent, project.root))
     if not meta.get("title"):
         message = "front matter lacks 'title'. Add a line title: ..."
-        problems.append(Problem(*expanded.origin(1), message, check="metadata"))
+        line = expanded.origin(1)[1] if expanded.text else 0
+        problems.append(Problem(relative(path, project.root), line, message, check="metadata"))
     if at := claim_line(expanded.text):
         message = "{{< claim >}} is resolved in posts/*/post.qmd only; Quarto reads this page as it is. Link to a post"
         raise fail(*expanded.origin(at), message)
-    return meta, page_facts(_pieces(expanded, taken), [], project.work / "facts")
+    return meta, page_facts(_pieces(expanded, taken), [], project.work / "facts", texts)
 
 
 def _pieces(expanded: Expanded, taken: int) -> list[Piece]:

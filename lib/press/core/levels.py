@@ -47,6 +47,11 @@ def level_of(check: str, settings: Any) -> str:
     return checks if checks in LEVELS else "warn"
 
 
+def any_stops(checks: Iterable[str], settings: Any) -> bool:
+    """Whether one of these checks stops a build."""
+    return any(level_of(check, settings) == "error" for check in checks)
+
+
 def sift(problems: Iterable[Problem], settings: Any) -> tuple[list[Problem], list[Problem]]:
     """What stops the work, and what is only told; each once, sorted.
 

@@ -46,9 +46,23 @@ def _settled(text: str) -> str:
 def _last_state(line: str) -> str:
     states = [part for part in line.split("\r") if COLOUR.sub("", part).strip()]
     last = states[-1] if states else ""
-    while "\b" in last:  # a spinner's backspaces take one character each
-        last = re.sub(r"[^\b]?\b", "", last, count=1)
+    last = _rubbed_out(last) if "\b" in last else last
     return last.rstrip() if len(states) > 1 else last
+
+
+def _rubbed_out(line: str) -> str:
+    """What a spinner's or a progress bar's backspaces leave: each takes one character, and no colour."""
+    done: list[str] = []
+    for piece in re.findall(COLOUR.pattern.replace("(", "(?:") + "|.", line):
+        if piece != "\b":
+            done.append(piece)
+            continue
+        colours = []
+        while done and len(done[-1]) > 1:
+            colours.append(done.pop())
+        del done[-1:]
+        done += reversed(colours)
+    return "".join(done)
 
 
 def _apply(codes: str, state: dict[str, str]) -> None:

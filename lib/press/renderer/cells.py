@@ -137,9 +137,8 @@ def _check_captions(
         if displays is None:
             continue
         if len(captions) > 1 and (kind or len(captions) != displays):
-            refuse(
-                f"{name}-cap", f"{len(captions)} captions for {displays} outputs. One caption each, or {name}-subcap"
-            )
+            found = f"{len(captions)} captions for {displays} outputs" + (f" and one label, {label!r}" if kind else "")
+            refuse(f"{name}-cap", f"{found}. One caption each, or with a label one {name}-cap and a list {name}-subcap")
         if parts and len(parts) != displays:
             refuse(f"{name}-subcap", f"{len(parts)} captions for {displays} outputs in {name}-subcap")
         if captions and not displays:

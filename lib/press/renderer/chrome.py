@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from press.core import escapes
 from press.core.merging import as_list
 from press.renderer import closing, colours, icons, includes, social, texts, titleblock
 from press.renderer.markup_tools import SCHEME
@@ -64,7 +63,7 @@ def public_url(site: Site, url: str) -> str:
 
 
 def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any], list[Path]]:
-    """Everything that the template needs beside the body, escaped; and the files that it came from."""
+    """Everything that the template needs beside what Pandoc writes; and the files that it came from."""
     url = site.urls[document.input]
     added, files = includes.pieces(site.config, document)
     found = _about(site, document, url) | _around(site, document, url) | _switches(site, document)
@@ -79,8 +78,7 @@ def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any],
         "prefix": prefix(url),
         "version": key_version(),
     }
-    # What is empty must be absent: Pandoc's $if()$ takes a map for true, whatever is in it.
-    return {name: _escaped(value) for name, value in found.items() if value not in ("", [], {}, None, False)}, files
+    return found, files
 
 
 def own_href(target: str, url: str) -> str:
@@ -90,15 +88,6 @@ def own_href(target: str, url: str) -> str:
     file, mark, rest = target.partition("#")
     file = re.sub(r"\.(qmd|ipynb)$", ".html", file)
     return (prefix(url) + file.lstrip("/") if file.startswith("/") else file) + mark + rest
-
-
-def _escaped(value: Any) -> Any:
-    """A variable of Pandoc's template, which escapes nothing itself."""
-    if isinstance(value, dict):
-        return {name: _escaped(item) for name, item in value.items() if item not in ("", [], {}, None, False)}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return value if isinstance(value, bool) else str(escapes.html(value))
 
 
 def _about(site: Site, document: Document, url: str) -> dict[str, Any]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from press.core import templates
 from press.core.command import OverLimit, run_within
 from press.core.errors import PressError, Problem
 from press.core.pandoc import binary
@@ -22,6 +27,11 @@ FILTERS += ("cells", "theorem", "callout", "tabset", "crossref", "layout")
 EARLY = ("visible", "unsupported", "tex", "tabset")  # of those, what needs no outputs
 # A `---` in the middle of a text is a rule here, never metadata: what looks like a mapping would vanish from the page.
 READER = "markdown-yaml_metadata_block-pandoc_title_block"
+
+# What Pandoc writes, in the order of parts.html. Its own templates are slow to read: ours is filled here.
+PARTS = ("pagetitle", "description_meta", "title", "subtitle", "description", "abstract", "toc", "body")
+LISTS = ("author", "author_meta", "keywords")
+PARTS += LISTS
 
 NO_MATH = "CouldNotConvertTeXMath"  # in Pandoc's log
 ANNOTATIONS = 0x10F100  # as in annotate.lua
@@ -47,7 +57,7 @@ def render(
     Args:
         work: an empty directory for the input, log and settings of this run.
         meta: what is parsed as Markdown (title, author, abstract ...).
-        variables: what goes into the template as it is; already escaped.
+        variables: what else goes into the template.
         options: what the Lua filters read.
         bibliography: BibTeX of the entries that the page cites.
         others: bibliographies in other formats.
@@ -55,17 +65,27 @@ def render(
     cites = any("@" in line for line in document.lines) or bool(meta.get("nocite"))
     (work / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
     (work / "refs.bib").write_text(bibliography, encoding="utf-8")
-    defaults = _defaults(work, cites, toc_depth) | {"variables": variables} | ({"csl": str(csl)} if csl else {})
+    defaults = _defaults(work, cites, toc_depth) | ({"csl": str(csl)} if csl else {})
     defaults["bibliography"] += [str(path) for path in others] if cites else []
     plainer = _without_macros(defaults)
     for attempt in (defaults, plainer, _without_citations(plainer), _as_it_stands(document, defaults)):
         if found := _pandoc(document, work, attempt, options):
             page = rescue.put((work / "page.html").read_text(encoding="utf-8"), found.formulas)
-            page = ANNOTATION.sub(_annotation, page)
-            for marker, markup in document.large.items():
-                page = page.replace(marker, markup)
-            return OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', page)
+            page = OPERATOR.sub(r'\1<mspace width="0.167em"></mspace>', ANNOTATION.sub(_annotation, page))
+            return _framed(page, variables | {"lang": meta["lang"]}, defaults["variables"], document.large)
     raise PressError(document.problems)
+
+
+def _framed(page: str, variables: dict[str, Any], marks: dict[str, str], large: dict[str, str]) -> str:
+    """The parts that Pandoc wrote, within what stands around them."""
+    parts = [Markup(part.strip("\n")) for part in page.split(marks["part"])]
+    found: dict[str, Any] = dict(zip(PARTS, parts, strict=True))
+    for name in LISTS:
+        found[name] = [Markup(item) for item in found[name].split(marks["item"]) if item]
+    for marker, markup in large.items():
+        found["body"] = Markup(found["body"].replace(marker, Markup(markup)))
+    variables = {name.replace("-", "_"): value for name, value in variables.items()}
+    return str(templates.render("renderer/template.html", **variables, **found))
 
 
 def _annotation(match: re.Match[str]) -> str:
@@ -100,8 +120,8 @@ def _without_macros(defaults: dict[str, Any]) -> dict[str, Any]:
 
 def _without_citations(defaults: dict[str, Any]) -> dict[str, Any]:
     """For a bibliography or a citation style that cannot be read."""
-    kept = [name for name in defaults["filters"] if name != "citeproc"]
-    return defaults | {"filters": kept, "bibliography": [], "csl": None}
+    kept = [name for name in defaults["press-filters"] if name != "citeproc"]
+    return defaults | _filtered(kept) | {"bibliography": [], "csl": None}
 
 
 def _as_it_stands(document: Document, defaults: dict[str, Any]) -> dict[str, Any]:
@@ -109,19 +129,21 @@ def _as_it_stands(document: Document, defaults: dict[str, Any]) -> dict[str, Any
     text = outputs.fence(
         "\n".join(line for line, origin in zip(document.lines, document.origins, strict=True) if origin)
     )
-    finish = [name for name in defaults["filters"] if name.endswith("finish.lua")]
-    return _without_citations(defaults) | {"filters": finish, "press-text": text}
+    return _without_citations(defaults) | _filtered(("finish",)) | {"press-text": text}
 
 
 def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: dict[str, Any]) -> _Done | None:
     """Run Pandoc in this directory; None, and a problem, where it fails."""
     text = defaults.get("press-text") or "\n".join(document.lines) + "\n"
-    defaults = {key: value for key, value in defaults.items() if key != "press-text" and value is not None}
+    options = {key: value for key, value in options.items() if value is not None}
+    (work / "options.json").write_text(json.dumps(options | {"filters": defaults["press-filters"]}), encoding="utf-8")
+    defaults = {key: value for key, value in defaults.items() if key[:6] != "press-" and value is not None}
     (work / "page.md").write_text(text, encoding="utf-8", errors="replace")
     (work / "defaults.json").write_text(json.dumps(defaults), encoding="utf-8")
-    environment = os.environ | {"PRESS_OPTIONS": json.dumps({k: v for k, v in options.items() if v is not None})}
+    environment = os.environ | {"PRESS_OPTIONS": str(work / "options.json")}
     # A page that needs more than this is broken; without the limits it could take the machine with it.
-    command = [binary(), "+RTS", "-M900m", "-RTS", "--defaults", str(work / "defaults.json")]
+    # In memory by the 32 MB it collects its garbage once or never on most pages, and touches less of it.
+    command = [binary(), "+RTS", "-M900m", "-A32m", "-RTS", "--defaults", str(work / "defaults.json")]
     try:
         run = run_within(command, 300, env=environment)
         failure = _last_said(run.stderr) if run.returncode else ""
@@ -140,11 +162,10 @@ def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: d
 
 def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:
     """Pandoc's defaults file: all options of the run."""
-    found = _basis(work, FILTERS)
-    return found | {
+    return _basis(work, (*FILTERS, *(["citeproc"] if cites else []), "finish")) | {
         "metadata-files": [str(work / "meta.json")],
-        "template": str(HERE / "template.html"),
-        "filters": [*found["filters"], *(["citeproc"] if cites else []), str(HERE / "filters" / "finish.lua")],
+        "template": str(HERE / "parts.html"),
+        "variables": {name: f"<!--{name} {secrets.token_hex(16)}-->" for name in ("part", "item")},
         "bibliography": [str(work / "refs.bib")] if cites else [],
         "section-divs": True,
         "table-of-contents": toc_depth > 0,
@@ -155,15 +176,21 @@ def _defaults(work: Path, cites: bool, toc_depth: int) -> dict[str, Any]:
 
 
 def _basis(work: Path, filters: tuple[str, ...]) -> dict[str, Any]:
-    return {
+    return _filtered(filters) | {
         "reader": READER,
         "writer": "html5",
         "input-files": [str(work / "page.md")],
-        "filters": [str(HERE / "filters" / f"{name}.lua") for name in filters],
         "log-file": str(work / "log.json"),
         "output-file": str(work / "page.html"),
         "html-math-method": {"method": "mathml"},
     }
+
+
+def _filtered(names: Sequence[str]) -> dict[str, Any]:
+    """These filters as Pandoc wants them: ours in one script, but what comes after its own."""
+    rest = names[names.index("citeproc") :] if "citeproc" in names else ()
+    after = [name if name == "citeproc" else f"{HERE}/filters/{name}.lua" for name in rest]
+    return {"filters": [f"{HERE}/filters/all.lua", *after], "press-filters": names}
 
 
 def _last_said(stderr: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import functools
 import re
 from typing import Any
 
@@ -25,7 +26,12 @@ ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 
 def parse(value: Any) -> dt.datetime | None:
     """A front matter date; None where it is missing or not valid."""
-    text = ORDINAL.sub("", str(value or "").strip())
+    return _parsed(str(value or "").strip())
+
+
+@functools.lru_cache(maxsize=4096)  # listings ask again and again
+def _parsed(written: str) -> dt.datetime | None:
+    text = ORDINAL.sub("", written)
     for pattern in WRITTEN:
         try:
             return dt.datetime.strptime(text, pattern)

@@ -24,7 +24,12 @@ from press.renderer import chrome, convert, includes, listing, navitems, onepage
 
 
 def refused_early(
-    config: Config, pages: list[Path], notebooks: Mapping[Path, dict[str, Any]], cache: Path, jobs: int
+    config: Config,
+    pages: list[Path],
+    notebooks: Mapping[Path, dict[str, Any]],
+    cache: Path,
+    jobs: int,
+    look: bool = True,
 ) -> list[Problem]:
     """What is refused of the configuration and of these pages; each problem once.
 
@@ -32,17 +37,18 @@ def refused_early(
         notebooks: page -> a notebook to read in its place, which need not have run.
         cache: folder of remembered readings.
         jobs: how many pages to read at a time.
+        look: whether to have Pandoc read the pages.
     """
     problems = [*refused(config), *missing_resources(config), *navitems.check(config)]
     with collected(problems):
         onepage.open_site(config, pages)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        for found in pool.map(lambda path: _of_page(config, path, notebooks.get(path), cache), pages):
+        for found in pool.map(lambda path: _of_page(config, path, notebooks.get(path), cache if look else None), pages):
             problems += found
     return list(dict.fromkeys(problems))
 
 
-def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache: Path) -> list[Problem]:
+def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache: Path | None) -> list[Problem]:
     problems: list[Problem] = []
     with collected(problems):
         document = page.read(config, path, notebook, ran=notebook is None)
@@ -53,9 +59,10 @@ def _of_page(config: Config, path: Path, notebook: dict[str, Any] | None, cache:
         problems += document.problems[before:]
         problems += titleblock.check(document) + includes.check_styles(config, document)
         problems += listing.check(chrome.listings_of(document), document.meta, document.input)
-        content = json.dumps([version(), onepage.own_source(), document.input, document.lines, document.origins])
-        found = remembered(cache, content, lambda: {"problems": _look(document)})
-        problems += [Problem(*problem) for problem in found["problems"]]
+        if cache:
+            content = json.dumps([version(), onepage.own_source(), document.input, document.lines, document.origins])
+            found = remembered(cache, content, lambda: {"problems": _look(document)})
+            problems += [Problem(*problem) for problem in found["problems"]]
     return problems
 
 

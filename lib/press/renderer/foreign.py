@@ -25,13 +25,20 @@ MYST_ROW = re.compile(r"^:([\w-]+):\s*(.*)$")
 INNER = re.compile(r"^((?:[ \t]{4,}|\s*[>*+-]|\s*\d+[.)])[\s>]*(?:`{3,}|~{3,}))\{+\s*([A-Za-z][\w+#-]*)[^}]*\}+\s*$")
 LABEL = re.compile(r"[a-z]+-[^\s{}]+")
 DIAGRAMS = {"mermaid": "mermaid", "dot": "viz"}  # language -> the library that draws it
-HIGHLIGHT = {"ojs": "javascript", "node": "javascript", "d3": "javascript", "rcpp": "cpp", "code-cell": "python"}
+HIGHLIGHT = {"ojs": "javascript", "node": "javascript", "d3": "javascript", "rcpp": "cpp"}
+MYST = "code-cell"  # and its other directives that stand in fences
+DIRECTIVES = {"admonition", "attention", "caution", "card", "code", "code-block", "danger", "dropdown", "error"}
+DIRECTIVES |= {"eval-rst", "exercise", "figure", "glossary", "grid", "hint", "image", "important", "include", "math"}
+DIRECTIVES |= {"note", "proof", "seealso", "solution", "tab-set", "table", "tip", "toctree", "warning"}
+BREAK = re.compile(r"^\+\+\+(\s*\{.*\})?\s*$")  # between two cells of MyST
+PYTHON = ("python", "python3", "ipython", "ipython3", "")
 COLONS = ":" * 11
 
 
 def show(document: Document, start: int) -> None:
     """Rewrite the cells among the document's lines from `start` on; each gets a problem, or a need of a library."""
     lines, origins = document.lines[start:], document.origins[start:]
+    myst = "jupytext" in document.meta or any(line.startswith(f"```{{{MYST}}}") for line in lines)
     done: list[tuple[str, Any]] = []
     cell: tuple[re.Match[str], int] | None = None
     for index, kind, info in fenced_lines(lines):
@@ -43,6 +50,8 @@ def show(document: Document, start: int) -> None:
             body = list(zip(lines[first:index], origins[first:index], strict=True))
             done += _cell(document, cell[0], body, origins[cell[1]] or (document.input, 0))
             cell = None
+        elif not cell and myst and kind == "text" and BREAK.match(lines[index]):
+            done.append(("", origins[index]))
         elif not cell:
             done.append((_within(document, lines[index], origins[index]), origins[index]))
     if cell:  # never closed
@@ -55,13 +64,23 @@ def _within(document: Document, line: str, origin: Origin | None) -> str:
     """The line that opens a cell in a list or a quotation, as one that opens code to show; any other as it is."""
     match = INNER.match(line)
     if match:
-        document.problems.append(Problem(*(origin or (document.input, 0)), _not_run(match[2]), check="unsupported"))
+        document.not_run.setdefault(match[2].lower(), []).append(origin or (document.input, 0))
         return f"{match[1]}{{.{HIGHLIGHT.get(match[2].lower(), match[2].lower())}}}"
     return line
 
 
-def _not_run(language: str) -> str:
-    return f"cell {{{language}}} is not run here, only shown; Quarto runs it. Write ```{language} for code to show"
+def tell(document: Document) -> None:
+    """A problem for each language of cells that were met and are only shown, with the place of the first one."""
+    for language, places in document.not_run.items():
+        count = len(places)
+        cells, are, them = ("cell", "is", "it") if count == 1 else (f"{count} cells", "are", "them")
+        said = f"{cells} {{{language}}} {are} not run here, only shown; Quarto runs {them}"
+        said += f". Write ```{language} for code to show"
+        if language == MYST:
+            said = f"{cells} {{{language}}} of MyST {are} shown as code. Quarto runs cells that begin with {{python}}"
+        elif language in DIRECTIVES:
+            said = f"{{{language}}} is of MyST; Quarto does not know it either. What is in it is shown as it is written"
+        document.problems.append(Problem(*places[0], said, check="unsupported"))
 
 
 def _cell(
@@ -77,7 +96,7 @@ def _cell(
     elif head[0].startswith("{{"):
         pass  # Quarto's escape for a cell that is only shown
     else:
-        document.problems.append(Problem(*origin, _not_run(language), check="unsupported"))
+        document.not_run.setdefault(language, []).append(origin)
     if str(options.get("include")).lower() == "false" or not code:
         return []
     return _written(language, head[3], options, code)
@@ -88,7 +107,10 @@ def _options(braces: str, lines: list[str]) -> tuple[dict[str, Any], int]:
     options: dict[str, Any] = {}
     for key, value in IN_BRACES.findall(braces):
         options[key.replace(".", "-").lower()] = value.strip("\"'")
-    rows = []
+    rows: list[str] = []
+    if lines[:1] == ["---"] and "---" in lines[1:]:  # as MyST has it
+        rows = lines[: lines.index("---", 1) + 1]
+        lines = []
     for line in lines:
         if ROW.match(line):
             rows.append(ROW.sub("", line, count=1))
@@ -97,15 +119,18 @@ def _options(braces: str, lines: list[str]) -> tuple[dict[str, Any], int]:
         else:
             break
     try:
-        found = yaml.safe_load("\n".join(rows))
+        found = yaml.safe_load("\n".join(row for row in rows if row != "---"))
     except yaml.YAMLError:
         found = None
     return options | (found if isinstance(found, dict) else {}), len(rows)
 
 
 def _written(language: str, after: str, options: dict[str, Any], code: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    said = after if language == "code-cell" and after.isalpha() else ""
-    classes = [f".{HIGHLIGHT.get(language, said or language)}"]
+    if language == MYST:
+        language = "python" if after.lower() in PYTHON or not after.isalnum() else after.lower()
+    elif language in DIRECTIVES:
+        language = "markdown"
+    classes = [f".{HIGHLIGHT.get(language, language)}"]
     classes += [f".press-diagram .press-{language}"] if language in DIAGRAMS else [".cell-code"]
     label = str(options.get("lst-label") or "").lstrip("#")
     attributes = [f"#{label}"] if label else []

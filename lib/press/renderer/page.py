@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from press.renderer import cells, dateformat, foreign, interactive, moments, out
 
 Origin = Place
 WIDGETS = "<!--press:widgets-->"
+TITLE = re.compile(r"\s*# +([^\n]+?)(?:\s+#+)?\s*(?:\{[^{}\n]*\}\s*)?(?:\n|$)")
 STORED = """```{=html}
 <div class="press-stored" data-pagefind-ignore="all">The code of this page was not executed by this build.</div>
 ```
@@ -44,6 +46,7 @@ class Document:
         large: marker -> HTML of outputs that is put into the page when Pandoc has written it.
         words: the author's Markdown only, for the reading time.
         ran: whether the outputs are there.
+        not_run: language -> where the cells stand that are only shown.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
@@ -58,6 +61,7 @@ class Document:
     large: dict[str, str] = field(default_factory=dict)
     words: int = 0
     ran: bool = True
+    not_run: dict[str, list[Origin]] = field(default_factory=dict)
     site_meta: dict[str, Any] = field(default_factory=dict)
 
     def add(self, text: str, origin: Origin | None = None) -> None:
@@ -116,6 +120,7 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
         _notebook(path, document, config, notebook)
     else:
         _plain(path, document, config)
+    foreign.tell(document)
     return document
 
 
@@ -130,6 +135,7 @@ def read_frozen(config: Config, path: Path, results: Path) -> Document:
     _finish(document, 0, len(document.lines))
     document.files |= frozen.pictures(document.input, config.root)
     document.words = len(" ".join(lines[taken:]).split(" "))
+    foreign.tell(document)
     return document
 
 
@@ -187,7 +193,7 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
     )
     language = "python" if language == "ipython" else language
-    count = 0
+    count, titled = 0, False
     for index, cell in enumerate(raw_cells):
         source = outputs.text_of(cell.get("source") or "")
         place = (cell.get("metadata") or {}).get("press") or {}
@@ -200,13 +206,24 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
             if as_stored:
                 document.add(as_stored)
         if cell.get("cell_type") == "code":
-            count += 1
+            count, titled = count + 1, True
             cells.add(document, cell, source, origin, number=count, language=language)
         elif cell.get("cell_type") == "markdown" or source.strip():
+            if not titled and source.strip():
+                source, titled = _own_title(document, source), True
             _text_cell(document, cell, source, origin)
     if any(library == "widgets" for library, _ in document.needs):
         document.large[WIDGETS] = interactive.state_script(document.widgets)
         document.add(f"\n```{{=html}}\n{WIDGETS}\n```\n")
+
+
+def _own_title(document: Document, source: str) -> str:
+    """What follows the heading with which a notebook begins: that is its title, as in Quarto, where it has no other."""
+    match = TITLE.match(source)
+    if document.meta.get("title") or not match:
+        return source
+    document.meta["title"] = match[1]
+    return source[match.end() :]
 
 
 def _counted(origin: Origin) -> Callable[[int], Origin]:

@@ -49,7 +49,8 @@ def variables(site: Site, document: Document, href: Any) -> dict[str, Any]:
     }
     found["has-meta"] = bool(people or found["date"] or found["date-modified"] or found["doi"])
     framed = about(document, href)
-    return found | _banner(meta, href) | ({"about": framed} if framed and not framed["id"] else {})
+    found |= {"about": framed if framed and not framed["id"] else {}}
+    return found | {"banner": False, "banner-style": "", "shaded": False} | _banner(meta, href)
 
 
 def _places(people: list[dict[str, Any]]) -> list[str]:

@@ -75,7 +75,7 @@ def html(body: str) -> str:
             "index.qmd:0 broken link: no such place on the page: other.html#nowhere",
         ),
         ("<img src='gone.png' alt='x'>", "index.qmd:0 broken link: gone.png"),
-        ("<img src='here.png'>", "index.qmd:0 image without alt text: here.png"),
+        ("<img src='here.png'>", "index.qmd:0 here.png has no alt text. Write ![alt text](...)"),
         ("<p>see ?@fig-x</p>", "index.qmd:0 not resolved on the page: ?@fig-x"),
         ("<a href='javascript:alert(1)'>x</a>", "index.qmd:0 link that runs a script: javascript:alert(1)"),
         ("<a href='../../x'>x</a>", "index.qmd:0 link that leaves the site: ../../x"),

@@ -56,6 +56,29 @@ def item(text: str) -> dict[str, Any]:
     return dict.fromkeys(names, text) | {"author": [text], "categories": [text, text]}
 
 
+def page(text: str) -> dict[str, Any]:
+    """What a whole page is made of, as if Pandoc and Markdown let everything through."""
+    names = ("lang", "pagetitle", "suffix", "date_iso", "description_meta", "canonical", "og_title", "og_description")
+    names += ("og_site_name", "sitetitle", "og_locale", "favicon", "prefix", "version", "hover", "header_style")
+    names += ("banner_style", "toc", "toc_title", "title", "subtitle", "description", "abstract", "abstract_title")
+    names += ("author_title", "affiliation_title", "published_title", "modified_title", "doi_title", "date", "doi")
+    names += ("date_modified", "envelope", "copyright", "body")
+    marks = ("title_start", "start", "end", "head_marker")
+    marks += tuple(f"{name}_marker" for name in ("theme", "navbar", "sidebar", "page_end", "footer"))
+    pieces = ("include_in_header", "include_before_body", "include_after_body")
+    switches = ("open_graph", "copy", "wide", "search", "banner", "shaded", "searched", "back_to_top", "has_meta")
+    author = dict.fromkeys(("url", "name", "email", "orcid", "roles"), text)
+    return {
+        **dict.fromkeys(names, text), **dict.fromkeys(marks, Markup("<!--")), **dict.fromkeys(pieces, ""),
+        **dict.fromkeys(switches, True), **{name: Markup("<!-- m -->") for name in marks if name != "title_start"},
+        "author": [text], "author_meta": [text], "keywords": [text, text], "css": [text], "by_author": [author],
+        "twitter": [{"name": text, "text": text}], "announcement": dict.fromkeys(("style", "icon", "text"), text),
+        "categories": [{"link": text, "text": text}, {"link": "", "text": text}], "affiliations": [{"text": text}],
+        "license": [{"url": text, "text": text}], "cite_as": {"bibtex": text, "text": text},
+        "about": dict.fromkeys(("template", "image", "links"), text),
+    }  # fmt: skip
+
+
 def verdict(text: str) -> dict[str, str]:
     return dict.fromkeys(("word", "symbol", "id"), text)
 
@@ -124,6 +147,10 @@ def choices(text: str) -> dict[str, Any]:
 
 
 CASES = {
+    "renderer/template.html": lambda text: page(text) | {"about": {}},
+    "renderer/aboutpage.html": page,
+    "renderer/titleblock.html": page,
+    "renderer/closing.html": page,
     "renderer/listing.html": listing,
     "renderer/feed.xml": lambda text: dict.fromkeys(("title", "page", "own", "about", "language", "built"), text)
     | {"entries": [item(text), item(text)]},
@@ -175,14 +202,13 @@ WITHIN = {
 }
 WIDTHS = ("colgroup", "col")  # Pandoc gives them to tables with long lines
 OTHERS = {
-    "renderer/template.html",
+    "renderer/parts.html",
     "start/template.qmd",
     "start/blog/index.qmd",
     "start/blog/about.qmd",
     "start/blog/post.qmd",
     "renderer/bootstrap/bootstrap-icons.svg",
 }
-OTHERS |= {f"renderer/{name}.html" for name in ("titleblock", "aboutpage", "closing")}
 
 
 def seen(text: str) -> str:

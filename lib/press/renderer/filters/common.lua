@@ -1,7 +1,9 @@
 -- Shared by the filters: report problems, build raw HTML around blocks, escape text.
 local M = {}
 
-M.options = pandoc.json.decode(os.getenv('PRESS_OPTIONS') or '{}', false)
+local file = assert(io.open(os.getenv('PRESS_OPTIONS')))
+M.options = pandoc.json.decode(file:read('a'), false)
+file:close()
 
 --- For Markdown in attributes and outputs: as convert.py reads pages.
 M.reader = 'markdown-yaml_metadata_block-pandoc_title_block'

@@ -7,7 +7,7 @@ local function wanted(block)
   return only and only.t == 'Span' and only.classes:includes('press-contents') and only.attributes.of or nil
 end
 
-function Pandoc(doc)
+local function whole(doc)
   local asked, found = {}, {}
   doc:walk { Block = function(block)
     local id = wanted(block)
@@ -35,3 +35,5 @@ function Pandoc(doc)
     end,
   }
 end
+
+return { { Pandoc = whole } }

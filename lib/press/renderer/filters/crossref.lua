@@ -300,7 +300,7 @@ local function number(el)
   return pandoc.Str(kinds.title(kind) .. NBSP .. kinds.label(kind, new_number(id, kind)))
 end
 
-function Pandoc(doc)
+local function whole(doc)
   doc = doc:walk { Inlines = equations, Span = number }
   doc = number_sections(doc)
   doc.blocks = doc.blocks:walk {
@@ -309,3 +309,5 @@ function Pandoc(doc)
   }
   return doc:walk { Cite = resolve }
 end
+
+return { { Pandoc = whole } }

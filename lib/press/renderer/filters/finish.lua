@@ -2,6 +2,27 @@
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
 local listings = press.options.listings or {}  -- identifier -> what is put in its place
 
+-- Pandoc looks for a language by name, then among all its syntaxes, which it has to read for that (a third of a second).
+-- So what is no language of its is not asked for, and short names are said in full.
+local spoken = {
+  py = 'python', js = 'javascript', ts = 'typescript', sh = 'bash', yml = 'yaml', md = 'markdown', rb = 'ruby',
+  rs = 'rust', jl = 'julia', hs = 'haskell', h = 'c', cc = 'cpp', tex = 'latex',
+}
+local unspoken = {}
+for word in ([[text plain plaintext none console output stdout stderr ansi terminal shell shell-session sh-session
+  mermaid graphviz ojs ipython ipython3 python3 py3 pycon pytb traceback rscript qmd csv http make docker cuda vim fish
+  tsx hcl jinja math error warning info]]):gmatch('%S+') do unspoken[word] = true end
+
+local function coloured(el)
+  local language = el.classes[1]
+  if spoken[language] then
+    el.classes[1] = spoken[language]
+  elseif unspoken[language] and not el.classes:includes('numberLines') then
+    el.attributes.class = table.concat(el.classes, ' ')
+    el.classes = {}
+  end
+end
+
 local function folded(el)
   local fold = el.attributes['code-fold'] or (el.classes:includes('cell-code') and press.options.code_fold) or 'false'
   local summary = el.attributes['code-summary'] or press.options.code_summary or 'Code'
@@ -10,6 +31,7 @@ local function folded(el)
   local overflow = el.attributes['code-overflow'] or press.options.code_overflow
   el.attributes['code-overflow'] = nil
   if overflow == 'wrap' then el.classes:insert('code-overflow-wrap') end
+  coloured(el)
   local blocks = pandoc.List { el }
   if filename then
     blocks:insert(1, press.html('<div class="code-with-filename"><div class="code-with-filename-file">' .. press.escape(filename) .. '</div>'))

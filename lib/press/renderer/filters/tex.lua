@@ -164,20 +164,22 @@ local function reference(el)
   return pandoc.Link({ pandoc.Str(text) }, '#' .. found.id, '', pandoc.Attr('', { 'quarto-xref' }))
 end
 
---- \eqref within a formula is text: MathML has no links that all browsers follow.
+--- \notag is \nonumber, which Pandoc knows. \eqref within a formula is text: MathML has no links that all browsers follow.
 local function within(el)
   el.text = el.text:gsub('\\(%a*ref)%s*{([^}]*)}', function(command, label)
     local found = numbers[label]
     if not found then return nil end
     return '\\text{' .. (command == 'ref' and found.text:gsub('^%((.*)%)$', '%1') or found.text) .. '}'
-  end)
+  end):gsub('\\notag%f[%A]', '\\nonumber')
   return el
 end
 
-function Pandoc(doc)
+local function whole(doc)
   doc = doc:walk { RawBlock = raw_block, RawInline = raw_inline }
   local counting = false
   doc:walk { Math = function(el) counting = counting or el.text:match('\\label%s*{') ~= nil end }
   doc = doc:walk { Inlines = displays(counting) }
   return doc:walk { RawInline = reference, Math = within }
 end
+
+return { { Pandoc = whole } }
