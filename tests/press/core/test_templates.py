@@ -87,7 +87,7 @@ def claims(text: str) -> dict[str, Any]:
     names = ("paper", "paper_title", "paper_href", "post", "where", "reason", "measured")
     names += ("post_title", "post_href", "seeds", "scale")
     claim = dict.fromkeys(("id", "statement", "number", "quantity"), text)
-    row = dict.fromkeys(names, text) | {"claim": claim, "first": True, "verdict": verdict(text)}
+    row = dict.fromkeys(names, text) | {"claim": claim, "first": True, "stored": True, "verdict": verdict(text)}
     return {"caption": text, "with_paper": True, "rows": [row, row]}
 
 
@@ -183,7 +183,7 @@ CASES = {
     "pages/local.svg": local,
     "pages/paper.qmd": paper,
     "pages/papers.qmd": papers,
-    "pages/claims.qmd": lambda text: {"claims": 1, "measured": 1, "has_about": True} | claims(text) | choices(text),
+    "pages/claims.qmd": lambda text: {"claims": 1, "measured": 1, "stored": 1, "has_about": True} | claims(text) | choices(text),
     "pages/equations.qmd": lambda text: {
         "papers": [{"citekey": text, "title": text, "page": text, "equations": [equation(text)]}]
     },

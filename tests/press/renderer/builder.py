@@ -156,6 +156,7 @@ def write_post(root: Path, slug: str, front: str, *cells: dict[str, Any]) -> Pat
         line = start + text.count("\n") + (2 if cell["cell_type"] == "code" else 1) + 1
     info = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
     notebook = {"cells": done, "metadata": info, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "post.qmd").write_text(source + "\n", encoding="utf-8")  # what the press notes counts beside its source
     path = folder / "index.ipynb"
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False), encoding="utf-8")
     return path
