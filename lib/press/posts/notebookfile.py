@@ -30,7 +30,7 @@ def read_notebook(path: Path, root: Path) -> dict[str, Any]:
         book = json.loads(text)
         if not isinstance(book, dict):
             raise TypeError("it is no mapping")
-        if book.get("nbformat") != 4:
+        if book.get("nbformat", 4) != 4:  # whoever says nothing writes the present form
             import nbformat
 
             book = json.loads(nbformat.writes(nbformat.reads(text, as_version=4)))
