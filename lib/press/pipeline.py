@@ -190,8 +190,7 @@ def _render(
         looked_at = []  # what else is wrong with sources has been told before
     told = stop_at(check_sources(project, papers, looked_at, now), project.settings)
     report.warnings += told
-    if report.renderer == "quarto" or not sitefolder.read_mark(staging):  # else the site before last, to begin with
-        shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(staging, ignore_errors=True)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings

@@ -196,7 +196,7 @@ def discard(site: Path) -> list[str]:
 
 
 def replace_site(new: Path, site: Path, last: Path) -> list[str]:
-    """Put the finished folder `new` in the place of the site, in one step where the system can, and the old one in its.
+    """Put the finished folder `new` in the place of the site, in one step where the system can; remove the old one.
 
     Where it cannot there are two renames, between which the site is absent but never half-written: see `recover`.
 
@@ -216,10 +216,7 @@ def replace_site(new: Path, site: Path, last: Path) -> list[str]:
         os.replace(last, new)
         os.replace(site, last)
         os.replace(new, site)
-    if survey(last)[1]:
-        return kept + tidy(last)
-    os.replace(last, new)  # the next build begins with it: thousands of files need not be removed and made again
-    return kept
+    return kept + tidy(last)
 
 
 def tidy(last: Path) -> list[str]:
