@@ -118,7 +118,9 @@ def test_a_half_precision_overflow_is_computed_again_in_float32_if_the_file_asks
         torch.testing.assert_close(decode_latents(half, latents), expected, atol=1e-2, rtol=0)
         assert half.vae.dtype == torch.float16
     else:
-        with pytest.raises(ValueError, match=r"computed in torch.float16; (?:load|check) the checkpoint in torch.float32"):
+        with pytest.raises(
+            ValueError, match=r"computed in torch.float16; (?:load|check) the checkpoint in torch.float32"
+        ):
             decode_latents(half, latents)
 
 
