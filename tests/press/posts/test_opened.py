@@ -276,7 +276,7 @@ def test_a_policy_that_is_none_is_told(blog):  # noqa: F811
     ],
 )
 def test_what_is_noted_of_a_file_that_is_opened(tmp_path, code, kinds):
-    root = tmp_path / "root"
+    root = tmp_path / "project"
     root.mkdir()
     (root / "f").write_text("x")
     (tmp_path / "f").write_text("x")
@@ -284,5 +284,5 @@ def test_what_is_noted_of_a_file_that_is_opened(tmp_path, code, kinds):
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", lines], cwd=root, env=os.environ | {"PYTHONPATH": str(LIB)}, check=True
     )
-    noted = [line for line in (tmp_path / "log").read_text().split("\0") if line.endswith("/root/f")]
+    noted = [line for line in (tmp_path / "log").read_text().split("\0") if line.endswith("/project/f")]
     assert "".join(line[0] for line in noted) == kinds
