@@ -91,7 +91,9 @@ def test_a_vae_that_gives_no_numbers_is_an_error(base, part, value):
     models = with_vae(base)
     getattr(models.vae, part).conv_out.weight.data[0] = value
     call, shape = {"decoder": (decode_latents, (1, 4, 8, 8)), "encoder": (encode_images, (1, 3, 32, 32))}[part]
-    with pytest.raises(ValueError, match=f"the VAE's {part} gave NaN or infinities in .*torch.float32; check its weights"):
+    with pytest.raises(
+        ValueError, match=f"the VAE's {part} gave NaN or infinities in .*torch.float32; check its weights"
+    ):
         call(models, torch.rand(shape, generator=seeded()))
 
 

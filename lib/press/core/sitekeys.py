@@ -58,7 +58,7 @@ WEBSITE: dict[str, Value] = {
 
 PROJECT_KEYS: dict[str, Value] = {
     **keys("type lib-dir title", TEXT),
-    **keys("output-dir"),  # sitefolder.py refuses what is no folder of the site's own
+    **keys("output-dir"),  # sitefolder.py refuses anything but a folder for the site alone
     **keys("pre-render post-render resources render", TEXTS),
     **keys("execute-dir preview detect brand serve"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,10 @@ def _write(plan: Plan, out: Path) -> None:
     for folder in {posixpath.dirname(name) for name in plan}:
         (out / folder).mkdir(parents=True, exist_ok=True)
     for name, content in plan.items():
-        data = content if isinstance(content, bytes) else content.read_bytes()
-        target = out / name
-        if target.is_symlink() or not target.is_file() or target.read_bytes() != data:
-            target.unlink(missing_ok=True)
-            target.write_bytes(data)
+        if isinstance(content, bytes):
+            (out / name).write_bytes(content)
+        else:
+            shutil.copyfile(content, out / name)
 
 
 def _surroundings(

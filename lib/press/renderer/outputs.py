@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from press.posts.notebookfile import text_of
 from press.renderer import ansi, interactive
 from press.renderer.ansi import plain
 
@@ -61,11 +62,6 @@ class Options:
     classes: list[str] = field(default_factory=list)
     link: str = ""
     state: dict[str, Any] = field(default_factory=dict)
-
-
-def text_of(value: Any) -> str:
-    """nbformat's multi-line string: a list of lines or one string."""
-    return "".join(value) if isinstance(value, list) else str(value)
 
 
 def terminal(text: str) -> str:

@@ -19,7 +19,7 @@ from press.core.yamlfile import Map, Parsed, Place, place_of
 from press.posts import frozen
 from press.posts.download import file_name, published
 from press.posts.made import is_made
-from press.posts.notebookfile import read_notebook
+from press.posts.notebookfile import read_notebook, text_of
 from press.renderer import cells, dateformat, foreign, interactive, moments, outputs, shortcodes
 
 Origin = Place
@@ -147,6 +147,7 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
     document.problems += parsed.problems + parsed.unknown + check_shapes(parsed.data, ("press",))
     meta = document.meta = config.meta(parsed.data, posixpath.dirname(document.input))
     moments.resolve(meta, config.root, where(1)[0])
+    document.problems += shortcodes.resolve_texts(meta, document.site_meta, document.input)
     for key in ("date", "date-modified"):
         if meta.get(key) is not None and not dateformat.parse(meta[key]):
             message = f"{key} {meta[key]!r} is not a valid date. Write it as 2026-01-31"
@@ -195,7 +196,7 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     language = "python" if language == "ipython" else language
     count, titled = 0, False
     for index, cell in enumerate(raw_cells):
-        source = outputs.text_of(cell.get("source") or "")
+        source = text_of(cell.get("source") or "")
         place = (cell.get("metadata") or {}).get("press") or {}
         origin = (place.get("file") or name, int(place.get("line") or 0))
         if index == 0:

@@ -12,7 +12,8 @@ import yaml
 
 from press.core.errors import Problem
 from press.core.source import CODE_SPAN, fenced_lines
-from press.renderer import media
+from press.core.yamlfile import Map, place_of
+from press.renderer import media, texts
 
 SHORTCODE = re.compile(r"\{\{\{?<\s*(.*?)\s*>\}\}\}?")
 WORD = re.compile(r"""(?:([\w-]+)\s*=\s*)?(?:"([^"]*)"|'([^']*)'|([^\s"'=]\S*))""")
@@ -41,6 +42,19 @@ def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple
             problems.append(Problem(file, number, message, check="unsupported"))
         done[index] = _line(line, meta, file, number, problems)
     return done, problems
+
+
+def resolve_texts(meta: Map, site: dict[str, Any], file: str) -> list[Problem]:
+    """Resolve shortcodes in the texts of front matter; of one that only an extension knows, its words are left."""
+    problems: list[Problem] = []
+    for key in ("title", "subtitle", "description", "abstract"):
+        value = meta.get(key)
+        if isinstance(value, str) and "{{<" in value:
+            place = place_of(meta, key) or (file, 0)
+            done, found = resolve(value.split("\n"), [place] * (value.count("\n") + 1), site | meta)
+            meta[key] = texts.OTHER.sub(texts.words_of, "\n".join(done))
+            problems += found
+    return problems
 
 
 def _stays_open(line: str, comment: bool) -> bool:

@@ -24,7 +24,7 @@ def inline(text: str) -> Markup:
     parts = ICON.split(text)  # text, then an icon's options and text, again and again
     done = Markup("")
     for index, part in enumerate(parts):
-        done += icons.svg(_icon_name(part)) if index % 2 else _inline(OTHER.sub(_words, part))
+        done += icons.svg(_icon_name(part)) if index % 2 else _inline(OTHER.sub(words_of, part))
     return done
 
 
@@ -33,7 +33,7 @@ def plain(text: str) -> str:
     return " ".join(Markup(inline(text)).striptags().split()) if MARKS.search(text) else text
 
 
-def _words(match: re.Match[str]) -> str:
+def words_of(match: re.Match[str]) -> str:
     """What a shortcode that only an extension knows would show: the texts among its arguments."""
     return " ".join(first or second for first, second in QUOTED.findall(match[1]))
 

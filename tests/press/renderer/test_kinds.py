@@ -116,6 +116,10 @@ KINDS = {
     "unclosed.qmd": (page("$$ a\n\nAfter."), "//p[contains(., 'After.')]", "$$ a", []),
     "with space.qmd": (page(WITHIN_NAMES), "//img[@alt='p']", "", []),
     "ünï 日本.qmd": (page("[b](<with space.qmd>)\n\n## 日本", "日本 🎉"), "//h1[contains(., '🎉')]", "日本", []),
+    "effects.qmd": (
+        "---\ntitle: '{{< animate bounce \"Wel come\" delay=1s >}} to {{< meta subtitle >}}'\nsubtitle: Us\n---\n\nText.\n",
+        "//h1[.='Wel come to Us']", "", ["shortcode 'animate'"],
+    ),
     "crlf.qmd": (page("| a |\n|---|\n| 1 |\n").replace("\n", "\r\n"), "//table//td", "1", []),
     "bom.qmd": ("\ufeff" + page("Text."), "//h1[.='A page']", "Text.", []),
     "empty.qmd": ("", "//main", "", []),

@@ -6,14 +6,8 @@ local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
 local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 
 local function title_of(el, kind, appearance)
-  if el.attributes.title then
-    return pandoc.utils.blocks_to_inlines(pandoc.read(el.attributes.title, press.reader).blocks)
-  end
-  local first = el.content[1]
-  if first and first.t == 'Header' then
-    el.content:remove(1)
-    return first.content
-  end
+  local title = press.take_title(el, 'title')
+  if title then return title end
   return appearance == 'default' and pandoc.Inlines { pandoc.Str(titles[kind]) } or nil
 end
 

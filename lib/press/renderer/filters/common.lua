@@ -14,6 +14,27 @@ function M.problem(needle, message, check)
   pandoc.log.warn('press\t' .. (check or 'unsupported') .. '\t' .. needle:gsub('[\t\n]', ' ') .. '\t' .. message)
 end
 
+--- Words as keys.
+function M.set(words)
+  local found = {}
+  for word in words:gmatch('%S+') do found[word] = true end
+  return found
+end
+
+--- The heading that a block begins with, which is taken out of it: its title; else what its attribute says.
+function M.take_title(el, attribute)
+  local said = el.attributes[attribute]
+  if said then
+    el.attributes[attribute] = nil
+    return pandoc.utils.blocks_to_inlines(pandoc.read(said, M.reader).blocks)
+  end
+  local first = el.content[1]
+  if first and first.t == 'Header' then
+    el.content:remove(1)
+    return first.content
+  end
+end
+
 function M.escape(text)
   return (text:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
 end

@@ -1,14 +1,8 @@
 -- Small things that are said in attributes: widths of columns, line numbers, nothing for formats other than HTML.
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
 
-local function set(words)
-  local found = {}
-  for word in words:gmatch('%S+') do found[word] = true end
-  return found
-end
-
 --- These speak of printed pages and slides; Quarto's HTML takes no notice either.
-local elsewhere = set 'fig-env fig-pos fig-scap data-id tbl-env tbl-pos'
+local elsewhere = press.set 'fig-env fig-pos fig-scap data-id tbl-env tbl-pos'
 
 local function drop(el)
   for key in pairs(el.attributes) do

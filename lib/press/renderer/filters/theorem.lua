@@ -5,26 +5,13 @@ local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
 
 local unnumbered = { proof = 'Proof', remark = 'Remark', solution = 'Solution' }
 
-local function name_of(el)
-  if el.attributes.name then
-    local name = el.attributes.name
-    el.attributes.name = nil
-    return pandoc.utils.blocks_to_inlines(pandoc.read(name, press.reader).blocks)
-  end
-  local first = el.content[1]
-  if first and first.t == 'Header' then
-    el.content:remove(1)
-    return first.content
-  end
-end
-
 local function theorem(el)
   local kind = press.kind(el.identifier)
   local class = kind and kinds.theorems[kind]
   local word
   for _, name in ipairs(el.classes) do word = word or unnumbered[name] and name end
   if not class and not word then return nil end
-  local name = name_of(el)
+  local name = press.take_title(el, 'name')
   local head
   if class then
     head = pandoc.List { pandoc.Span({}, pandoc.Attr('', { 'press-number' }, { of = el.identifier })) }

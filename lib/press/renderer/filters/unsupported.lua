@@ -1,15 +1,9 @@
 -- What Quarto gives a meaning to and this renderer does not: refused by name, never dropped or shown half.
 local press = dofile(pandoc.path.join { pandoc.path.directory(PANDOC_SCRIPT_FILE), 'common.lua' })
 
-local function set(words)
-  local found = {}
-  for word in words:gmatch('%S+') do found[word] = true end
-  return found
-end
-
-local refused = set 'embed-hidden quarto-embed-nb-cell hero-banner'
+local refused = press.set 'embed-hidden quarto-embed-nb-cell hero-banner'
 local refused_prefix = { 'callout%-', 'quarto%-', 'sourceCode%-' }
-local known = set 'callout-note callout-tip callout-warning callout-important callout-caution'
+local known = press.set 'callout-note callout-tip callout-warning callout-important callout-caution'
 
 local function check(el)
   for _, class in ipairs(el.classes) do
