@@ -15,12 +15,12 @@ import os
 import re
 import shutil
 import site
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from press.core.command import git
 from press.core.disk import write_atomic
 from press.core.project import Project
 from press.core.workfolder import UNCHANGED
@@ -116,13 +116,9 @@ def _program(name: str) -> list[Any]:
 
 def commit(root: Path) -> str:
     """The commit that is checked out; "" where there is none."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
-        return ""
-    try:
-        command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        return ""
+    # Most projects elsewhere would start a program for nothing.
+    is_repository = any((folder / ".git").exists() for folder in (root, *root.parents))
+    return git(root, "rev-parse", "HEAD") if is_repository else ""
 
 
 def asked_for(text: bytes) -> set[str]:

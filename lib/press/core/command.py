@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 LOOK = 5.0  # seconds between two looks
 
@@ -42,6 +43,15 @@ def run_within(
     return subprocess.CompletedProcess(
         command, process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
     )
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What git prints about the project in this folder; "" where there is no git, no repository, or no answer."""
+    try:
+        done = run_within(["git", "-C", str(root), *arguments], 20)
+    except (OSError, OverLimit):
+        return ""
+    return "" if done.returncode else done.stdout.strip()
 
 
 def _used(pid: int) -> float:

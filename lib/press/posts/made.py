@@ -8,12 +8,12 @@ is a Markdown cell of raw HTML behind a figure's cell, and a part of a claim's b
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from postkit.claims import MIME
+from press.core.command import git
 from press.core.templates import render
 from press.posts.post import Post
 
@@ -26,16 +26,8 @@ Facts = list[tuple[str, str]]
 
 def commit_of(root: Path) -> str:
     """The commit that is checked out at `root`, and whether files differ from it; "" where there is no git."""
-    head = _git(root, "rev-parse", "--short=10", "HEAD")
-    return head + " + uncommitted changes" if head and _git(root, "status", "--porcelain") else head
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(("git", *arguments), cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
+    head = git(root, "rev-parse", "--short=10", "HEAD")
+    return head + " + uncommitted changes" if head and git(root, "status", "--porcelain") else head
 
 
 def run_facts(post: Post, executed: dict[str, Any]) -> Facts:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import re
 from pathlib import Path
 
-from press.core.command import OverLimit, run_within
+from press.core.command import git
 from press.core.yamlfile import Map
 
 WORDS = ("today", "now", "last-modified")
@@ -34,9 +33,7 @@ def today() -> str:
 
 def last_modified(root: Path, name: str) -> str:
     """The day of the last commit that changed a file; of its last change on disk where no commit has."""
-    found = ""
-    with contextlib.suppress(OSError, OverLimit):
-        found = run_within(["git", "-C", str(root), "log", "-1", "--format=%cs", "--", name], 20).stdout.strip()
+    found = git(root, "log", "-1", "--format=%cs", "--", name)
     if re.fullmatch(r"\d{4}-\d\d-\d\d", found):
         return found
     try:
