@@ -3,39 +3,53 @@
 Import from the submodule (`from diffloop.ddim import ddim_step`), so that a post depends on exactly the files that it
 uses. Nothing is imported here for the same reason.
 
+levels             Level: signal, noise, what the network is told; vp, karras, straight; forward_std, steps_down, pick
+ladders            trained_levels, karras_levels, flow_levels, and the clocks: edm_clock, trained_clock
+types              what the modules share; Model, Sampler, Models: the three interfaces
 schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumprod_from_betas,
-                   rescale_zero_terminal_snr, spaced_timesteps, as_timesteps, strided_prev_timesteps, step_pairs,
-                   alpha_bar_at
-parameterization   add_noise, eps <-> x_0 <-> v, Karras' sigma, predictions
+                   rescale_zero_terminal_snr, spaced_timesteps
+parameterization   add_noise; eps <-> x_0 <-> v <-> velocity; predictions, target, predict
+preconditioning    seen_as: a network on another ladder; edm_preconditioned
 noise              draw_noise: one generator, or one an image
+
+ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert; the one formula behind most samplers
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll
-ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert
 dpm_solver         dpm_solver_timesteps, dpm_solver_step, dpm_solver_sample: DPM-Solver++(2M)
-scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
-checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
-latents            to_unet_scale, to_vae_scale, in_own_type: between the VAE and the U-Net
-pretrained         load: a checkpoint's tokenizer, text encoder, VAE, U-Net and schedule, as BaseModels
-text_to_image      text_to_image, and its parts: prompted_model, unet_output, encode_prompts, decode_latents, denoise,
-                   checkpoint_timesteps
-guidance           guide, rescale, classifier_free_guidance, on_interval, clip_guidance
-image_to_image     image_to_image, encode_images, last_timesteps
+euler              euler_step, euler_sample, Churn: EDM's stochastic sampler, and a flow's Euler
+heun               heun_sample: EDM's second-order sampler
+deis               deis_step, deis_sample: exponential integrator of second order
+consistency        consistency_sample, consistency_function, lcm_timesteps
+
+guidance           Guidance; guide, rescale, classifier_free_guidance, on_interval, clip_guidance
+guidance_kinds     cfg_plus_plus, projected (APG)
+text_to_image      text_to_image, and its parts: prompted_model, encode_prompts, decode_latents, denoise, ladder
+image_to_image     image_to_image, encode_images, last_levels
 inpainting         inpaint: by replacement, or with an inpainting U-Net
 diffedit           diffedit, and its parts: contrast_map, binary_masks, encode, masked_decode
-metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
-training           train: a resumable loop; check_trains, write_whole, master_weights
-denoising          denoising_loss, stratified, text_conditioned, check_latents
-finetuning         full_copy, shared_copy, lora_copy, lora_parameters, lora_state, save_lora, load_lora
-imagic             optimize_embedding, fine_tune, interpolate, embedding_model
+attention          cross_attention_maps, word_positions, word_map
+
+pretrained         load: a checkpoint as one of the families
+stable_diffusion   StableDiffusion: versions 1 and 2, inpainting, editing by instruction
+scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
+checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
+latents            vae_encode, vae_decode, to_unet_scale, to_vae_scale, in_own_type: the VAE and its scale
 words              expand_words: a new word of several vectors, written out in a prompt
-concept_files      read_concept: a word from a file of ours, of Diffusers or of A1111
+
+training           train: a resumable loop; check_trains, write_whole, master_weights
+denoising          denoising_loss, level_loss, stratified, text_conditioned, check_latents
+finetuning         full_copy, shared_copy, lora_copy, lora_parameters, lora_state, save_lora, load_lora
 lora_files         read_lora: low-rank additions from a file of ours, of Diffusers, PEFT or kohya
+imagic             optimize_embedding, fine_tune, interpolate, embedding_model
 textual_inversion  add_concept, learn_concept, expand, save_concept, load_concept
+concept_files      read_concept: a word from a file of ours, of Diffusers or of A1111
 dreambooth         dreambooth, prior_preservation_loss
 distillation       halve_steps, halved, implied_x_0, two_step_target, teacher_target, distillation_weight,
-                   distillation_loss, at_int
+                   distillation_loss, under
 guided_distillation  distill_guidance, guided_teacher, with_scales, guided_student, unet_student, unet_model,
                    guidance_embedding
 glide              glide_sample, Stage, beside_low_res, shrink, noised_clip_similarity, noised_clip_loss
+
+metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
 exact              denoisers in closed form (Gaussian mixture, finite data set), and what samplers must do on a Gaussian
 
 Timesteps are variance preserving (VP) and 0-based: t = 0 is the least noisy state, t = T - 1 the noisiest, and clean

@@ -63,7 +63,7 @@ def word_positions(tokenizer: Any, prompt: str, word: str) -> list[int]:
     """Where the tokens of a word stand in a prompt, the start token being 0; all places, if it occurs more than once.
 
     Args:
-        tokenizer: of `BaseModels`.
+        tokenizer: of `StableDiffusion`.
         word: one word or more, as the prompt spells it; a word may be several tokens.
 
     Raises:

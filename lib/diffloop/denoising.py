@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from diffloop.ladders import levels_at
+from diffloop.levels import Level
 from diffloop.noise import draw_noise
-from diffloop.parameterization import add_noise, check_prediction, v_from_x_0_eps
-from diffloop.schedules import alpha_bar_at
-
-BatchModel = Callable[[Tensor, Tensor], Tensor]  # (x_t, t of shape (b,)) -> prediction
-State = Float[Tensor, "b ..."]
+from diffloop.parameterization import add_noise, target
+from diffloop.types import Latents, Model, State
 
 
 def denoising_loss(
-    model: BatchModel,
+    model: Model,
     x_0: State,
     alphas_cumprod: Float[Tensor, " T"],
     generator: torch.Generator,
@@ -31,24 +28,29 @@ def denoising_loss(
     the batch's mean varies less.
 
     Args:
-        model: (x_t, t) -> prediction, with t a tensor of shape (b,).
+        model: (x_t, level) -> prediction, with a level for each item.
         x_0: clean data.
         alphas_cumprod: alpha_bar for t = 0 .. T-1.
         generator: on the CPU.
-        prediction: what the model returns: "eps", "x_0" or "v".
+        prediction: what the model returns: "eps", "x_0", "v" or "velocity".
 
     Raises:
         ValueError: if prediction is unknown.
     """
-    check_prediction(prediction)
-    t = stratified(len(x_0), len(alphas_cumprod), generator)
+    level = levels_at(alphas_cumprod, stratified(len(x_0), len(alphas_cumprod), generator), x_0.ndim)
+    return level_loss(model, x_0, level, generator, prediction=prediction)
+
+
+def level_loss(
+    model: Model, x_0: State, level: Level, generator: torch.Generator, *, prediction: str = "eps"
+) -> Float[Tensor, " b"]:
+    """The same at given levels, one an item: of a flow, say, `Level(1 - u, u, u.flatten())` with u of (b, 1, ..., 1).
+
+    Source: ho2020ddpm, Eq. 14; for a velocity liu2023rectified, Eq. 1.
+    """
     eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
-    alpha_bar_t = alpha_bar_at(alphas_cumprod, t, x_0.ndim)
-    x_t = add_noise(x_0, eps, alpha_bar_t=alpha_bar_t)
-    target = {"eps": eps, "x_0": x_0}.get(prediction)
-    if target is None:
-        target = v_from_x_0_eps(x_0, eps, alpha_bar_t=alpha_bar_t)
-    return (model(x_t, t.to(x_0.device)) - target).square().flatten(1).mean(1)
+    wanted = target(x_0, eps, level, prediction=prediction)
+    return (model(add_noise(x_0, eps, level), level) - wanted).square().flatten(1).mean(1)
 
 
 def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
@@ -57,21 +59,22 @@ def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
     return at.long().clamp(max=n - 1)[torch.randperm(b, generator=generator)]
 
 
-def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> BatchModel:
-    """(x_t, t) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items.
+def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> Model:
+    """(x_t, level) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items.
 
     Source: rombach2022ldm, Eq. 3 (its epsilon_theta, with the text already encoded).
     """
     dtype = next(unet.parameters()).dtype
 
-    def model(x_t: Tensor, t: Tensor) -> Tensor:
+    def model(x_t: Tensor, level: Level) -> Tensor:
         states = text.expand(len(x_t), -1, -1).to(dtype)
+        t = torch.as_tensor(level.t, device=x_t.device)
         return unet(x_t.to(dtype), t, encoder_hidden_states=states, return_dict=False)[0].float()
 
     return model
 
 
-def check_latents(unet: nn.Module, x_0: Float[Tensor, "n c h w"], batch: int) -> None:
+def check_latents(unet: nn.Module, x_0: Latents, batch: int) -> None:
     """Raises ValueError if batch < 1, there is no latent, or its channels are not those that the U-Net takes."""
     if batch < 1:
         raise ValueError(f"batch is {batch}; it must be >= 1")

@@ -14,23 +14,22 @@ contrast by s, and the threshold is relative. So the mask takes two predictions 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
-from diffloop.ddim import ddim_invert, ddim_sample
+from diffloop.ddim import ddim_invert
 from diffloop.diffedit_mask import RULES as RULES
 from diffloop.diffedit_mask import Map, binary_masks, check_rule, contrast_map
-from diffloop.image_to_image import check_images, encode_images, last_timesteps
-from diffloop.noise import Generators
-from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import Callback, Images, checkpoint_timesteps, decode_latents, denoise, prompted_model
+from diffloop.guidance import Guidance
+from diffloop.image_to_image import check_images, encode_images, last_levels
+from diffloop.levels import Level
+from diffloop.text_to_image import decode_latents, denoise, ladder, prompted_model
+from diffloop.types import Callback, Generators, Images, Models
 
 
 def diffedit(
-    models: BaseModels,
+    models: Models,
     images: Tensor,
     source: Sequence[str],
     target: Sequence[str],
@@ -39,8 +38,7 @@ def diffedit(
     masks: Map | None = None,
     strength: float = 0.5,
     steps: int = 50,
-    guidance_scale: float = 7.5,
-    negative_prompts: Sequence[str] | None = None,
+    guidance_scale: float | Guidance = 7.5,
     n: int = 10,
     rule: str = "paper",
     callback: Callback | None = None,
@@ -57,7 +55,7 @@ def diffedit(
         masks: at the latents' size, 1 where to change, instead of computing them: one's own, or a post's oracle.
         strength: r in [0, 1]: how far the image is encoded, and so how much may change.
         steps: of DDIM, if r were 1.
-        guidance_scale, negative_prompts: of the decoding, as for `text_to_image`.
+        guidance_scale: of the decoding, as for `text_to_image`.
         n: noises that the mask averages over, >= 1.
         rule: "paper" or "diffusers", see `binary_masks` and `masked_decode`.
         callback: as for `text_to_image`, in the decoding.
@@ -69,62 +67,60 @@ def diffedit(
         ValueError: if rule is unknown; if source has another length than target; see `contrast_map`, `masked_decode`.
     """
     check_rule(rule)
-    timesteps = last_timesteps(checkpoint_timesteps(models, steps), strength)
+    levels = last_levels(ladder(models, steps, None), strength)
     if masks is None:
         contrast = contrast_map(models, images, source, target, generator=generator, n=n, steps=steps)
         masks = binary_masks(contrast, rule=rule)
-    states = encode(models, images, timesteps, generator=generator)
-    options = {"guidance_scale": guidance_scale, "negative_prompts": negative_prompts}
-    return masked_decode(models, states, timesteps, masks, target, rule=rule, callback=callback, **options), masks
+    states = encode(models, images, levels, generator=generator)
+    how = {"guidance_scale": guidance_scale, "rule": rule, "callback": callback}
+    return masked_decode(models, states, levels, masks, target, **how), masks
 
 
 def encode(
-    models: BaseModels,
+    models: Models,
     images: Tensor,
-    timesteps: Int[Tensor, " n"],
+    levels: Sequence[Level],
     *,
     generator: Generators | None = None,
     prompts: Sequence[str] | None = None,
-    guidance_scale: float = 1.0,
+    guidance_scale: float | Guidance = 1.0,
 ) -> list[Tensor]:
-    """The states of DDIM inversion, noisiest first: one at each timestep, and the image's own latents at the end.
+    """The states of DDIM inversion, noisiest first: one at each level; the last are the image's own latents.
 
     Source: couairon2023diffedit, Eq. 3 and Sec. 3.2, step two; song2021ddim, Eq. 14, see `ddim.ddim_invert`.
 
     Args:
         images: in [0, 1].
-        timesteps: those that the decoding will visit.
+        levels: the ladder that the decoding will walk down.
         generator: for the VAE's sample; None: its mean.
         prompts: None: unconditional, as in the paper. Diffusers asks for one, and guides by 7.5.
         guidance_scale: of the inversion; 1 is off. Guided inversion does not come back to the image as well.
 
     Returns:
-        len(timesteps) + 1 latents.
+        len(levels) latents.
 
     Raises:
         ValueError: see `image_to_image` and `ddim_invert`.
     """
     prompts = [""] * len(images) if prompts is None else prompts
     check_images(models, images, len(prompts))
-    model = prompted_model(models, prompts, guidance_scale=guidance_scale)
+    model = prompted_model(models, prompts, guidance_scale, size=tuple(images.shape[2:]))
     z_0 = encode_images(models, images, generator=generator)
-    if len(timesteps) == 0:
+    if len(levels) == 1:
         return [z_0]
-    options = {"prediction": models.prediction, "set_alpha_to_one": models.set_alpha_to_one}
     with torch.no_grad():
-        states = list(ddim_invert(model, z_0, timesteps, models.alphas_cumprod, **options))
+        states = list(ddim_invert(model, z_0, levels, prediction=models.prediction))
     return [*reversed(states), z_0]
 
 
 def masked_decode(
-    models: BaseModels,
+    models: Models,
     states: Sequence[Tensor],
-    timesteps: Int[Tensor, " n"],
+    levels: Sequence[Level],
     masks: Map,
     prompts: Sequence[str],
     *,
-    guidance_scale: float = 7.5,
-    negative_prompts: Sequence[str] | None = None,
+    guidance_scale: float | Guidance = 7.5,
     rule: str = "paper",
     callback: Callback | None = None,
 ) -> Images:
@@ -136,7 +132,7 @@ def masked_decode(
 
     Args:
         states: from `encode`.
-        timesteps: the same as there.
+        levels: the same as there.
         masks: (b, h, w) at the latents' size, of 0 and 1.
         rule: "paper" puts back the state of the same level as x_prev, in the end the image's latents: outside the mask
             the result is the image as the VAE gives it back. "diffusers" puts back the state of the level *before* the
@@ -145,23 +141,21 @@ def masked_decode(
 
     Raises:
         ValueError: if rule is unknown; if masks has another shape than the latents, or a value other than 0 and 1; if
-            there is not one state more than timesteps; see `text_to_image`.
+            there is not one state for each level; see `text_to_image`.
     """
     check_rule(rule)
     b, _, h, w = states[0].shape
     if tuple(masks.shape) != (b, h, w) or not ((masks == 0) | (masks == 1)).all():
         raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {(b, h, w)}, the latents', of 0 and 1 only")
-    if len(states) != len(timesteps) + 1:
-        raise ValueError(
-            f"{len(states)} states for {len(timesteps)} timesteps; give the {len(timesteps) + 1} of `encode`"
-        )
-    model = prompted_model(models, prompts, guidance_scale=guidance_scale, negative_prompts=negative_prompts)
+    if len(states) != len(levels):
+        raise ValueError(f"{len(states)} states for {len(levels)} levels; give the {len(levels)} of `encode`")
+    size = (h * models.scale, w * models.scale)
+    model = prompted_model(models, prompts, guidance_scale, size=size)
     mask, offset = masks[:, None].to(states[0]), 1 if rule == "paper" else 0
 
-    def put_back(i: int, t: int, state: Tensor) -> None:
+    def put_back(i: int, level: Level, state: Tensor) -> None:
         state.copy_(mask * state + (1 - mask) * states[i + offset])  # the sampler goes on from what is written here
         if callback is not None:
-            callback(i, t, state)
+            callback(i, level, state)
 
-    sampler = partial(ddim_sample, set_alpha_to_one=models.set_alpha_to_one)
-    return decode_latents(models, denoise(models, model, states[0], timesteps, sampler=sampler, callback=put_back))
+    return decode_latents(models, denoise(models, model, states[0], levels, callback=put_back))

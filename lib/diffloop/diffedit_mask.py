@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffloop.image_to_image import check_images, encode_images, last_timesteps
-from diffloop.noise import Generators, draw_noise
+from diffloop.image_to_image import check_images, encode_images, last_levels
+from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, finite
-from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import checkpoint_timesteps, encode_prompts, unet_output
+from diffloop.text_to_image import encode_prompts, ladder, rows
+from diffloop.types import Generators, Models
 
 RULES = ("paper", "diffusers")
 Map = Float[Tensor, "b h w"]
@@ -20,7 +20,7 @@ Map = Float[Tensor, "b h w"]
 
 @torch.no_grad()
 def contrast_map(
-    models: BaseModels,
+    models: Models,
     images: Tensor,
     source: Sequence[str],
     target: Sequence[str],
@@ -58,12 +58,13 @@ def contrast_map(
     check_images(models, images, len(target))
     if strength == 0:
         raise ValueError("strength is 0; the mask needs noise: it must be in (0, 1], 0.5 in the paper")
-    t = last_timesteps(checkpoint_timesteps(models, steps), strength)[0].item()
+    level = last_levels(ladder(models, steps, None), strength)[0]
     z_0 = encode_images(models, images, generator=generator, copies=n)
     noise = draw_noise((len(images), n, *z_0.shape[1:]), generator, device=models.device).flatten(0, 1)
-    x_t = add_noise(z_0, noise, alpha_bar_t=models.alphas_cumprod[t].item())
-    text = encode_prompts(models, [*source, *target]).repeat_interleave(n, dim=0)
-    output = finite(unet_output(models, torch.cat([x_t, x_t]), t, text), t)
+    x_t = add_noise(z_0, noise, level)
+    text = encode_prompts(models, [*source, *target], size=tuple(images.shape[2:]))
+    text = rows(text, torch.arange(2 * len(images)).repeat_interleave(n))
+    output = finite(models.predict(torch.cat([x_t, x_t]), level, text), level.t)
     of_source, of_target = output.chunk(2)
     return (of_target - of_source).abs().unflatten(0, (len(images), n)).mean((1, 2))  # b n c h w -> b h w
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from diffloop.denoising import check_latents, denoising_loss, text_conditioned
-from diffloop.pretrained import BaseModels
+from diffloop.stable_diffusion import StableDiffusion
 from diffloop.training import check_trains, train
 from diffloop.words import expand_words
 
@@ -42,7 +42,7 @@ def prior_preservation_loss(
 
 
 def dreambooth(
-    models: BaseModels,
+    models: StableDiffusion,
     x_0: Latents,
     prompt: str,
     optimizer: Optimizer,
@@ -102,7 +102,7 @@ def dreambooth(
     return train(loss_at, optimizer, steps=steps, generator=generator, inputs=inputs, **saving)
 
 
-def _token_ids(models: BaseModels, prompts: list[str]) -> Tensor:
+def _token_ids(models: StableDiffusion, prompts: list[str]) -> Tensor:
     length = models.tokenizer.model_max_length
     prompts = [expand_words(models.tokenizer, prompt) for prompt in prompts]
     found = models.tokenizer(prompts, truncation=False, verbose=False).input_ids

@@ -7,17 +7,17 @@ x_t, and no network stands between a sampler and its equations. Computed in floa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from diffloop.ddpm import ddpm_step_std
-from diffloop.schedules import step_pairs
+from diffloop.levels import Level, posterior_std, steps_down
+from diffloop.types import Model
 
-Level = float | Float[Tensor, ""]
 Batch = Float[Tensor, "b ..."]
 Points = Float[Tensor, "n ..."]
 
@@ -81,102 +81,86 @@ def sample_mixture(mixture: GaussianMixture, n: int, generator: torch.Generator)
     return mixture.means[k] + torch.einsum("nij,nj->ni", mixture.axes[k], z * mixture.variances[k].sqrt())
 
 
-def mixture_log_density(
-    x_t: Float[Tensor, "n D"], mixture: GaussianMixture, *, alpha_bar_t: Level
-) -> Float[Tensor, " n"]:
-    """log p(x_t) in nats: p(x_t | k) = N(sqrt(alpha_bar_t) * mean, alpha_bar_t * cov + (1 - alpha_bar_t) * I).
+def mixture_log_density(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Level) -> Float[Tensor, " n"]:
+    """log p(x_t) in nats: p(x_t | k) = N(signal * mean, signal^2 * cov + noise^2 * I).
 
     Source: ho2020ddpm, Eq. 4, integrated over x_0.
 
     Raises:
-        ValueError: if alpha_bar_t is not in [0, 1], or the noised variance is 0 (a point mass at alpha_bar_t = 1).
+        ValueError: if the noised variance is 0 (a point mass without noise).
     """
-    return _log_joint(x_t, mixture, alpha_bar_t)[0].logsumexp(1).to(x_t.dtype)
+    return _log_joint(x_t, mixture, level)[0].logsumexp(1).to(x_t.dtype)
 
 
-def mixture_score(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, *, alpha_bar_t: Level) -> Float[Tensor, "n D"]:
+def mixture_score(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Level) -> Float[Tensor, "n D"]:
     """grad log p(x_t) = sum_k p(k | x_t) * grad log N_k(x_t). Raises: see `mixture_log_density`."""
-    log_joint, z, var = _log_joint(x_t, mixture, alpha_bar_t)
+    log_joint, z, var = _log_joint(x_t, mixture, level)
     pull = log_joint.softmax(1)[:, :, None] * z / var  # (n, K, D), along the axes
     return -torch.einsum("nkj,kij->ni", pull, mixture.axes).to(x_t.dtype)
 
 
-def mixture_posterior_mean(
-    x_t: Float[Tensor, "n D"], mixture: GaussianMixture, *, alpha_bar_t: Level
-) -> Float[Tensor, "n D"]:
-    """x_0_hat = E[x_0 | x_t]: the best guess of x_0 in the mean square, defined at alpha_bar_t = 0 too.
+def mixture_posterior_mean(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Level) -> Float[Tensor, "n D"]:
+    """x_0_hat = E[x_0 | x_t]: the best guess of x_0 in the mean square, defined for pure noise too.
 
-        sum_k p(k | x_t) * (mean_k + sqrt(alpha_bar_t) * cov_k @ inv(alpha_bar_t * cov_k + (1 - alpha_bar_t) * I)
-            @ (x_t - sqrt(alpha_bar_t) * mean_k))
+        sum_k p(k | x_t) * (mean_k + signal * cov_k @ inv(signal^2 * cov_k + noise^2 * I) @ (x_t - signal * mean_k))
 
     Raises: see `mixture_log_density`.
     """
-    log_joint, z, var = _log_joint(x_t, mixture, alpha_bar_t)
-    gain = math.sqrt(alpha_bar_t) * mixture.variances / var
+    log_joint, z, var = _log_joint(x_t, mixture, level)
+    gain = level.signal * mixture.variances / var
     guesses = mixture.means + torch.einsum("kij,nkj->nki", mixture.axes, gain * z)  # (n, K, D)
     return torch.einsum("nk,nki->ni", log_joint.softmax(1), guesses).to(x_t.dtype)
 
 
-def mixture_eps_model(mixture: GaussianMixture, alphas_cumprod: Float[Tensor, " T"]) -> Callable[[Tensor, int], Tensor]:
-    """eps_model(x_t, t) = E[eps | x_t] = -sqrt(1 - alpha_bar_t) * score: what a perfect network would predict.
+def mixture_eps_model(mixture: GaussianMixture) -> Model:
+    """(x_t, level) -> E[eps | x_t] = -noise * score: what a perfect network would predict, on every ladder.
 
     Source: ho2020ddpm, Eq. 14, minimised exactly. Conditional on a class: pass `condition(mixture, components)`.
     """
-
-    def eps_model(x_t: Tensor, t: int) -> Tensor:
-        alpha_bar_t = float(alphas_cumprod[t])
-        return -math.sqrt(1 - alpha_bar_t) * mixture_score(x_t, mixture, alpha_bar_t=alpha_bar_t)
-
-    return eps_model
+    return lambda x_t, level: -level.noise * mixture_score(x_t, mixture, level)
 
 
-def dataset_posterior_mean(x_t: Batch, points: Points, *, alpha_bar_t: Level) -> Batch:
+def dataset_posterior_mean(x_t: Batch, points: Points, level: Level) -> Batch:
     """x_0_hat = E[x_0 | x_t] if the data is exactly these points, each as likely: a softmax over the points.
 
-        sum_i softmax_i(-|x_t - sqrt(alpha_bar_t) * x_i|^2 / (2 * (1 - alpha_bar_t))) * x_i
+        sum_i softmax_i(-|x_t - signal * x_i|^2 / (2 * noise^2)) * x_i
 
-    Source: karras2022edm, Appendix B.3, with our scaling.
+    Source: karras2022edm, Appendix B.3 (there the signal is 1).
 
     Args:
         x_t: a batch of states.
         points: the data set, of items of the same shape. For a class, pass the points of that class.
-        alpha_bar_t: noise level, in [0, 1).
+        level: of x_t, of some noise.
 
     Raises:
-        ValueError: if alpha_bar_t is not in [0, 1).
+        ValueError: if the level is clean.
     """
-    x, p, a = _flat(x_t, points, alpha_bar_t)
+    x, p = _flat(x_t, points, level)
     # |x|^2 is the same for every point and drops out of the softmax
-    logits = (math.sqrt(a) * x @ p.T - 0.5 * a * (p**2).sum(1)) / (1 - a)
+    logits = (level.signal * x @ p.T - 0.5 * level.signal**2 * (p**2).sum(1)) / level.noise**2
     return (logits.softmax(1) @ p).reshape(x_t.shape).to(x_t.dtype)
 
 
-def dataset_log_density(x_t: Batch, points: Points, *, alpha_bar_t: Level) -> Float[Tensor, " b"]:
+def dataset_log_density(x_t: Batch, points: Points, level: Level) -> Float[Tensor, " b"]:
     """log p(x_t) in nats, if the data is exactly these points. Raises: see `dataset_posterior_mean`."""
-    x, p, a = _flat(x_t, points, alpha_bar_t)
-    square = torch.cdist(x, math.sqrt(a) * p, compute_mode="donot_use_mm_for_euclid_dist") ** 2
-    log_mean = (-square / (2 * (1 - a))).logsumexp(1) - math.log(len(p))
-    return (log_mean - 0.5 * p.shape[1] * math.log(2 * math.pi * (1 - a))).to(x_t.dtype)
+    x, p = _flat(x_t, points, level)
+    square = torch.cdist(x, level.signal * p, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+    log_mean = (-square / (2 * level.noise**2)).logsumexp(1) - math.log(len(p))
+    return (log_mean - 0.5 * p.shape[1] * math.log(2 * math.pi * level.noise**2)).to(x_t.dtype)
 
 
-def dataset_eps_model(points: Points, alphas_cumprod: Float[Tensor, " T"]) -> Callable[[Tensor, int], Tensor]:
-    """eps_model(x_t, t) = E[eps | x_t] if the data is exactly these points: a network that has memorised them."""
-
-    def eps_model(x_t: Tensor, t: int) -> Tensor:
-        a = float(alphas_cumprod[t])
-        return (x_t - math.sqrt(a) * dataset_posterior_mean(x_t, points, alpha_bar_t=a)) / math.sqrt(1 - a)
-
-    return eps_model
+def dataset_eps_model(points: Points) -> Model:
+    """(x_t, level) -> E[eps | x_t] if the data is exactly these points: a network that has memorised them."""
+    return lambda x_t, level: (x_t - level.signal * dataset_posterior_mean(x_t, points, level)) / level.noise
 
 
 def gaussian_flow_map(
-    x_t: Float[Tensor, "n D"], mixture: GaussianMixture, *, alpha_bar_t: Level, alpha_bar_prev: Level
+    x_t: Float[Tensor, "n D"], mixture: GaussianMixture, at: Level, to: Level
 ) -> Float[Tensor, "n D"]:
     """Where the probability-flow ODE takes x_t, exactly, if the data is a single Gaussian.
 
-    Along each axis of the covariance, with var(a) = a * variance + 1 - a, the ODE only shifts and scales:
-        x_prev = sqrt(alpha_bar_prev) * mean + gain * (x_t - sqrt(alpha_bar_t) * mean)
-        gain   = sqrt(var(alpha_bar_prev) / var(alpha_bar_t))
+    Along each axis of the covariance, with var(level) = signal^2 * variance + noise^2, the ODE only shifts and scales:
+        x_prev = to.signal * mean + sqrt(var(to) / var(at)) * (x_t - at.signal * mean)
 
     Source: song2021sde, Eq. 13, solved for Gaussian data.
 
@@ -185,32 +169,24 @@ def gaussian_flow_map(
     """
     if len(mixture.weights) != 1:
         raise ValueError(f"the mixture has {len(mixture.weights)} components; the exact flow map is known for 1")
-    _, z, var_t = _log_joint(x_t, mixture, alpha_bar_t)
-    a_prev = float(alpha_bar_prev)
-    scaled = z[:, 0] * ((a_prev * mixture.variances[0] + 1 - a_prev) / var_t[0]).sqrt()
-    return (math.sqrt(a_prev) * mixture.means[0] + scaled @ mixture.axes[0].T).to(x_t.dtype)
+    _, z, var_t = _log_joint(x_t, mixture, at)
+    scaled = z[:, 0] * ((to.signal**2 * mixture.variances[0] + to.noise**2) / var_t[0]).sqrt()
+    return (to.signal * mixture.means[0] + scaled @ mixture.axes[0].T).to(x_t.dtype)
 
 
 def gaussian_recursion(
-    mean: float,
-    variance: float,
-    timesteps: Int[Tensor, " n"],
-    alphas_cumprod: Float[Tensor, " T"],
-    *,
-    eta: float = 1.0,
-    large: bool = False,
-    set_alpha_to_one: bool = True,
+    mean: float, variance: float, levels: Sequence[Level], *, eta: float = 1.0, large: bool = False
 ) -> Iterator[tuple[float, float]]:
     """(mean, variance) of x_prev after each step of a sampler on 1-D Gaussian data with the exact eps model.
 
-    The step is linear in x_t - sqrt(alpha_bar_t) * mean: it multiplies by a gain and adds noise, so the variance goes
-    to gain**2 * variance + step_std**2. With few steps even a perfect model gives the wrong spread.
+    The step is linear in x_t - signal * mean: it multiplies by a gain and adds noise, so the variance goes to
+    gain**2 * variance + step_std**2. With few steps even a perfect model gives the wrong spread.
 
-    Source: song2021ddim, Eq. 12 and 16, with eps = sqrt(1 - alpha_bar_t) * (x_t - sqrt(alpha_bar_t) * mean) / var_t.
+    Source: song2021ddim, Eq. 12 and 16, with eps = noise * (x_t - signal * mean) / var_t.
 
     Args:
         mean, variance: of the data; variance >= 0.
-        timesteps, alphas_cumprod, set_alpha_to_one, eta: as for `ddim_sample`; eta = 1 is DDPM with the small variance.
+        levels, eta: as for `ddim_sample`; eta = 1 is DDPM with the small variance.
         large: use DDPM's large variance (then eta must be 1).
 
     Raises:
@@ -218,33 +194,30 @@ def gaussian_recursion(
     """
     if not (0 <= eta <= 1 and variance >= 0) or (large and eta != 1):
         raise ValueError(f"eta is {eta}, variance is {variance}; eta must be in [0, 1], and 1 if large; variance >= 0")
-    pairs = step_pairs(timesteps, alphas_cumprod, set_alpha_to_one=set_alpha_to_one)
-    off, var = -math.sqrt(pairs[0][1]) * mean, 1.0  # E[x_t] - sqrt(alpha_bar_t) * mean, and Var[x_t]
-    for _, a_t, a_prev in pairs:
-        var_t = a_t * variance + 1 - a_t
-        small = (1 - a_prev) / (1 - a_t) * (1 - a_t / a_prev)
-        direction = math.sqrt(max(1 - a_prev - eta**2 * small, 0.0))
-        gain = math.sqrt(a_prev * a_t) * variance / var_t + direction * math.sqrt(1 - a_t) / var_t
-        noise_var = ddpm_step_std(a_t, a_prev, variance="large") ** 2 if large else eta**2 * small
-        off, var = gain * off, gain**2 * var + noise_var
-        yield math.sqrt(a_prev) * mean + off, var
+    steps = steps_down(levels)
+    off, var = -steps[0][0].signal * mean, 1.0  # E[x_t] - signal * mean, and Var[x_t]
+    for at, to in steps:
+        var_t = at.signal**2 * variance + at.noise**2
+        step_std = eta * posterior_std(at, to)
+        direction = math.sqrt(max(to.noise**2 - step_std**2, 0.0))
+        gain = to.signal * at.signal * variance / var_t + direction * at.noise / var_t
+        off = gain * off
+        var = gain**2 * var + (ddpm_step_std(at, to, variance="large") if large else step_std) ** 2
+        yield to.signal * mean + off, var
 
 
-def _log_joint(x_t: Tensor, mixture: GaussianMixture, alpha_bar_t: Level) -> tuple[Tensor, Tensor, Tensor]:
+def _log_joint(x_t: Tensor, mixture: GaussianMixture, level: Level) -> tuple[Tensor, Tensor, Tensor]:
     """log p(component, x_t) (n, K); the offset from each mean along its axes (n, K, D); the noised variances (K, D)."""
-    a = float(alpha_bar_t)
-    if not 0 <= a <= 1:
-        raise ValueError(f"alpha_bar_t is {a}; it must be in [0, 1]")
-    var = a * mixture.variances + 1 - a
+    var = level.signal**2 * mixture.variances + level.noise**2
     if not (var > 0).all():
-        raise ValueError(f"alpha_bar_t is {a} and a component has no variance; it must be below 1 for point masses")
-    centres = math.sqrt(a) * torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
+        raise ValueError(f"{level} has no noise and a component no variance; point masses need noise above 0")
+    centres = level.signal * torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
     z = torch.einsum("ni,kij->nkj", x_t.double(), mixture.axes) - centres
     log_normal = -0.5 * (z**2 / var + var.log() + math.log(2 * math.pi)).sum(2)
     return mixture.weights.log() + log_normal, z, var
 
 
-def _flat(x_t: Tensor, points: Tensor, alpha_bar_t: Level) -> tuple[Tensor, Tensor, float]:
-    if not 0 <= float(alpha_bar_t) < 1:
-        raise ValueError(f"alpha_bar_t is {float(alpha_bar_t)}; it must be in [0, 1): a finite data set has no density")
-    return x_t.double().flatten(1), points.double().flatten(1), float(alpha_bar_t)
+def _flat(x_t: Tensor, points: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+    if level.noise == 0:
+        raise ValueError(f"{level} has no noise; it must be above 0: a finite data set has no density")
+    return x_t.double().flatten(1), points.double().flatten(1)

@@ -6,34 +6,34 @@ makes from a CLIP that was trained on noised pictures (`noised_clip_loss`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from diffloop.ddpm import ddpm_sample
 from diffloop.denoising import stratified
-from diffloop.noise import Generators, draw_noise
+from diffloop.ladders import levels_at
+from diffloop.levels import Level, initial_std
+from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, check_prediction
-from diffloop.schedules import alpha_bar_at
+from diffloop.types import Generators, Model, Sampler
 
-Model = Callable[[Tensor, int | Tensor], Tensor]
-Sampler = Callable[..., Iterator[Tensor]]
-Images = Float[Tensor, "b c h w"]
+Pictures = Float[Tensor, "b c h w"]
 Embeddings = Float[Tensor, "b d"]
 
 
 class Stage(NamedTuple):
     """One of the two stages of `glide_sample`."""
 
-    model: Callable  # base: (x_t, t) -> prediction. Upsampler: (x_t beside the enlarged small picture, t) -> prediction
+    model: Callable  # (x_t, level) -> prediction; the upsampler gets x_t beside the enlarged small picture
     size: tuple[int, int]  # height and width of what it makes
-    timesteps: Tensor  # (n,), decreasing
-    alphas_cumprod: Tensor  # (T,)
+    levels: Sequence[Level]  # its ladder
     prediction: str = "eps"
+    device: torch.device | str = "cpu"  # where its model is
 
 
 def glide_sample(
@@ -60,7 +60,7 @@ def glide_sample(
         sampler: `ddpm_sample`, or `ddim_sample` with options bound by functools.partial.
 
     Returns:
-        a lazy iterator over len(base.timesteps) + len(upsampler.timesteps) states, in [-1, 1] at the end of each stage
+        a lazy iterator over len(base.levels) + len(upsampler.levels) - 2 states, in [-1, 1] at the end of each stage
         but for what the model overshoots.
 
     Raises:
@@ -75,9 +75,8 @@ def glide_sample(
         raise ValueError(f"the upsampler's size is {upsampler.size}; it must be at least the base's, {base.size}")
 
     def stage_states(stage: Stage, model: Callable) -> Iterator[Tensor]:
-        x_T = draw_noise((n, channels, *stage.size), generator)
-        how = {"generator": generator, "prediction": stage.prediction}
-        return sampler(model, x_T, stage.timesteps, stage.alphas_cumprod, **how)
+        x_T = initial_std(stage.levels[0]) * draw_noise((n, channels, *stage.size), generator, device=stage.device)
+        return sampler(model, x_T, stage.levels, generator=generator, prediction=stage.prediction)
 
     def states() -> Iterator[tuple[str, Tensor]]:
         for state in stage_states(base, base.model):
@@ -89,10 +88,10 @@ def glide_sample(
     return states()
 
 
-def beside_low_res(model: Model, low_res: Images) -> Model:
-    """(x_t, t) -> model(x_t and the small picture, enlarged to x_t's size, one above the other as channels; t).
+def beside_low_res(model: Model, low_res: Pictures) -> Model:
+    """(x_t, level) -> model(x_t and the small picture, enlarged to x_t's size, one above the other as channels; level).
 
-    For sampling (t an int) and for training alike: `denoising_loss(beside_low_res(unet, shrink(x_0, size)), x_0, ...)`.
+    For sampling and for training alike: `denoising_loss(beside_low_res(unet, shrink(x_0, size)), x_0, ...)`.
 
     Source: nichol2022glide, Sec. 2.1 and 4.1 (the upsampler of Dhariwal and Nichol (2021), conditioned by channels).
     Departure: enlarged bilinearly, as in the released code; the paper says bicubically.
@@ -102,14 +101,14 @@ def beside_low_res(model: Model, low_res: Images) -> Model:
         low_res: clean small pictures in [-1, 1], one an item of x_t.
     """
 
-    def conditioned(x_t: Tensor, t: int | Tensor) -> Tensor:
+    def conditioned(x_t: Tensor, level: Level) -> Tensor:
         large = F.interpolate(low_res, x_t.shape[2:], mode="bilinear", align_corners=False).to(x_t)
-        return model(torch.cat([x_t, large], dim=1), t)
+        return model(torch.cat([x_t, large], dim=1), level)
 
     return conditioned
 
 
-def shrink(images: Images, size: tuple[int, int]) -> Float[Tensor, "b c low_h low_w"]:
+def shrink(images: Pictures, size: tuple[int, int]) -> Float[Tensor, "b c low_h low_w"]:
     """Pictures made smaller, each pixel the mean of those it covers: what the upsampler is trained on.
 
     Raises:
@@ -122,8 +121,8 @@ def shrink(images: Images, size: tuple[int, int]) -> Float[Tensor, "b c low_h lo
 
 def noised_clip_similarity(
     encode_image: Callable[[Tensor, Tensor], Tensor], text: Embeddings
-) -> Callable[[Tensor, int], Tensor]:
-    """(x_t, t) -> f(x_t, t) . g(caption) for each picture: the similarity that `guidance.clip_guidance` climbs.
+) -> Callable[[Tensor, Level], Tensor]:
+    """(x_t, level) -> f(x_t, t) . g(caption) for each picture: the similarity that `guidance.clip_guidance` climbs.
 
     Source: nichol2022glide, Sec. 2.4. Both embeddings are scaled to length 1, as CLIP does.
 
@@ -134,16 +133,16 @@ def noised_clip_similarity(
     """
     text = F.normalize(text.detach(), dim=1)
 
-    def similarity(x_t: Tensor, t: int) -> Tensor:
-        times = torch.full((len(x_t),), t, device=x_t.device)
-        return (F.normalize(encode_image(x_t, times), dim=1) * text).sum(1)
+    def similarity(x_t: Tensor, level: Level) -> Tensor:
+        times = torch.full((len(x_t),), level.t, device=x_t.device)
+        return (F.normalize(encode_image(x_t, times), dim=1) * text.to(x_t.device)).sum(1)
 
     return similarity
 
 
 def noised_clip_loss(
     encode_image: Callable[[Tensor, Tensor], Tensor],
-    x_0: Images,
+    x_0: Pictures,
     text: Embeddings,
     alphas_cumprod: Float[Tensor, " T"],
     generator: torch.Generator,
@@ -168,10 +167,10 @@ def noised_clip_loss(
     """
     if len(x_0) < 2:
         raise ValueError(f"x_0 holds {len(x_0)} pictures; the loss contrasts at least 2")
-    t: Int[Tensor, " b"] = stratified(len(x_0), len(alphas_cumprod), generator)
+    level = levels_at(alphas_cumprod, stratified(len(x_0), len(alphas_cumprod), generator), x_0.ndim)
     eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
-    x_t = add_noise(x_0, eps, alpha_bar_t=alpha_bar_at(alphas_cumprod, t, x_0.ndim))
-    image = F.normalize(encode_image(x_t, t.to(x_0.device)), dim=1)
+    x_t = add_noise(x_0, eps, level)
+    image = F.normalize(encode_image(x_t, level.t.to(x_0.device)), dim=1)
     logits = logit_scale * image @ F.normalize(text, dim=1).T  # (pictures, captions)
     right = torch.arange(len(x_0), device=logits.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2

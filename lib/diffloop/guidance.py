@@ -1,28 +1,53 @@
-"""Guidance: wrappers from models to a model, each `(x_t, t) -> output` as the samplers want it.
+"""Guidance: a value that says how, and wrappers from models to a model, `(x_t, level) -> output`.
 
-Two conventions are about. Ours, Imagen's and Diffusers' `guidance_scale` s means
+There are two conventions. Ours, Imagen's and Diffusers' `guidance_scale` s means
 
     output_u + s * (output_c - output_u)      s = 0 is unconditional, s = 1 is off (conditional), s > 1 exaggerates
 
 and Ho & Salimans' w means (1 + w) * output_c - w * output_u: their w is our s - 1. A negative prompt needs no function
-of its own: it takes the place of the empty prompt in output_u.
+of its own: it takes the place of the empty prompt in output_u; so does a weaker model (autoguidance).
 
 The weights of output_u and output_c sum to 1, so that guiding eps, x_0 or v is all the same; only the rescale is not.
+Two later ways to combine them, APG and CFG++, are in `guidance_kinds.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from diffloop.parameterization import check_prediction
+from diffloop.levels import Level
+from diffloop.parameterization import check_prediction, target
+from diffloop.types import Model, State
 
-Model = Callable[[Tensor, int], Tensor]
-State = Float[Tensor, "b ..."]
+Combine = Callable[..., Any]  # (output_u, output_c, x_t, level, *, guidance_scale, prediction) -> output or a pair
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How strongly, against what, when and in which way to guide.
+
+    Raises:
+        ValueError: if scale is negative or not finite, rescale not in [0, 1], or not 0 <= first <= last.
+    """
+
+    scale: float = 7.5  # s >= 0; 1 is off. See the top of this file
+    negative: Sequence[str] | None = None  # prompts in the place of the empty one, one an image
+    rescale: float = 0.0  # 0 (off) to 1, see `rescale`
+    interval: tuple[float, float] | None = None  # first and last t at which to guide, both included; None: everywhere
+    weak: Any = None  # a weaker model's `types.Models`, asked in the place of the unconditional one (autoguidance)
+    combine: Combine | None = None  # None: `guide`; or one of `guidance_kinds`
+
+    def __post_init__(self) -> None:
+        check_scale(self.scale)
+        _check_rescale(self.rescale)
+        if self.interval is not None:
+            _check_interval(self.interval)
 
 
 def guide(uncond: State, cond: State, *, guidance_scale: float) -> State:
@@ -60,7 +85,9 @@ def classifier_free_guidance(
     *,
     guidance_scale: float,
     guidance_rescale: float = 0.0,
-    both: Callable[[Tensor, int], tuple[Tensor, Tensor]] | None = None,
+    both: Callable[[Tensor, Level], tuple[Tensor, Tensor]] | None = None,
+    combine: Combine | None = None,
+    prediction: str = "eps",
 ) -> Model:
     """A model that returns `guide`, and `rescale` if asked for.
 
@@ -71,56 +98,56 @@ def classifier_free_guidance(
 
     Args:
         cond: the model under the prompt.
-        uncond: the model under the empty prompt, or under a negative one.
+        uncond: the model under the empty prompt, or under a negative one; or a weaker model under the prompt.
         guidance_scale: s, finite and >= 0; see the top of this file.
         guidance_rescale: 0 (off) to 1.
-        both: (x_t, t) -> (output of uncond, output of cond), where one call is cheaper than two.
+        both: (x_t, level) -> (output of uncond, output of cond), where one call is cheaper than two.
+        combine: None: `guide`; or one of `guidance_kinds`, which then also says what s means.
+        prediction: what both models return; only `combine` asks.
 
     Raises:
         ValueError: if guidance_scale is negative or not finite, or guidance_rescale is not in [0, 1].
     """
-    if not 0 <= guidance_scale < math.inf:
-        raise ValueError(f"guidance_scale is {guidance_scale}; it must be finite and >= 0 (1 is off, 7.5 is common)")
+    check_scale(guidance_scale)
     _check_rescale(guidance_rescale)
-    if guidance_scale == 1:  # the rescale would change nothing: its two standard deviations are one
+    if combine is None and guidance_scale == 1:  # the rescale would change nothing: its two deviations are one
         return cond
-    if guidance_scale == 0 and guidance_rescale == 0:
+    if combine is None and guidance_scale == 0 and guidance_rescale == 0:
         return uncond
 
-    def guided(x_t: Tensor, t: int) -> Tensor:
-        output_u, output_c = both(x_t, t) if both is not None else (uncond(x_t, t), cond(x_t, t))
+    def guided(x_t: Tensor, level: Level) -> Any:
+        output_u, output_c = both(x_t, level) if both is not None else (uncond(x_t, level), cond(x_t, level))
+        if combine is not None:
+            return combine(output_u, output_c, x_t, level, guidance_scale=guidance_scale, prediction=prediction)
         output = guide(output_u, output_c, guidance_scale=guidance_scale)
         return rescale(output, output_c, guidance_rescale=guidance_rescale) if guidance_rescale > 0 else output
 
     return guided
 
 
-def on_interval(guided: Model, plain: Model, *, interval: tuple[int, int]) -> Model:
+def on_interval(guided: Model, plain: Model, *, interval: tuple[float, float]) -> Model:
     """`guided` while first <= t <= last, `plain` (usually the conditional model) outside, where it is not called.
 
-    Source: kynkaanniemi2024interval, Sec. 3. Their interval is in sigma, ours in timesteps, both ends included:
-    `parameterization.sigma_from_alpha_bar(alphas_cumprod[t])` goes from one to the other.
+    Source: kynkaanniemi2024interval, Sec. 3. Their interval is in sigma, ours in what the network is told, both ends
+    included: a `Level` knows both.
 
     Raises:
         ValueError: unless 0 <= first <= last.
     """
-    first, last = interval
-    if not 0 <= first <= last:
-        raise ValueError(f"guidance_interval is {interval}; it must be (first, last) with 0 <= first <= last")
-    return lambda x_t, t: guided(x_t, t) if first <= t <= last else plain(x_t, t)
+    first, last = _check_interval(interval)
+    return lambda x_t, level: guided(x_t, level) if first <= level.t <= last else plain(x_t, level)
 
 
 def clip_guidance(
     model: Model,
-    similarity: Callable[[Tensor, int], Tensor],
+    similarity: Callable[[Tensor, Level], Tensor],
     *,
     guidance_scale: float,
-    alphas_cumprod: Float[Tensor, " T"],
     prediction: str = "eps",
 ) -> Model:
     """A model pushed towards where the noisy state is more similar to the prompt.
 
-        eps_hat <- eps_hat - s * sqrt(1 - alpha_bar_t) * grad_{x_t} similarity(x_t, t)
+        eps_hat <- eps_hat - s * noise * grad_{x_t} similarity(x_t, t)
 
     That is the score with s * grad similarity added. With s = 1 and similarity = log p(c | x_t) it is Bayes' rule, and
     gives the conditional score from the unconditional one. s = 0 is off, so this s is not classifier-free guidance's.
@@ -129,47 +156,57 @@ def clip_guidance(
     trained on noised images), which moves the mean of a step; in eps as here: dhariwal2021diffusion, Algorithm 2.
 
     Args:
-        model: (x_t, t) -> prediction.
-        similarity: (x_t, t) -> one number an image, shape (b,), differentiable in x_t. GLIDE's is the dot product of
-            the embeddings that a noised CLIP gives to x_t and to the caption. An image's number may depend on it only.
+        model: (x_t, level) -> prediction.
+        similarity: (x_t, level) -> one number an image, shape (b,), differentiable in x_t. GLIDE's is the dot product
+            of the embeddings that a noised CLIP gives to x_t and to the caption. An image's number may depend on it
+            only.
         guidance_scale: s, finite.
-        alphas_cumprod: alpha_bar for t = 0 .. T-1.
-        prediction: what the model returns: "eps", "x_0" or "v".
+        prediction: what the model returns: "eps", "x_0", "v" or "velocity".
 
     Raises:
         ValueError: if prediction is unknown or guidance_scale not finite; when called: if similarity has another shape
-            than (b,), or its gradient is not finite, or alpha_bar_t is 0 and prediction is not "eps".
+            than (b,), or its gradient is not finite, or the signal is 0 and prediction is not "eps".
     """
     check_prediction(prediction)
     if not math.isfinite(guidance_scale):
         raise ValueError(f"guidance_scale is {guidance_scale}; it must be finite (0 is off)")
 
-    def guided(x_t: Tensor, t: int) -> Tensor:
-        output = model(x_t, t)
+    def guided(x_t: Tensor, level: Level) -> Tensor:
+        output = model(x_t, level)
         if guidance_scale == 0:
             return output
-        a = float(alphas_cumprod[t])
-        if a == 0 and prediction != "eps":
-            raise ValueError(f"alpha_bar_t is 0 at t = {t}: no gradient reaches x_0 there; it must be > 0")
-        # d eps = -s sqrt(1-a) grad;  x_0 = (x_t - sqrt(1-a) eps) / sqrt(a);  v = (eps - sqrt(1-a) x_t) / sqrt(a)
-        factor = {"eps": -math.sqrt(1 - a)}
-        if prediction != "eps":
-            factor |= {"x_0": (1 - a) / math.sqrt(a), "v": -math.sqrt((1 - a) / a)}
-        return output + guidance_scale * factor[prediction] * _gradient(similarity, x_t, t)
+        if level.signal == 0 and prediction != "eps":
+            raise ValueError(f"signal is 0 at t = {level.t}: no gradient reaches x_0 there; it must be > 0")
+        push = guidance_scale * level.noise * _gradient(similarity, x_t, level)  # eps loses it, so x_0 wins some
+        gained = push * (level.noise / level.signal) if level.signal > 0 else push
+        return output + target(gained, -push, level, prediction=prediction)
 
     return guided
 
 
-def _gradient(similarity: Callable[[Tensor, int], Tensor], x_t: Tensor, t: int) -> Tensor:
+def _gradient(similarity: Callable[[Tensor, Level], Tensor], x_t: Tensor, level: Level) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
         x = x_t.detach().clone().requires_grad_()
-        values = similarity(x, t)
+        values = similarity(x, level)
         if values.shape != x.shape[:1]:
             raise ValueError(f"similarity returned shape {tuple(values.shape)}; it must be ({len(x)},): one an image")
         (gradient,) = torch.autograd.grad(values.sum(), x)
     if not torch.isfinite(gradient).all():
-        raise ValueError(f"the gradient of similarity is not finite at t = {t}; every value must be finite")
+        raise ValueError(f"the gradient of similarity is not finite at t = {level.t}; every value must be finite")
     return gradient
+
+
+def check_scale(guidance_scale: float) -> None:
+    """Raises ValueError unless guidance_scale is finite and >= 0."""
+    if not 0 <= guidance_scale < math.inf:
+        raise ValueError(f"guidance_scale is {guidance_scale}; it must be finite and >= 0 (1 is off, 7.5 is common)")
+
+
+def _check_interval(interval: tuple[float, float]) -> tuple[float, float]:
+    first, last = interval
+    if not 0 <= first <= last:
+        raise ValueError(f"guidance_interval is {interval}; it must be (first, last) with 0 <= first <= last")
+    return first, last
 
 
 def _check_rescale(guidance_rescale: float) -> None:

@@ -4,8 +4,8 @@
     student, teacher = unet_student(student_unet), guided_teacher(unet_model(models.unet), uncond)
     draw_scaled = with_scales(draw, low=1.0, high=5.0)
     for step, loss in distill_guidance(student, teacher, draw_scaled, bars, optimizer, ...): ...            # stage 1
-    for step, loss in halve_steps(fewer, student, draw_scaled, timesteps, bars, optimizer, ...): ...        # stage 2
-    ddim_sample(at_int(student, (text, scales)), x_T, timesteps, bars)                                # one call a step
+    for step, loss in halve_steps(fewer, student, draw_scaled, levels, optimizer, ...): ...                 # stage 2
+    ddim_sample(under(student, (text, scales)), x_T, levels)                                          # one call a step
 
 Stage 2 is progressive distillation with the condition (cond, guidance_scale), so `distillation.halve_steps` does it.
 Meng et al. write w for the weight of Ho and Salimans: our guidance_scale s is w + 1.
@@ -24,31 +24,40 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from diffloop.denoising import stratified, text_conditioned
-from diffloop.distillation import CondModel, Draw, State, check_distillation, distillation_loss
+from diffloop.distillation import CondModel, Draw, check_distillation, distillation_loss
+from diffloop.ladders import levels_at
+from diffloop.levels import Level
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, predictions
-from diffloop.schedules import alpha_bar_at
 from diffloop.training import master_weights, train
+from diffloop.types import State
 
 
 def guided_teacher(model: CondModel, uncond: Shaped[Tensor, "1 ..."]) -> CondModel:
-    """(x_t, t, (cond, s)) -> model under uncond + s * (under cond - under uncond), both in one call, s one an item.
+    """(x_t, level, (cond, s)) -> model under uncond + s * (under cond - under uncond), both in one call, s one an item.
 
     Source: meng2023guided, Sec. 3.1 (its x-hat^w = (1 + w) * x_cond - w * x_uncond, with w = s - 1). The weights sum to
     1, so that it is the same in eps, x_0 and v.
 
     Args:
-        model: (x_t, t, cond) -> prediction, cond a tensor of one row an item.
+        model: (x_t, level, cond) -> prediction, cond a tensor of one row an item.
         uncond: the row of the empty prompt.
     """
 
-    def guided(x_t: Tensor, t: Tensor, condition: tuple[Tensor, Tensor]) -> Tensor:
+    def guided(x_t: Tensor, level: Level, condition: tuple[Tensor, Tensor]) -> Tensor:
         cond, scale = condition
         both = torch.cat([uncond.expand_as(cond), cond])
-        output_u, output_c = model(torch.cat([x_t, x_t]), torch.cat([t, t]), both).chunk(2)
+        output_u, output_c = model(torch.cat([x_t, x_t]), twice(level), both).chunk(2)
         return output_u + scale.reshape(-1, *[1] * (x_t.ndim - 1)).to(output_u) * (output_c - output_u)
 
     return guided
+
+
+def twice(level: Level) -> Level:
+    """The level of a batch that holds the same items twice, one half after the other."""
+    if not isinstance(level.signal, Tensor):
+        return level
+    return Level(*(torch.cat([x, x]) for x in (level.signal, level.noise, level.t)))
 
 
 def with_scales(draw: Draw, *, low: float = 1.0, high: float = 5.0) -> Draw:
@@ -91,15 +100,14 @@ def guided_loss(
         generator: on the CPU.
         others: as for `distill_guidance`.
     """
-    at = stratified(len(x_0), len(alphas_cumprod), generator)
-    a_t, t = alpha_bar_at(alphas_cumprod, at, x_0.ndim), at.to(x_0.device)
+    level = levels_at(alphas_cumprod, stratified(len(x_0), len(alphas_cumprod), generator), x_0.ndim)
     eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
-    x_t = add_noise(x_0, eps, alpha_bar_t=a_t)
+    x_t = add_noise(x_0, eps, level)
     with torch.no_grad():
-        output = teacher(x_t, t, cond)
-        target, _ = predictions(output, x_t, alpha_bar_t=a_t, prediction=teacher_prediction or prediction)
-    output = student(x_t, t, cond)
-    return distillation_loss(output, target, x_t, a_t, prediction=prediction, weighting=weighting).mean()
+        output = teacher(x_t, level, cond)
+        target, _ = predictions(output, x_t, level, prediction=teacher_prediction or prediction)
+    output = student(x_t, level, cond)
+    return distillation_loss(output, target, x_t, level, prediction=prediction, weighting=weighting).mean()
 
 
 def distill_guidance(
@@ -120,12 +128,12 @@ def distill_guidance(
 ) -> Iterator[tuple[int, float]]:
     """Stage 1: one student for all guidance scales, at all timesteps. (step, loss).
 
-        E  weight(alpha_bar_t) * |x_0_student(x_t, cond, s) - x_0_guided(x_t, cond, s)|^2
+        E  weight(level) * |x_0_student(x_t, cond, s) - x_0_guided(x_t, cond, s)|^2
 
     Source: meng2023guided, Sec. 3.1. Departure: discrete timesteps, stratified over the batch.
 
     Args:
-        student: (x_t, t, (cond, s)) -> prediction; see `guided_student`.
+        student: (x_t, level, (cond, s)) -> prediction; see `guided_student`.
         teacher: `guided_teacher` of a frozen model.
         draw: generator -> (x_0, (cond, s)), see `with_scales`.
         alphas_cumprod: alpha_bar for t = 0 .. T-1.
@@ -186,16 +194,17 @@ def guided_student(unet: nn.Module, *, dim: int = 256) -> nn.Module:
 
 
 def unet_model(unet: nn.Module) -> CondModel:
-    """(x_t, t, text embeddings) -> the U-Net's output in float32."""
-    return lambda x_t, t, text: text_conditioned(unet, text)(x_t, t)
+    """(x_t, level, text embeddings) -> the U-Net's output in float32."""
+    return lambda x_t, level, text: text_conditioned(unet, text)(x_t, level)
 
 
 def unet_student(unet: nn.Module) -> CondModel:
-    """(x_t, t, (text embeddings, s of shape (b,))) -> the output of a `guided_student` in float32."""
+    """(x_t, level, (text embeddings, s of shape (b,))) -> the output of a `guided_student` in float32."""
     dim, dtype = unet.config.time_cond_proj_dim, next(unet.parameters()).dtype
 
-    def model(x_t: Tensor, t: Tensor, condition: tuple[Tensor, Tensor]) -> Tensor:
+    def model(x_t: Tensor, level: Level, condition: tuple[Tensor, Tensor]) -> Tensor:
         text, scale = condition
+        t = torch.as_tensor(level.t, device=x_t.device)
         extra = {"timestep_cond": guidance_embedding(scale, dim).to(dtype), "return_dict": False}
         states = text.expand(len(x_t), -1, -1).to(dtype)
         return unet(x_t.to(dtype), t, encoder_hidden_states=states, **extra)[0].float()

@@ -9,41 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from jaxtyping import Float, Int, Shaped
-from torch import Tensor, nn
+from jaxtyping import Shaped
+from torch import Tensor
 
-from diffloop.latents import in_own_type, to_unet_scale
-from diffloop.noise import Generators, draw_noise
+from diffloop.ddim import ddim_sample
+from diffloop.guidance import Guidance
+from diffloop.levels import Level
+from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise
-from diffloop.pretrained import BaseModels
-from diffloop.schedules import as_timesteps
-from diffloop.text_to_image import (
-    Callback,
-    Sampler,
-    Timesteps,
-    checkpoint_timesteps,
-    decode_latents,
-    denoise,
-    prompted_model,
-)
-
-Images = Float[Tensor, "b 3 height width"]
+from diffloop.text_to_image import check_text_to_image, decode_latents, denoise, ladder, prompted_model
+from diffloop.types import Callback, Generators, Images, Latents, Models, Sampler, Timesteps
 
 
 def image_to_image(
-    models: BaseModels,
+    models: Models,
     images: Tensor,
     prompts: Sequence[str],
     *,
     generator: Generators,
     strength: float = 0.8,
     steps: int = 50,
-    guidance_scale: float = 7.5,
-    negative_prompts: Sequence[str] | None = None,
-    guidance_rescale: float = 0.0,
-    guidance_interval: tuple[int, int] | None = None,
-    sampler: Sampler | None = None,
+    guidance_scale: float | Guidance = 7.5,
+    sampler: Sampler = ddim_sample,
     timesteps: Timesteps | None = None,
     callback: Callback | None = None,
 ) -> Images:
@@ -63,57 +50,45 @@ def image_to_image(
 
     Raises:
         ValueError: if strength is not in [0, 1], or is above 0 and below 1 / steps; if images has another number than
-            prompts, another shape, a side that is no multiple of models.scale, or values outside [0, 1]; if the U-Net
-            is an inpainting one; see also `text_to_image`.
+            prompts, another shape, a side that is no multiple of models.scale, or values outside [0, 1]; see also
+            `text_to_image`.
     """
-    if models.inpaints:
-        raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
-    timesteps = last_timesteps(
-        checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps), strength
-    )
-    model = prompted_model(
-        models,
-        prompts,
-        guidance_scale=guidance_scale,
-        negative_prompts=negative_prompts,
-        guidance_rescale=guidance_rescale,
-        guidance_interval=guidance_interval,
-    )
+    check_text_to_image(models)
+    levels = last_levels(ladder(models, steps, timesteps), strength)
+    model = prompted_model(models, prompts, guidance_scale, size=tuple(images.shape[2:]))
     check_images(models, images, len(prompts))
     x_t = encode_images(models, images, generator=generator)
-    if len(timesteps):
-        noise = draw_noise(x_t.shape, generator, device=models.device)
-        x_t = add_noise(x_t, noise, alpha_bar_t=models.alphas_cumprod[timesteps[0]].item())
-    x_0 = denoise(models, model, x_t, timesteps, generator=generator, sampler=sampler, callback=callback)
+    if len(levels) > 1:
+        x_t = add_noise(x_t, draw_noise(x_t.shape, generator, device=models.device), levels[0])
+    x_0 = denoise(models, model, x_t, levels, generator=generator, sampler=sampler, callback=callback)
     return decode_latents(models, x_0)
 
 
-def last_timesteps(timesteps: Int[Tensor, " n"], strength: float) -> Int[Tensor, " k"]:
-    """The int(n * strength) cleanest timesteps, noisiest first.
+def last_levels(levels: Sequence[Level], strength: float) -> list[Level]:
+    """The end of a ladder: its int(n * strength) cleanest steps of n, noisiest first.
 
     The product is rounded as Python rounds it, so that 50 * 0.58 = 28.999... gives 28, in Diffusers too.
 
     Raises:
         ValueError: if strength is not in [0, 1], or is above 0 and gives no step.
     """
-    n = len(timesteps)
+    n = len(levels) - 1
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; it must be in [0, 1], from 'leave it' to 'all steps'")
     if strength > 0 and int(n * strength) == 0:
         raise ValueError(
             f"strength is {strength}; with {n} steps it must be 0 or at least {1 / n:.3g}: it gives no step"
         )
-    return timesteps[n - int(n * strength) :]
+    return list(levels[n - int(n * strength) :])
 
 
-@torch.no_grad()
 def encode_images(
-    models: BaseModels,
+    models: Models,
     images: Shaped[Tensor, "b 3 height width"],
     *,
     generator: Generators | None = None,
     copies: int = 1,
-) -> Float[Tensor, "n c h w"]:
+) -> Latents:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
     Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Sec. 3.1 (its encoder) and Appendix G (scaled to
@@ -130,13 +105,7 @@ def encode_images(
     Raises:
         ValueError: if images holds integers, or the encoder gives NaN or infinities; see `latents.py`.
     """
-    x = (2 * as_floats(images) - 1).to(models.device)
-    mean, std = in_own_type(models.vae, _moments, x, "encoder")
-    shape = (len(mean), copies, *mean.shape[1:])
-    z = mean[:, None].expand(shape)
-    if generator is not None:
-        z = z + std[:, None] * draw_noise(shape, generator, device=models.device)
-    return to_unet_scale(models.vae, z.flatten(0, 1))
+    return models.encode(as_floats(images), generator=generator, copies=copies)
 
 
 def as_floats(images: Tensor) -> Tensor:
@@ -155,13 +124,7 @@ def as_floats(images: Tensor) -> Tensor:
     return images.float()
 
 
-def _moments(vae: nn.Module, x: Tensor) -> Tensor:
-    """Mean and standard deviation of the posterior, stacked."""
-    posterior = vae.encode(x, return_dict=False)[0]
-    return torch.stack([posterior.mean, posterior.std])
-
-
-def check_images(models: BaseModels, images: Tensor, n: int) -> None:
+def check_images(models: Models, images: Tensor, n: int) -> None:
     """Raises ValueError unless images is (n, 3, height, width), sides multiples of models.scale, and in [0, 1]."""
     s = models.scale
     if images.ndim != 4 or images.shape[:2] != (n, 3) or any(side == 0 or side % s for side in images.shape[2:]):

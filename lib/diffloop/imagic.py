@@ -6,7 +6,7 @@
     tuned = dataclasses.replace(models, unet=full_copy(models.unet))
     list(fine_tune(tuned, x_0, optimized, Adam(tuned.unet.parameters(), lr=1e-5), generator=g))           # 2
     model = embedding_model(tuned, interpolate(target, optimized, eta=0.7), guidance_scale=3.0)           # 3
-    x_0_edited = text_to_image.denoise(tuned, model, x_T, timesteps)
+    x_0_edited = text_to_image.denoise(tuned, model, x_T, tuned.levels(50))
 
 Departures: the paper's diffusion models work on pixels, 64 x 64, and a super-resolution model is tuned as well; here
 there is one model, on latents.
@@ -15,6 +15,7 @@ there is one model, on latents.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,10 +24,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from diffloop.denoising import check_latents, denoising_loss, text_conditioned
-from diffloop.guidance import Model, classifier_free_guidance
-from diffloop.pretrained import BaseModels
-from diffloop.text_to_image import encode_prompts, unet_output
+from diffloop.guidance import classifier_free_guidance
+from diffloop.levels import Level
+from diffloop.stable_diffusion import StableDiffusion
+from diffloop.text_to_image import encode_prompts
 from diffloop.training import check_trains, train
+from diffloop.types import Model
 
 Latent = Float[Tensor, "1 c h w"]
 Latents = Float[Tensor, "n c h w"]
@@ -35,7 +38,7 @@ Embeddings = Float[Tensor, "m tokens width"]
 
 
 def optimize_embedding(
-    models: BaseModels,
+    models: StableDiffusion,
     x_0: Latents,
     embedding: Embeddings,
     optimizer: Optimizer,
@@ -84,7 +87,7 @@ def optimize_embedding(
 
 
 def fine_tune(
-    models: BaseModels,
+    models: StableDiffusion,
     x_0: Latent,
     embedding: Embedding,
     optimizer: Optimizer,
@@ -135,8 +138,8 @@ def interpolate(target: Embeddings, optimized: Embeddings, *, eta: float) -> Emb
     return (eta * target + (1 - eta) * optimized).detach()
 
 
-def embedding_model(models: BaseModels, embedding: Embeddings, *, guidance_scale: float = 1.0) -> Model:
-    """(x_t, t) -> the U-Net's output under an embedding, guided away from the empty prompt: for any sampler.
+def embedding_model(models: StableDiffusion, embedding: Embeddings, *, guidance_scale: float = 1.0) -> Model:
+    """(x_t, level) -> the U-Net's output under an embedding, guided away from the empty prompt: for any sampler.
 
     Args:
         models: with the tuned U-Net.
@@ -148,22 +151,18 @@ def embedding_model(models: BaseModels, embedding: Embeddings, *, guidance_scale
     """
     text, empty = embedding.detach().to(models.device, models.dtype), encode_prompts(models, [""])
 
-    def one(x_t: Tensor, t: int, text: Tensor) -> Tensor:
-        return unet_output(models, x_t, t, text.expand(len(x_t), -1, -1))
+    def one(x_t: Tensor, level: Level, text: Tensor) -> Tensor:
+        return models.predict(x_t, level, text.expand(len(x_t), -1, -1))
 
-    def both(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    def both(x_t: Tensor, level: Level) -> tuple[Tensor, ...]:
         pair = torch.cat([e.expand(len(x_t), -1, -1) for e in (empty, text)])
-        return unet_output(models, torch.cat([x_t, x_t]), t, pair).chunk(2)
+        return models.predict(torch.cat([x_t, x_t]), level, pair).chunk(2)
 
-    return classifier_free_guidance(
-        lambda x_t, t: one(x_t, t, text),
-        lambda x_t, t: one(x_t, t, empty),
-        guidance_scale=guidance_scale,
-        both=both,
-    )
+    cond, uncond = partial(one, text=text), partial(one, text=empty)
+    return classifier_free_guidance(cond, uncond, guidance_scale=guidance_scale, both=both)
 
 
-def _loss(models: BaseModels, x_0: Tensor, embedding: Tensor, generator: torch.Generator, batch: int) -> Tensor:
+def _loss(models: StableDiffusion, x_0: Tensor, embedding: Tensor, generator: torch.Generator, batch: int) -> Tensor:
     """The sum over the pictures of each one's mean error."""
     model = text_conditioned(models.unet, embedding.repeat_interleave(batch, 0))
     repeated = x_0.repeat_interleave(batch, 0)

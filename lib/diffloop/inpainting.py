@@ -11,30 +11,21 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from diffloop.image_to_image import as_floats, check_images, encode_images, last_timesteps
-from diffloop.noise import Generators, draw_noise
+from diffloop.ddim import ddim_sample
+from diffloop.guidance import Guidance
+from diffloop.image_to_image import as_floats, check_images, encode_images, last_levels
+from diffloop.levels import Level, initial_std
+from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise
-from diffloop.pretrained import BaseModels
-from diffloop.schedules import as_timesteps
-from diffloop.text_to_image import (
-    Callback,
-    Sampler,
-    Timesteps,
-    checkpoint_timesteps,
-    decode_latents,
-    denoise,
-    prompted_model,
-)
-
-Images = Float[Tensor, "b 3 height width"]
+from diffloop.text_to_image import decode_latents, denoise, ladder, prompted_model
+from diffloop.types import Callback, Generators, Images, Models, Sampler, Timesteps
 
 
 def inpaint(
-    models: BaseModels,
+    models: Models,
     images: Tensor,
     masks: Tensor,
     prompts: Sequence[str],
@@ -42,11 +33,8 @@ def inpaint(
     generator: Generators,
     strength: float = 1.0,
     steps: int = 50,
-    guidance_scale: float = 7.5,
-    negative_prompts: Sequence[str] | None = None,
-    guidance_rescale: float = 0.0,
-    guidance_interval: tuple[int, int] | None = None,
-    sampler: Sampler | None = None,
+    guidance_scale: float | Guidance = 7.5,
+    sampler: Sampler = ddim_sample,
     timesteps: Timesteps | None = None,
     callback: Callback | None = None,
     paste_back: bool = False,
@@ -56,7 +44,7 @@ def inpaint(
     A U-Net of 4 channels: known-region replacement. After each step the part to keep is set to the image's latents,
     noised to the level just reached, by the same noise every time; after the last step, to the latents themselves.
 
-        x_prev <- mask * x_prev + (1 - mask) * (sqrt(alpha_bar_prev) * z_0 + sqrt(1 - alpha_bar_prev) * noise)
+        x_prev <- mask * x_prev + (1 - mask) * (to.signal * z_0 + to.noise * noise)
 
     A U-Net of 9 channels (`models.inpaints`): nothing is replaced. It sees the mask and the latents of the image with
     the masked part grey, next to x_t.
@@ -84,46 +72,35 @@ def inpaint(
     Warns:
         UserWarning: if most of what a mask marks is lost at the latents' size.
     """
-    timesteps = last_timesteps(
-        checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps), strength
-    )
+    levels = last_levels(ladder(models, steps, timesteps), strength)
     check_images(models, images, len(prompts))
     check_masks(masks, images)
     images, masks = as_floats(images).to(models.device), masks.to(models.device, torch.float32)
     z_0 = None
     if not models.inpaints or strength < 1:
         z_0 = encode_images(models, images, generator=generator)
-    if len(timesteps) == 0:
+    if len(levels) == 1:
         return _pasted(decode_latents(models, z_0), images, masks, paste_back)
     h, w = (side // models.scale for side in images.shape[2:])
     noise = draw_noise((len(images), models.latent_channels, h, w), generator, device=models.device)
-    alpha_bar_t = models.alphas_cumprod[timesteps[0]].item()
-    x_t = noise.clone() if strength == 1 else add_noise(z_0, noise, alpha_bar_t=alpha_bar_t)
+    x_t = initial_std(levels[0]) * noise if strength == 1 else add_noise(z_0, noise, levels[0])
     mask = interpolate(masks, size=(h, w))
     _warn_of_lost_marks(mask, masks, models.scale)
     extra = None
     if models.inpaints:
         grey = (2 * images - 1) * (1 - masks) / 2 + 0.5  # 0.5 is the VAE's 0
         extra = torch.cat([mask, encode_images(models, grey, generator=generator)], dim=1)
-    model = prompted_model(
-        models,
-        prompts,
-        guidance_scale=guidance_scale,
-        negative_prompts=negative_prompts,
-        guidance_rescale=guidance_rescale,
-        guidance_interval=guidance_interval,
-        extra=extra,
-    )
-    levels = [*models.alphas_cumprod[timesteps[1:]].tolist(), 1.0]
+    model = prompted_model(models, prompts, guidance_scale, size=tuple(images.shape[2:]), extra=extra)
+    last = len(levels) - 2
 
-    def after_step(i: int, t: int, state: Tensor) -> None:
+    def after_step(i: int, level: Level, state: Tensor) -> None:
         if not models.inpaints:
-            known = add_noise(z_0, noise, alpha_bar_t=levels[i])
+            known = z_0 if i == last else add_noise(z_0, noise, level)
             state.copy_(mask * state + (1 - mask) * known)  # the sampler goes on from what is written here
         if callback is not None:
-            callback(i, t, state)
+            callback(i, level, state)
 
-    x_0 = denoise(models, model, x_t, timesteps, generator=generator, sampler=sampler, callback=after_step)
+    x_0 = denoise(models, model, x_t, levels, generator=generator, sampler=sampler, callback=after_step)
     return _pasted(decode_latents(models, x_0), images, masks, paste_back)
 
 

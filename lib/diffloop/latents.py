@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Size = Any  # (height, width): two integers, Python's or NumPy's
+from diffloop.noise import draw_noise
+from diffloop.types import Generators, Size
+
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -118,21 +120,49 @@ def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def latent_size(models: Any, size: Size | None) -> tuple[int, int]:
-    """Height and width of the latents of BaseModels, for a picture of this size in pixels; None: as the U-Net was
-    trained.
+def latent_size(size: Size | None, *, trained: Any, scale: int) -> tuple[int, int]:
+    """Height and width of latents, for a picture of this size in pixels; None: as the network was trained.
+
+    Args:
+        trained: the network's sample_size: an integer, a pair, or None.
+        scale: pixels along one side of a latent.
 
     Raises:
-        ValueError: if the sides are not positive multiples of models.scale, or None and the checkpoint has no size.
+        ValueError: if the sides are not positive multiples of scale, or None and the checkpoint has no size.
     """
     if size is None:
-        side = models.unet.config.sample_size
-        if side is None:
+        if trained is None:
             raise ValueError("the U-Net's sample_size is null: the checkpoint has no size; pass size=(height, width)")
-        return (side, side) if isinstance(side, int) else tuple(side)
+        return (trained, trained) if isinstance(trained, int) else tuple(trained)
     sides = (
         [n for n in size if isinstance(n, Integral) and not isinstance(n, bool)] if hasattr(size, "__iter__") else []
     )
-    if not len(sides) == 2 == len(size) or any(n < models.scale or n % models.scale for n in sides):
-        raise ValueError(f"size is {size}; height and width must be positive multiples of {models.scale}")
-    return int(sides[0]) // models.scale, int(sides[1]) // models.scale
+    if not len(sides) == 2 == len(size) or any(n < scale or n % scale for n in sides):
+        raise ValueError(f"size is {size}; height and width must be positive multiples of {scale}")
+    return int(sides[0]) // scale, int(sides[1]) // scale
+
+
+@torch.no_grad()
+def vae_encode(vae: nn.Module, images: Tensor, *, generator: Generators | None, copies: int) -> Tensor:
+    """Latents (b * copies, c, h, w) in the U-Net's scale, of pictures in [0, 1]; see `image_to_image.encode_images`."""
+    device = next(vae.parameters()).device
+    mean, std = in_own_type(vae, _moments, (2 * images - 1).to(device), "encoder")
+    shape = (len(mean), copies, *mean.shape[1:])
+    z = mean[:, None].expand(shape)
+    if generator is not None:
+        z = z + std[:, None] * draw_noise(shape, generator, device=device)
+    return to_unet_scale(vae, z.flatten(0, 1))
+
+
+@torch.no_grad()
+def vae_decode(vae: nn.Module, latents: Tensor) -> Tensor:
+    """Pictures in [0, 1], float32, from latents in the U-Net's scale; see `text_to_image.decode_latents`."""
+    z = to_vae_scale(vae, latents)
+    decoded = in_own_type(vae, lambda vae, z: vae.decode(z, return_dict=False)[0], z, "decoder")
+    return (decoded / 2 + 0.5).clamp(0, 1)
+
+
+def _moments(vae: nn.Module, x: Tensor) -> Tensor:
+    """Mean and standard deviation of the posterior, stacked."""
+    posterior = vae.encode(x, return_dict=False)[0]
+    return torch.stack([posterior.mean, posterior.std])

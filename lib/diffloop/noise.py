@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-Generators = torch.Generator | Sequence[torch.Generator]
+from diffloop.types import Generators
 
 
 def draw_noise(
@@ -47,3 +47,18 @@ def draw_noise(
             f"{len(generators)} generators for a batch of {shape[0]}; pass one, or one an image ({shape[0]})"
         )
     return torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]).to(device)
+
+
+def with_noise(x: Tensor, step_std: float, noise: Tensor | None) -> Tensor:
+    """x + step_std * noise; where step_std is 0, x itself, and the noise may be None.
+
+    Raises:
+        ValueError: if noise is None although it is due.
+    """
+    if step_std == 0:
+        return x
+    if noise is None:
+        raise ValueError(
+            f"noise is None; this step adds noise with step_std {step_std:.3g}: pass a standard normal tensor"
+        )
+    return x + step_std * noise

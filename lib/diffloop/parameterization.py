@@ -1,134 +1,171 @@
-"""What a network may predict (eps, x_0 or v), and how to go from one to another; VP states against Karras' sigma.
+"""What a network may predict (eps, x_0, v or a flow's velocity), and how to go from one to another.
 
-All of it follows from one line, x_t = sqrt(alpha_bar_t) * x_0 + sqrt(1 - alpha_bar_t) * eps. In every function
-`alpha_bar_t` is a float, or a tensor that broadcasts against the state (`schedules.alpha_bar_at` makes one for a batch
-of timesteps). Its square roots are taken in its own precision, then cast to the state's.
+All of it follows from one line, x_t = signal * x_0 + noise * eps, with the two numbers of a `levels.Level`. A batch may
+have a level for each item; its numbers are float64, and are cast to the state's type here.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-PREDICTIONS = ("eps", "x_0", "v")
+from diffloop.levels import Level, Number
+from diffloop.types import Model
+
 State = Float[Tensor, "*shape"]
-Level = float | Float[Tensor, "..."]
 
 
-def add_noise(x_0: State, eps: State, *, alpha_bar_t: Level) -> State:
+def add_noise(x_0: State, eps: State, level: Level) -> State:
     """q(x_t | x_0): the forward process in one jump.
 
-        x_t = sqrt(alpha_bar_t) * x_0 + sqrt(1 - alpha_bar_t) * eps
+        x_t = signal * x_0 + noise * eps
 
-    Source: ho2020ddpm, Eq. 4.
-
-    Args:
-        x_0: clean data, any shape.
-        eps: standard normal noise of the same shape.
-        alpha_bar_t: the share of signal variance, in [0, 1].
-
-    Returns:
-        x_t, same shape and type as x_0.
-
-    Raises:
-        ValueError: if alpha_bar_t is not in [0, 1] (every function of this file does).
+    Source: ho2020ddpm, Eq. 4 (signal = sqrt(alpha_bar_t), noise = sqrt(1 - alpha_bar_t)).
     """
-    signal, noise = _roots(alpha_bar_t, x_0)
+    signal, noise = _numbers(level, x_0)
     return signal * x_0 + noise * eps
 
 
-def x_0_from_eps(x_t: State, eps: State, *, alpha_bar_t: Level) -> State:
-    """x_0_hat = (x_t - sqrt(1 - alpha_bar_t) * eps) / sqrt(alpha_bar_t).
+def x_0_from_eps(x_t: State, eps: State, level: Level) -> State:
+    """x_0_hat = (x_t - noise * eps) / signal.
 
     Source: ho2020ddpm, Eq. 15; song2021ddim, Eq. 9.
 
     Raises:
-        ValueError: if alpha_bar_t is 0 anywhere: such a state is pure noise, and eps says nothing about x_0.
+        ValueError: if the signal is 0 anywhere: such a state is pure noise, and eps says nothing about x_0.
     """
-    signal, noise = _roots(alpha_bar_t, x_t)
-    _refuse_zero(
-        signal,
-        "alpha_bar_t is 0: eps says nothing about x_0 there; it must be > 0, or let the model predict 'x_0' or 'v'",
-    )
+    signal, noise = _numbers(level, x_t)
+    _refuse_zero(signal, "signal is 0: eps says nothing about x_0 there; it must be > 0, or let the model predict x_0")
     return (x_t - noise * eps) / signal
 
 
-def eps_from_x_0(x_t: State, x_0: State, *, alpha_bar_t: Level) -> State:
-    """eps = (x_t - sqrt(alpha_bar_t) * x_0) / sqrt(1 - alpha_bar_t).
+def eps_from_x_0(x_t: State, x_0: State, level: Level) -> State:
+    """eps = (x_t - signal * x_0) / noise.
 
     Source: ho2020ddpm, Eq. 4, solved for eps.
 
     Raises:
-        ValueError: if alpha_bar_t is 1 anywhere: a clean state holds no noise to read off.
+        ValueError: if the noise is 0 anywhere: a clean state holds none to read off.
     """
-    signal, noise = _roots(alpha_bar_t, x_t)
-    _refuse_zero(
-        noise,
-        "alpha_bar_t is 1: x_0 says nothing about eps there; it must be < 1, or let the model predict 'eps' or 'v'",
-    )
+    signal, noise = _numbers(level, x_t)
+    _refuse_zero(noise, "noise is 0: x_0 says nothing about eps there; it must be > 0, or let the model predict eps")
     return (x_t - signal * x_0) / noise
 
 
-def v_from_x_0_eps(x_0: State, eps: State, *, alpha_bar_t: Level) -> State:
-    """v = sqrt(alpha_bar_t) * eps - sqrt(1 - alpha_bar_t) * x_0.
+def v_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
+    """v = signal * eps - noise * x_0.
 
-    Source: salimans2022progressive, Sec. 4 and Appendix D (its alpha and sigma are our two square roots).
+    Source: salimans2022progressive, Sec. 4 and Appendix D (its alpha and sigma are our signal and noise).
     """
-    signal, noise = _roots(alpha_bar_t, x_0)
+    signal, noise = _numbers(level, x_0)
     return signal * eps - noise * x_0
 
 
-def x_0_from_v(x_t: State, v: State, *, alpha_bar_t: Level) -> State:
-    """x_0_hat = sqrt(alpha_bar_t) * x_t - sqrt(1 - alpha_bar_t) * v. Defined at every alpha_bar_t, 0 and 1 included.
+def x_0_from_v(x_t: State, v: State, level: Level) -> State:
+    """x_0_hat = signal * x_t - noise * v, where signal^2 + noise^2 = 1. Defined for clean data and pure noise too.
 
     Source: salimans2022progressive, Sec. 4 and Appendix D.
     """
-    signal, noise = _roots(alpha_bar_t, x_t)
-    return signal * x_t - noise * v
+    signal, noise = _numbers(level, x_t)
+    return (signal * x_t - noise * v) / (signal**2 + noise**2)
 
 
-def eps_from_v(x_t: State, v: State, *, alpha_bar_t: Level) -> State:
-    """eps_hat = sqrt(1 - alpha_bar_t) * x_t + sqrt(alpha_bar_t) * v. Defined at every alpha_bar_t, 0 and 1 included.
+def eps_from_v(x_t: State, v: State, level: Level) -> State:
+    """eps_hat = noise * x_t + signal * v, where signal^2 + noise^2 = 1. Defined for clean data and pure noise too.
 
     Source: salimans2022progressive, Appendix D.
     """
-    signal, noise = _roots(alpha_bar_t, x_t)
-    return noise * x_t + signal * v
+    signal, noise = _numbers(level, x_t)
+    return (noise * x_t + signal * v) / (signal**2 + noise**2)
 
 
-def predictions(output: State, x_t: State, *, alpha_bar_t: Level, prediction: str = "eps") -> tuple[State, State]:
+def velocity_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
+    """velocity = eps - x_0: where the straight path from data to noise goes, at every level alike.
+
+    Source: liu2023rectified, Eq. 1 (with the sign of Stable Diffusion 3: esser2024sd3, Eq. 13, time runs to noise).
+    """
+    return eps - x_0
+
+
+def x_0_from_velocity(x_t: State, velocity: State, level: Level) -> State:
+    """x_0_hat = x_t - noise * velocity, where signal + noise = 1."""
+    signal, noise = _numbers(level, x_t)
+    return (x_t - noise * velocity) / (signal + noise)
+
+
+def eps_from_velocity(x_t: State, velocity: State, level: Level) -> State:
+    """eps_hat = x_t + signal * velocity, where signal + noise = 1."""
+    signal, noise = _numbers(level, x_t)
+    return (x_t + signal * velocity) / (signal + noise)
+
+
+# For each prediction: x_0_hat and eps_hat from it, and it from x_0 and eps.
+PREDICTIONS = {
+    "eps": (x_0_from_eps, lambda x_t, eps, level: eps, lambda x_0, eps, level: eps),
+    "x_0": (lambda x_t, x_0, level: x_0, eps_from_x_0, lambda x_0, eps, level: x_0),
+    "v": (x_0_from_v, eps_from_v, v_from_x_0_eps),
+    "velocity": (x_0_from_velocity, eps_from_velocity, velocity_from_x_0_eps),
+}
+
+
+def predictions(output: Any, x_t: State, level: Level, *, prediction: str = "eps") -> tuple[State, State]:
     """(x_0_hat, eps_hat) from whatever the network predicts.
 
     Args:
-        output: the network's output at x_t.
+        output: the network's output at x_t; or a pair of them, the first to say x_0_hat and the second eps_hat.
         x_t: the state that it saw.
-        alpha_bar_t: noise level of x_t, in [0, 1].
-        prediction: "eps", "x_0" or "v".
+        level: of x_t.
+        prediction: "eps", "x_0", "v" or "velocity".
 
     Returns:
-        the two halves of x_t: x_t = sqrt(alpha_bar_t) * x_0_hat + sqrt(1 - alpha_bar_t) * eps_hat.
+        the two halves of x_t: x_t = signal * x_0_hat + noise * eps_hat (unless a pair was given).
 
     Raises:
-        ValueError: if `prediction` is unknown; if alpha_bar_t is 0 with "eps", or 1 with "x_0".
+        ValueError: if `prediction` is unknown; if the level is pure noise with "eps", or clean with "x_0".
     """
     check_prediction(prediction)
-    if prediction == "eps":
-        return x_0_from_eps(x_t, output, alpha_bar_t=alpha_bar_t), output
-    if prediction == "x_0":
-        return output, eps_from_x_0(x_t, output, alpha_bar_t=alpha_bar_t)
-    return x_0_from_v(x_t, output, alpha_bar_t=alpha_bar_t), eps_from_v(x_t, output, alpha_bar_t=alpha_bar_t)
+    to_x_0, to_eps, _ = PREDICTIONS[prediction]
+    of_x_0, of_eps = output if isinstance(output, tuple) else (output, output)
+    return to_x_0(x_t, of_x_0, level), to_eps(x_t, of_eps, level)
+
+
+def target(x_0: State, eps: State, level: Level, *, prediction: str = "eps") -> State:
+    """What a network that predicts `prediction` should return at signal * x_0 + noise * eps; linear in x_0 and eps."""
+    check_prediction(prediction)
+    return PREDICTIONS[prediction][2](x_0, eps, level)
+
+
+def predict(
+    model: Model, x_t: State, level: Level, *, prediction: str = "eps", pairs: bool = False
+) -> tuple[State, State]:
+    """(x_0_hat, eps_hat) of a model: one call, checked and split in its two halves.
+
+    Args:
+        pairs: whether the model may answer with a pair (see `types.Model`). Only a sampler that puts x_prev together
+            from the two halves alone can honour one.
+
+    Raises:
+        ValueError: if the model returns NaN or infinity, or a pair although pairs is false; see `predictions`.
+    """
+    output = model(x_t, level)
+    parts = output if isinstance(output, tuple) else (output,)
+    if len(parts) > 1 and not pairs:
+        raise ValueError("the model answers with a pair (CFG++), which only ddim_sample honours; use that")
+    for part in parts:
+        finite(part, level.t)
+    return predictions(output, x_t, level, prediction=prediction)
 
 
 def check_prediction(prediction: str) -> None:
-    """Raises ValueError unless `prediction` is "eps", "x_0" or "v"."""
+    """Raises ValueError unless `prediction` is known."""
     if prediction not in PREDICTIONS:
         raise ValueError(f"prediction is {prediction!r}; choose one of {', '.join(map(repr, PREDICTIONS))}")
 
 
-def finite(output: Tensor, t: int) -> Tensor:
+def finite(output: Tensor, t: Number) -> Tensor:
     """`output`, or a ValueError that names the timestep if it holds NaN or infinity."""
     if not torch.isfinite(output).all():
         bad = "NaN" if torch.isnan(output).any() else "infinity"
@@ -136,52 +173,13 @@ def finite(output: Tensor, t: int) -> Tensor:
     return output
 
 
-def sigma_from_alpha_bar(alpha_bar_t: Level) -> Level:
-    """sigma = sqrt((1 - alpha_bar_t) / alpha_bar_t): Karras' noise level, the noise added to *unscaled* data.
-
-    Source: karras2022edm, Table 1 (VP column: s(t) = 1 / sqrt(1 + sigma^2) = sqrt(alpha_bar_t)).
-
-    Raises:
-        ValueError: if alpha_bar_t is not in (0, 1].
-    """
-    _check_alpha_bar(alpha_bar_t)
-    _refuse_zero(alpha_bar_t, "alpha_bar_t is 0: sigma is infinite there; it must be in (0, 1]")
-    return ((1 - alpha_bar_t) / alpha_bar_t) ** 0.5
+def _numbers(level: Level, like: Tensor) -> tuple[Number, Number]:
+    """(signal, noise) as Python's floats, or where `like` is and in its type."""
+    if isinstance(level.signal, Tensor):
+        return level.signal.to(like), level.noise.to(like)
+    return level.signal, level.noise
 
 
-def alpha_bar_from_sigma(sigma: Level) -> Level:
-    """alpha_bar_t = 1 / (1 + sigma^2), the inverse of `sigma_from_alpha_bar`. sigma >= 0."""
-    return 1 / (1 + sigma**2)
-
-
-def karras_state(x_t: State, *, alpha_bar_t: Level) -> State:
-    """x_t / sqrt(alpha_bar_t) = x_0 + sigma * eps: the VP state without its scaling.
-
-    Source: karras2022edm, Eq. 4 and Table 1 (x = s(t) * x-hat); song2021ddim, Sec. 4.3, calls it x-bar.
-
-    Raises:
-        ValueError: if alpha_bar_t is 0 anywhere.
-    """
-    signal, _ = _roots(alpha_bar_t, x_t)
-    _refuse_zero(signal, "alpha_bar_t is 0: the unscaled state is infinite there; it must be in (0, 1]")
-    return x_t / signal
-
-
-def _roots(alpha_bar_t: Level, like: Tensor) -> tuple[Level, Level]:
-    """(sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t)), cast to `like` after the root."""
-    _check_alpha_bar(alpha_bar_t)
-    if not isinstance(alpha_bar_t, Tensor):
-        return math.sqrt(alpha_bar_t), math.sqrt(1 - alpha_bar_t)
-    # 1 - alpha_bar_t of a float32 near 1 has few digits left; so root first, in the schedule's float64, then cast
-    return alpha_bar_t.sqrt().to(like), (1 - alpha_bar_t).sqrt().to(like)
-
-
-def _check_alpha_bar(alpha_bar_t: Level) -> None:
-    inside = (alpha_bar_t >= 0) & (alpha_bar_t <= 1)
-    if not (bool(inside.all()) if isinstance(inside, Tensor) else inside):
-        raise ValueError(f"alpha_bar_t is {alpha_bar_t}; it must be in [0, 1]")
-
-
-def _refuse_zero(value: Level, message: str) -> None:
-    if bool(torch.any(value == 0)) if isinstance(value, Tensor) else value == 0:
+def _refuse_zero(value: Number, message: str) -> None:
+    if bool((value == 0).any()) if isinstance(value, Tensor) else value == 0:
         raise ValueError(message)

@@ -7,59 +7,18 @@ networks; every loop around them is ours.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from diffloop.checkpoint_files import CONFIGS, SCHEDULER_CONFIG, WEIGHTS, check_kind, check_layout, read_json
 from diffloop.latents import check_vae
 from diffloop.scheduler_file import scheduler_settings
+from diffloop.stable_diffusion import StableDiffusion
 
 IGNORED_KEYS = ("position_ids", "vision_model", "logit_scale", "projection")  # in whole-CLIP files; not ours to read
-
-
-@dataclass(frozen=True)
-class BaseModels:
-    """What `load` returns. The networks are in evaluation mode and need no gradients."""
-
-    tokenizer: Any = field(repr=False)
-    text_encoder: nn.Module = field(repr=False)
-    vae: nn.Module = field(repr=False)
-    unet: nn.Module = field(repr=False)
-    alphas_cumprod: Tensor = field(repr=False)  # (T,), float64, on the CPU
-    prediction: str  # what the U-Net predicts: "eps", "v" or "x_0"
-    spacing: str  # of timesteps: "leading", "trailing" or "linspace"
-    steps_offset: int  # added to "leading" timesteps
-    set_alpha_to_one: bool  # where DDIM's last step leads: clean data, or alphas_cumprod[0]
-    note: str = field(default="", repr=False)  # what `load` warned of: the solver that the checkpoint came with
-
-    @property
-    def device(self) -> torch.device:
-        """Where the U-Net is."""
-        return next(self.unet.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type that the networks compute in. States are float32 whatever it is."""
-        return next(self.unet.parameters()).dtype
-
-    @property
-    def scale(self) -> int:
-        """Pixels along one side of a latent: 8 for Stable Diffusion."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
-
-    @property
-    def latent_channels(self) -> int:
-        """Channels of a latent: 4 for Stable Diffusion. An inpainting U-Net takes twice as many and one more."""
-        return self.vae.config.latent_channels
-
-    @property
-    def inpaints(self) -> bool:
-        """Whether the U-Net also takes a mask and a masked image (9 channels instead of 4)."""
-        return self.unet.config.in_channels == 2 * self.latent_channels + 1
 
 
 def load(
@@ -68,7 +27,7 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     variant: str | None = None,
-) -> BaseModels:
+) -> StableDiffusion:
     """The base models of a Stable Diffusion checkpoint, from a folder or from the Hugging Face hub.
 
     The scheduler's file is read for the noise schedule, see `scheduler_settings`; a warning, kept in `note`, says which
@@ -110,12 +69,13 @@ def load(
     }
     tokenizer = _tokenizer(CLIPTokenizer, folder / "tokenizer", parts["text_encoder"].config)
     networks = {name: part.eval().requires_grad_(False).to(device) for name, part in parts.items()}
-    models = BaseModels(tokenizer=tokenizer, **networks, **settings, note=note)
+    models = StableDiffusion(tokenizer=tokenizer, **networks, **settings, note=note)
     n = models.unet.config.in_channels
-    if n != models.latent_channels and not models.inpaints:
+    if n != models.latent_channels and not models.inpaints and not models.instructs:
         raise ValueError(
-            f"the U-Net of {folder} takes {n} channels; it must be {models.latent_channels} (text to image) or "
-            f"{2 * models.latent_channels + 1} (inpainting), for the VAE's {models.latent_channels} latent channels"
+            f"the U-Net of {folder} takes {n} channels; it must be {models.latent_channels} (text to image), "
+            f"{2 * models.latent_channels} (editing by instruction) or {2 * models.latent_channels + 1} (inpainting), "
+            f"for the VAE's {models.latent_channels} latent channels"
         )
     return models
 

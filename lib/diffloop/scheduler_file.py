@@ -101,8 +101,8 @@ def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, An
         path: of the file, for messages.
 
     Returns:
-        the fields of BaseModels that come from the file; and a sentence for the user if the file names another solver
-        or a spacing of noise levels that we do not follow, else "".
+        the fields of StableDiffusion that come from the file; and a sentence for the user if the file names another
+        solver or a spacing of noise levels that we do not follow, else "".
 
     Raises:
         ValueError: if the class is not one for discrete VP timesteps, or a field has a value that we would misread.

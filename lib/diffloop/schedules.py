@@ -7,9 +7,6 @@ most, at the noisy end. Diffusers computes in float32; the two agree to about 1e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -161,89 +158,9 @@ def spaced_timesteps(
     return torch.from_numpy(ts.astype(np.int64))
 
 
-def as_timesteps(timesteps: Any) -> Int[Tensor, " n"]:
-    """Timesteps as the samplers take them, from a tensor, an array or a list of integers (1.0 is one, 0.5 is not).
-
-    Raises:
-        ValueError: if one is not an integer.
-    """
-    if isinstance(timesteps, Tensor) and not timesteps.is_floating_point() and timesteps.ndim == 1:
-        return timesteps
-    values = np.array(timesteps.cpu() if isinstance(timesteps, Tensor) else timesteps)
-    if values.ndim != 1 or not np.issubdtype(values.dtype, np.number) or (values % 1 != 0).any():
-        raise ValueError(f"timesteps is {timesteps}; it must be integers in a row: the network knows no others")
-    return torch.from_numpy(values.astype(np.int64))
-
-
-def strided_prev_timesteps(timesteps: Int[Tensor, " n"], T: int = 1000) -> Int[Tensor, " n"]:
-    """t - T // steps for each t: where Diffusers' DDIMScheduler believes that each step leads.
-
-    It is the next timestep in the list for "leading", and for "trailing" when `steps` divides T. Otherwise it is not:
-    the state is stepped to one noise level and then denoised as if it were at another. With trailing spacing and 7
-    steps the last one even stops at t = 0 rather than at clean data. Our samplers use the next timestep in the list;
-    pass this as `prev_timesteps` to get Diffusers' numbers.
-
-    Args:
-        timesteps: decreasing, as from `spaced_timesteps`.
-        T: number of training timesteps.
-
-    Returns:
-        int64, shape (n,); negative means past the last level, that is clean data.
-    """
-    return timesteps - T // len(timesteps)
-
-
-def step_pairs(
-    timesteps: Int[Tensor, " n"],
-    alphas_cumprod: Float[Tensor, " T"],
-    *,
-    prev_timesteps: Int[Tensor, " n"] | None = None,
-    set_alpha_to_one: bool = True,
-) -> list[tuple[int, float, float]]:
-    """(t, alpha_bar_t, alpha_bar_prev) for each step, as Python numbers.
-
-    Args:
-        timesteps: strictly decreasing, in [0, T-1].
-        alphas_cumprod: alpha_bar for t = 0 .. T-1.
-        prev_timesteps: where each step leads, each below its timestep; negative is past the last level. None: the next
-            timestep in the list, and -1 for the last.
-        set_alpha_to_one: alpha_bar past the last level is 1 (clean data: the last step returns x_0_hat) if true, else
-            alphas_cumprod[0] (the cleanest level the model was trained on; Stable Diffusion's configuration).
-
-    Returns:
-        one tuple a step, in sampling order.
-
-    Raises:
-        ValueError: if timesteps is empty, leaves [0, T-1] or does not decrease; if a previous timestep is not below
-            its own.
-    """
-    ts = as_timesteps(timesteps).tolist()
-    T = len(alphas_cumprod)
-    if not ts or any(a <= b for a, b in pairwise(ts)) or not 0 <= ts[-1] <= ts[0] < T:
-        raise ValueError(
-            f"timesteps is {_short(ts)}; it must be strictly decreasing integers in [0, {T - 1}], and not empty"
-        )
-    prevs = [*ts[1:], -1] if prev_timesteps is None else prev_timesteps.tolist()
-    for t, prev in zip(ts, prevs, strict=True):
-        if prev >= t:
-            raise ValueError(f"prev_timesteps has {prev} for timestep {t}; it must be below {t}")
-    bars = alphas_cumprod.tolist()
-    last = 1.0 if set_alpha_to_one else bars[0]
-    return [(t, bars[t], bars[p] if p >= 0 else last) for t, p in zip(ts, prevs, strict=True)]
-
-
-def alpha_bar_at(alphas_cumprod: Float[Tensor, " T"], t: Int[Tensor, " b"], ndim: int) -> Float[Tensor, "b ..."]:
-    """alpha_bar_t for a batch of timesteps, shaped (b, 1, ..., 1) with `ndim` axes so that it multiplies a batch."""
-    return alphas_cumprod[t.to(alphas_cumprod.device)].reshape(-1, *[1] * (ndim - 1))
-
-
 def _check_betas(T: int, *betas: float) -> None:
     if T < 1:
         raise ValueError(f"T is {T}; it must be >= 1")
     for beta in betas:
         if not 0 < beta < 1:
             raise ValueError(f"a beta is {beta}; it must be in (0, 1)")
-
-
-def _short(values: Sequence[int]) -> str:
-    return str(list(values)) if len(values) <= 8 else f"[{', '.join(map(str, values[:4]))}, ... {values[-1]}]"

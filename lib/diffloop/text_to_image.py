@@ -1,52 +1,52 @@
-"""Prompt to image: the text is encoded once, guidance is one U-Net call, and any sampler does the steps.
+"""Prompt to image: the text is encoded once, guidance is one network call, and any sampler does the steps.
 
     models = load("models/tiny")
     images = text_to_image(models, ["a red circle"], generator=torch.Generator().manual_seed(0))
     images = text_to_image(models, ["a red circle"], sampler=dpm_solver_sample, steps=10, generator=...)
+    images = text_to_image(models, ["a red circle"], guidance_scale=Guidance(4.0, negative=["blue"]), generator=...)
 
-Equal to Diffusers' StableDiffusionPipeline on the same noise to 1/255 of the pixel range, with the departures that
-`guidance.classifier_free_guidance` (s < 1) and `schedules.strided_prev_timesteps` name. States are float32 whatever
-type the networks compute in; Diffusers keeps them in the networks' type.
+Equal to Diffusers' pipeline of the family on the same noise, if both take the same timesteps to the same end by the
+same solver: to 1/255 of the pixel range, with the departures that `guidance.classifier_free_guidance` (s < 1) and
+`ddim.py` (where a step leads) name. States are float32 whatever type the networks compute in; Diffusers keeps them in
+the networks' type.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from diffloop.ddim import ddim_sample
-from diffloop.guidance import Model, classifier_free_guidance, on_interval
-from diffloop.latents import Size, in_own_type, latent_size, to_vae_scale
-from diffloop.noise import Generators, draw_noise
-from diffloop.pretrained import BaseModels
-from diffloop.schedules import as_timesteps, spaced_timesteps
-from diffloop.words import expand_words
-
-Images = Float[Tensor, "b 3 height width"]
-Latents = Float[Tensor, "b c h w"]
-Extra = Float[Tensor, "b c_extra h w"]
-Sampler = Callable[..., Iterator[Tensor]]
-Timesteps = Any  # integers in a tensor, an array or a list, see `as_timesteps`
-Callback = Callable[[int, int, Tensor], object]
+from diffloop.guidance import Guidance, classifier_free_guidance, on_interval
+from diffloop.levels import Level, initial_std, steps_down
+from diffloop.noise import draw_noise
+from diffloop.types import (
+    Callback,
+    Condition,
+    Extra,
+    Generators,
+    Images,
+    Latents,
+    Model,
+    Models,
+    Sampler,
+    Size,
+    Timesteps,
+)
 
 
 def text_to_image(
-    models: BaseModels,
+    models: Models,
     prompts: Sequence[str],
     *,
     generator: Generators | None = None,
     steps: int = 50,
-    guidance_scale: float = 7.5,
-    negative_prompts: Sequence[str] | None = None,
-    guidance_rescale: float = 0.0,
-    guidance_interval: tuple[int, int] | None = None,
-    sampler: Sampler | None = None,
+    guidance_scale: float | Guidance = 7.5,
+    sampler: Sampler = ddim_sample,
     timesteps: Timesteps | None = None,
     size: Size | None = None,
     x_T: Latents | None = None,
@@ -60,191 +60,163 @@ def text_to_image(
         models: from `pretrained.load`.
         prompts: one an image; the same one n times gives n images of it, and is encoded once.
         generator: one CPU generator, or one an image (then an image does not depend on the others).
-        steps: number of U-Net calls, 1 <= steps <= T. Not used if timesteps are given.
-        guidance_scale: s >= 0; 1 is off. See `guidance.py`.
-        negative_prompts: one an image, in the place of the empty prompt.
-        guidance_rescale: 0 (off) to 1.
-        guidance_interval: (first, last) timesteps at which to guide, both included; None: at all.
-        sampler: `ddim_sample`, `ddpm_sample`, `dpm_solver_sample`, or one of them with options bound by
-            functools.partial. None: DDIM with eta = 0, its last step as the checkpoint has it.
-        timesteps: what the sampler visits, noisiest first. None: `steps` of them, spaced as the checkpoint has it.
-        size: (height, width) in pixels, multiples of `models.scale`. None: what the U-Net was trained on.
-        x_T: the noise to start from, instead of drawing it.
-        callback: called with (number of the step, its timestep, the state after it), for a progress bar or a film
+        steps: of the sampler. Not used if timesteps are given.
+        guidance_scale: s >= 0, 1 is off; or a `Guidance`, where there is more to say: negative prompts, an interval ...
+        sampler: `ddim_sample`, `ddpm_sample`, `dpm_solver_sample` ..., or one of them with options bound by
+            functools.partial.
+        timesteps: trained timesteps, noisiest first, which end where the checkpoint ends DDIM; or a ladder of levels of
+            one's own. None: `steps` of them, spaced as the checkpoint has it.
+        size: (height, width) in pixels, multiples of `models.scale`. None: what the network was trained on.
+        x_T: standard normal noise to start from, instead of drawing it.
+        callback: called with (number of the step, the level reached, the state there), for a progress bar or a film
             (`decode_latents` makes a picture of a state). It may write into the state.
 
     Returns:
         images in [0, 1], float32, on the models' device.
 
     Raises:
-        ValueError: if prompts is empty or a plain string, negative_prompts has another length, the size is not a
-            multiple of models.scale, x_T has another shape, the U-Net is an inpainting one; see also
-            `spaced_timesteps`, `draw_noise`, `classifier_free_guidance` and the sampler.
+        ValueError: if prompts is empty or a plain string, there are more or fewer negative ones, the size is not a
+            multiple of models.scale, x_T has another shape, the checkpoint is for inpainting or for editing; see also
+            `draw_noise`, `Guidance` and the sampler.
     """
-    if models.inpaints:
-        raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
-    timesteps = checkpoint_timesteps(models, steps) if timesteps is None else as_timesteps(timesteps)
-    shape = (len(prompts), models.latent_channels, *latent_size(models, size))
-    model = prompted_model(
-        models,
-        prompts,
-        guidance_scale=guidance_scale,
-        negative_prompts=negative_prompts,
-        guidance_rescale=guidance_rescale,
-        guidance_interval=guidance_interval,
-    )
+    check_text_to_image(models)
+    levels = ladder(models, steps, timesteps)
+    shape = (len(prompts), models.latent_channels, *models.latent_size(size))
+    model = prompted_model(models, prompts, guidance_scale, size=size)
     if x_T is None:
         x_T = draw_noise(shape, generator, device=models.device)
     elif tuple(x_T.shape) != shape:
         raise ValueError(f"x_T has shape {tuple(x_T.shape)}; it must be {shape}")
-    x_T = x_T.to(models.device, torch.float32)
-    x_0 = denoise(models, model, x_T, timesteps, generator=generator, sampler=sampler, callback=callback)
+    x_T = initial_std(levels[0]) * x_T.to(models.device, torch.float32)
+    x_0 = denoise(models, model, x_T, levels, generator=generator, sampler=sampler, callback=callback)
     return decode_latents(models, x_0)
 
 
 def prompted_model(
-    models: BaseModels,
+    models: Models,
     prompts: Sequence[str],
+    guidance_scale: float | Guidance = 1.0,
     *,
-    guidance_scale: float = 1.0,
-    negative_prompts: Sequence[str] | None = None,
-    guidance_rescale: float = 0.0,
-    guidance_interval: tuple[int, int] | None = None,
+    size: Size | None = None,
     extra: Extra | None = None,
 ) -> Model:
-    """(x_t, t) -> the U-Net's output under the prompts, guided: what the samplers call.
+    """(x_t, level) -> the network's output under the prompts, guided: what the samplers call.
 
-    Both halves of guidance are one U-Net call of twice the batch, the text of all of them encoded here, once.
+    Both halves of guidance are one call of twice the batch, the text of all of them encoded here, once.
 
     Args:
-        extra: channels that the U-Net sees after those of x_t (an inpainting one: mask and masked image).
+        guidance_scale: s, 1 is off; or a `Guidance`.
+        size: of the pictures, which some families are told.
+        extra: channels that the network sees after those of x_t (an inpainting one: mask and masked image).
         others: as for `text_to_image`.
 
     Raises:
-        ValueError: if prompts is empty or a plain string, or negative_prompts has another length; see
-            `classifier_free_guidance` and `on_interval`.
+        ValueError: if prompts is empty or a plain string, or there are more or fewer negative ones; see `Guidance`.
     """
+    how = guidance_scale if isinstance(guidance_scale, Guidance) else Guidance(guidance_scale)
     _check_prompts("prompts", prompts)
-    negative_prompts = [""] * len(prompts) if negative_prompts is None else negative_prompts
-    _check_prompts("negative_prompts", negative_prompts)
-    if len(negative_prompts) != len(prompts):
+    negative = [None] * len(prompts) if how.negative is None else list(_check_prompts("negative", how.negative))
+    if len(negative) != len(prompts):
         raise ValueError(
-            f"negative_prompts has {len(negative_prompts)} entries and prompts {len(prompts)}; "
-            "give one an image, or None for the empty prompt"
+            f"negative has {len(negative)} prompts and there are {len(prompts)} prompts; give one an image, or None"
         )
-    guided = guidance_scale != 1
-    text = encode_prompts(models, [*negative_prompts, *prompts] if guided else prompts)
-    text_u, text_c = text.chunk(2) if guided else (text, text)
 
-    def both(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    def call(of: Models, condition: Condition, x_t: Tensor, level: Level) -> Tensor:
+        return of.predict(x_t, level, condition, extra=extra)
+
+    def both(x_t: Tensor, level: Level) -> tuple[Tensor, ...]:
         twice = None if extra is None else torch.cat([extra, extra])
-        return unet_output(models, torch.cat([x_t, x_t]), t, text, extra=twice).chunk(2)
+        return models.predict(torch.cat([x_t, x_t]), level, text, extra=twice).chunk(2)
 
-    def one(x_t: Tensor, t: int, *, text: Tensor) -> Tensor:
-        return unet_output(models, x_t, t, text, extra=extra)
-
-    cond, uncond = partial(one, text=text_c), partial(one, text=text_u)
-    scales = {"guidance_scale": guidance_scale, "guidance_rescale": guidance_rescale}
-    model = classifier_free_guidance(cond, uncond, **scales, both=both)
-    return model if guidance_interval is None else on_interval(model, cond, interval=guidance_interval)
-
-
-@torch.no_grad()
-def unet_output(
-    models: BaseModels,
-    x_t: Latents,
-    t: int,
-    text: Float[Tensor, "b tokens width"],
-    *,
-    extra: Extra | None = None,
-) -> Latents:
-    """The U-Net's output in float32; inside, it computes in its own type. `extra`: channels after those of x_t."""
-    if models.unet.config.get("time_cond_proj_dim"):
-        raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
-    x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
-    return models.unet(x.to(models.dtype), t, encoder_hidden_states=text.to(models.dtype), return_dict=False)[0].float()
+    n, one_call = len(prompts), how.weak is None and (how.scale != 1 or how.combine is not None)
+    text = models.encode_text([*negative, *prompts] if one_call else prompts, size=size)
+    cond = partial(call, models, rows(text, slice(-n, None)))
+    if how.weak is not None:
+        uncond = partial(call, how.weak, how.weak.encode_text(prompts, size=size))
+    else:
+        uncond = partial(call, models, rows(text, slice(n)))
+    model = classifier_free_guidance(
+        cond,
+        uncond,
+        guidance_scale=how.scale,
+        guidance_rescale=how.rescale,
+        both=both if one_call else None,
+        combine=how.combine,
+        prediction=models.prediction,
+    )
+    return model if how.interval is None else on_interval(model, cond, interval=how.interval)
 
 
-@torch.no_grad()
-def encode_prompts(models: BaseModels, prompts: Sequence[str]) -> Float[Tensor, "b tokens width"]:
-    """The text encoder's last hidden states, each different prompt encoded once. "" is the empty prompt.
+def rows(condition: Condition, index: Any) -> Condition:
+    """Some rows of a condition: of a tensor, or of each tensor in a tuple."""
+    if isinstance(condition, Tensor):
+        return condition[index]
+    return type(condition)(*(rows(part, index) for part in condition))
 
-    A prompt longer than the context is cut, with a warning that names what is lost.
+
+def encode_prompts(models: Models, prompts: Sequence[str], *, size: Size | None = None) -> Condition:
+    """What the network is told of the prompts, each different one encoded once: for Stable Diffusion the text encoder's
+    last hidden states (b, tokens, width). "" is the empty prompt.
 
     Raises:
         ValueError: if prompts is empty or a plain string.
     """
-    _check_prompts("prompts", prompts)
-    prompts = [expand_words(models.tokenizer, prompt) for prompt in prompts]
-    different = list(dict.fromkeys(prompts))
-    length = models.tokenizer.model_max_length
-    for prompt in different:
-        _warn_of_lost_words(models, prompt, length)
-    tokens = models.tokenizer(
-        different, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-    ).to(models.device)
-    masked = getattr(models.text_encoder.config, "use_attention_mask", False)  # of no Stable Diffusion
-    hidden = models.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
-    return hidden[[different.index(prompt) for prompt in prompts]]
+    return models.encode_text(_check_prompts("prompts", prompts), size=size)
 
 
-@torch.no_grad()
-def decode_latents(models: BaseModels, latents: Latents) -> Images:
-    """Images in [0, 1], float32, from latents in the U-Net's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder).
+def decode_latents(models: Models, latents: Latents) -> Images:
+    """Images in [0, 1], float32, from latents in the network's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder).
 
     Raises:
         ValueError: if the decoder gives NaN or infinities, in float32 too where it is asked again; see `latents.py`.
     """
-    z = to_vae_scale(models.vae, latents)
-    decoded = in_own_type(models.vae, lambda vae, z: vae.decode(z, return_dict=False)[0], z, "decoder")
-    return (decoded / 2 + 0.5).clamp(0, 1)
+    return models.decode(latents)
 
 
 @torch.no_grad()
 def denoise(
-    models: BaseModels,
+    models: Models,
     model: Model,
     x_t: Latents,
-    timesteps: Timesteps,
+    levels: Sequence[Level],
     *,
     generator: Generators | None = None,
-    sampler: Sampler | None = None,
+    sampler: Sampler = ddim_sample,
     callback: Callback | None = None,
 ) -> Latents:
-    """The last state of a sampler that starts from x_t at timesteps[0]; x_t itself if there are no timesteps.
+    """The last state of a sampler that starts from x_t at levels[0]; x_t itself if there is no second level.
 
     A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
 
     Raises:
         ValueError: see the sampler.
     """
-    timesteps = as_timesteps(timesteps)
-    if sampler is None:
-        sampler = partial(ddim_sample, set_alpha_to_one=models.set_alpha_to_one)
-    if len(timesteps) == 0:
+    if len(levels) < 2:
         return x_t
-    states = sampler(model, x_t, timesteps, models.alphas_cumprod, generator=generator, prediction=models.prediction)
-    for i, (t, state) in enumerate(zip(timesteps.tolist(), states, strict=True)):
+    states = sampler(model, x_t, levels, generator=generator, prediction=models.prediction)
+    for i, (level, state) in enumerate(zip(levels[1:], states, strict=True)):
         if callback is not None:
-            callback(i, t, state)
+            callback(i, level, state)
     return state
 
 
-def checkpoint_timesteps(models: BaseModels, steps: int) -> Int[Tensor, " n"]:
-    """`spaced_timesteps` with the checkpoint's spacing and offset (which is for "leading" only, as in Diffusers)."""
-    offset = models.steps_offset if models.spacing == "leading" else 0
-    return spaced_timesteps(steps, len(models.alphas_cumprod), spacing=models.spacing, steps_offset=offset)
+def ladder(models: Models, steps: int, timesteps: Timesteps | None) -> list[Level]:
+    """The ladder of `text_to_image`'s two arguments: its doc says what they may be."""
+    if timesteps is not None and len(timesteps) > 0 and isinstance(timesteps[0], Level):
+        steps_down(timesteps)
+        return list(timesteps)
+    return models.levels(steps, timesteps)
 
 
-def _check_prompts(name: str, prompts: Sequence[str]) -> None:
+def check_text_to_image(models: Models) -> None:
+    """Raises ValueError if the checkpoint is one for inpainting, or for editing by instruction."""
+    if models.inpaints:
+        raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
+    if getattr(models, "instructs", False):
+        raise ValueError("this checkpoint edits pictures by instruction; use diffloop.instruct_pix2pix.instruct")
+
+
+def _check_prompts(name: str, prompts: Sequence[str]) -> Sequence[str]:
     if isinstance(prompts, str) or len(prompts) == 0 or not all(isinstance(p, str) for p in prompts):
         raise ValueError(f"{name} is {prompts!r}; it must be a list of strings, one an image, and not empty")
-
-
-def _warn_of_lost_words(models: BaseModels, prompt: str, length: int) -> None:
-    ids = models.tokenizer(prompt, truncation=False, verbose=False).input_ids
-    if len(ids) > length:
-        lost = models.tokenizer.decode(ids[length - 1 : -1]).strip()
-        warnings.warn(
-            f"the prompt is {len(ids)} tokens long and the text encoder takes {length}; lost: {lost!r}", stacklevel=2
-        )
+    return prompts

@@ -26,7 +26,7 @@ from torch.optim import Optimizer
 from diffloop.concept_files import read_concept
 from diffloop.denoising import check_latents, denoising_loss, text_conditioned
 from diffloop.finetuning import shared_copy
-from diffloop.pretrained import BaseModels
+from diffloop.stable_diffusion import StableDiffusion
 from diffloop.training import check_trains, train, write_whole
 from diffloop.words import expand_words
 
@@ -34,13 +34,13 @@ from diffloop.words import expand_words
 class Concept(NamedTuple):
     """A new word. Made by `add_concept` or `load_concept`."""
 
-    models: BaseModels  # the base models, with a tokenizer and a text encoder that know the word
+    models: StableDiffusion  # the base models, with a tokenizer and a text encoder that know the word
     placeholder: str  # the word as it stands in a prompt
     token_ids: list[int]  # one a vector
     vectors: Tensor  # (n_vectors, width), float32: the leaf to train
 
 
-def add_concept(models: BaseModels, placeholder: str, *, initializer: str, n_vectors: int = 1) -> Concept:
+def add_concept(models: StableDiffusion, placeholder: str, *, initializer: str, n_vectors: int = 1) -> Concept:
     """A word that so far means what `initializer` means.
 
     The given models stay as they are: the tokenizer is copied, the text encoder is a shared copy with a longer table.
@@ -135,7 +135,7 @@ def save_concept(path: str | Path, concept: Concept) -> None:
     write_whole(path, lambda temporary: save_file(state, temporary, {"format": "pt"}))
 
 
-def load_concept(path: str | Path, models: BaseModels, *, placeholder: str | None = None) -> Concept:
+def load_concept(path: str | Path, models: StableDiffusion, *, placeholder: str | None = None) -> Concept:
     """A word from a file that `save_concept`, Diffusers' training script or A1111 wrote: .safetensors, .bin or .pt.
 
     Args:
@@ -155,7 +155,7 @@ def load_concept(path: str | Path, models: BaseModels, *, placeholder: str | Non
     return _with_vectors(models, placeholder or name, vectors.float().reshape(-1, width))
 
 
-def _with_vectors(models: BaseModels, placeholder: str, vectors: Tensor) -> Concept:
+def _with_vectors(models: StableDiffusion, placeholder: str, vectors: Tensor) -> Concept:
     if not placeholder or any(c.isspace() for c in placeholder):
         raise ValueError(f"placeholder is {placeholder!r}; it must be one piece without spaces, such as '<toy>'")
     tokenizer, encoder = copy.deepcopy(models.tokenizer), shared_copy(models.text_encoder)

@@ -13,6 +13,8 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from diffloop.ddim import ddim_sample
+from diffloop.ladders import trained_levels
+from diffloop.levels import Level
 from diffloop.noise import draw_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps
 from tinyworld.stage_world import to_uint8
@@ -52,15 +54,15 @@ def sample_latents(
     generators = [torch.Generator().manual_seed(seed + i) for i in range(n)]
     x_T = draw_noise((n, 4, 16, 16), generators, device=device)
 
-    def eps_model(x_t: Tensor, t: int) -> Tensor:
+    def eps_model(x_t: Tensor, level: Level) -> Tensor:
         if guidance_scale == 1:
-            return parts.unet(x_t, t, cond).sample
-        eps_u, eps_c = parts.unet(torch.cat([x_t, x_t]), t, torch.cat([uncond, cond])).sample.chunk(2)
+            return parts.unet(x_t, level.t, cond).sample
+        eps_u, eps_c = parts.unet(torch.cat([x_t, x_t]), level.t, torch.cat([uncond, cond])).sample.chunk(2)
         return eps_u + guidance_scale * (eps_c - eps_u)
 
     timesteps = spaced_timesteps(steps, spacing="leading", steps_offset=1)
     alphas_cumprod = alphas_cumprod_from_betas(scaled_linear_betas())
-    *_, x_0 = ddim_sample(eps_model, x_T, timesteps, alphas_cumprod, set_alpha_to_one=False)
+    *_, x_0 = ddim_sample(eps_model, x_T, trained_levels(alphas_cumprod, timesteps, set_alpha_to_one=False))
     return x_0
 
 

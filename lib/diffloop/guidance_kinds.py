@@ -1,0 +1,89 @@
+"""Later ways to put a guided and an unguided output together: CFG++ and adaptive projected guidance (APG).
+
+Each is for `Guidance(combine=...)` and `classifier_free_guidance(combine=...)`, and a change of a few lines against
+`guidance.guide`: CFG++ of where the noise comes from, APG of the part of the difference that is used. Autoguidance
+needs nothing here: a weaker model in the place of the unconditional one, `Guidance(weak=...)`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from diffloop.guidance import Combine, guide
+from diffloop.levels import Level
+from diffloop.parameterization import predictions, target
+from diffloop.types import State
+
+
+def cfg_plus_plus(
+    output_u: State, output_c: State, x_t: State, level: Level, *, guidance_scale: float, prediction: str
+) -> tuple[State, State]:
+    """CFG++: x_0_hat from the guided output, the noise that is added again from the unconditional one.
+
+    The scale is another: in [0, 1], 0 is unconditional, 1 takes x_0_hat from the conditional output alone.
+
+    Source: chung2024cfgpp, Algorithm 2. Only `ddim_sample` honours the pair.
+
+    Raises:
+        ValueError: if guidance_scale is not in [0, 1].
+    """
+    if not 0 <= guidance_scale <= 1:
+        raise ValueError(f"guidance_scale is {guidance_scale}; CFG++ interpolates: it must be in [0, 1]")
+    return guide(output_u, output_c, guidance_scale=guidance_scale), output_u
+
+
+def projected(*, eta: float = 0.0, norm_threshold: float = math.inf, momentum: float = 0.0) -> Combine:
+    """APG: guidance without its part along the conditional x_0_hat, which makes pictures too saturated.
+
+        difference <- x_0_c - x_0_u + momentum * difference of the step before
+        difference <- difference * min(1, norm_threshold / |difference|)
+        parallel   =  part of difference along x_0_c
+        x_0_hat    =  x_0_c + (s - 1) * (difference - parallel + eta * parallel)
+
+    Source: sadat2025apg, Algorithm 1. eta = 1, no threshold and no momentum give `guide`.
+
+    Args:
+        eta: share of the parallel part that is kept, >= 0; the paper's is 0.
+        norm_threshold: > 0; longest difference of an item, its r.
+        momentum: in (-1, 1); the paper's are negative. A step that is noisier than the one before starts anew, so that
+            one `projected` serves run after run.
+
+    Raises:
+        ValueError: if one is out of range.
+    """
+    if not (eta >= 0 and norm_threshold > 0 and -1 < momentum < 1):
+        raise ValueError(
+            f"eta, norm_threshold, momentum are {eta}, {norm_threshold}, {momentum}; "
+            "need eta >= 0, norm_threshold > 0 and -1 < momentum < 1"
+        )
+    last: dict[str, object] = {"sigma": -1.0}
+
+    def combine(
+        output_u: State, output_c: State, x_t: State, level: Level, *, guidance_scale: float, prediction: str
+    ) -> State:
+        x_0_u, _ = predictions(output_u, x_t, level, prediction=prediction)
+        x_0_c, _ = predictions(output_c, x_t, level, prediction=prediction)
+        difference = x_0_c - x_0_u
+        if momentum:
+            if level.sigma < last["sigma"]:
+                difference = difference + momentum * last["difference"]
+            last.update(sigma=level.sigma, difference=difference)
+        difference = difference * (norm_threshold / _norm(difference)).clamp(max=1)
+        along = x_0_c / _norm(x_0_c)
+        parallel = (difference * along).sum(_dims(along), keepdim=True) * along
+        moved = (guidance_scale - 1) * (difference - (1 - eta) * parallel)
+        # eps moves the other way, so that signal * x_0 + noise * eps stays x_t
+        return output_c + target(moved, -level.signal / level.noise * moved, level, prediction=prediction)
+
+    return combine
+
+
+def _dims(x: Tensor) -> tuple[int, ...]:
+    return tuple(range(1, x.ndim))
+
+
+def _norm(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=_dims(x), keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
