@@ -7,7 +7,17 @@ float32; in the float64 tests it is given ours, so that the formulas are compare
 import pytest
 import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
-from tests.diffloop.reference import BARS, SPACINGS, diffusers_states, model, normal, on_levels, scheduler_of, seeded, worst
+from tests.diffloop.reference import (
+    BARS,
+    SPACINGS,
+    diffusers_states,
+    model,
+    normal,
+    on_levels,
+    scheduler_of,
+    seeded,
+    worst,
+)
 
 from diffloop.ddim import ddim_invert, ddim_sample
 from diffloop.ddpm import ddpm_sample
@@ -93,12 +103,12 @@ def test_where_diffusers_steps_elsewhere():
 
 def ddpm_difference(steps, spacing, prediction, variance, dtype=F64, double=True):
     levels = trained_levels(BARS, spaced_timesteps(steps, spacing=spacing))
-    scheduler = theirs(
-        DDPMScheduler, levels, spacing, prediction, double=double, variance_type=f"fixed_{variance}"
-    )
+    scheduler = theirs(DDPMScheduler, levels, spacing, prediction, double=double, variance_type=f"fixed_{variance}")
     x_T, generator = normal(4, 3, dtype=dtype), seeded(2)
     reference = diffusers_states(scheduler, model(prediction), x_T, levels, generator=seeded(2))
-    ours = list(ddpm_sample(model(prediction), x_T, levels, generator=generator, variance=variance, prediction=prediction))
+    ours = list(
+        ddpm_sample(model(prediction), x_T, levels, generator=generator, variance=variance, prediction=prediction)
+    )
     return worst(ours, reference), worst([x_T, *ours[:-1]], [x_T, *reference[:-1]])
 
 

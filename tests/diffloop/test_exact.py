@@ -218,12 +218,18 @@ def test_other_scales_are_a_change_of_variables(scale):
             lambda: gaussian_flow_map(normal(1, 2), MIXTURES["full"], vp_level(0.1), vp_level(0.2)),
             ["3 components", "known for 1"],
         ),
-        (lambda: list(gaussian_recursion(0, 1, trained_levels(BARS, spaced_timesteps(3)), eta=2)), ["eta is 2", "[0, 1]"]),
+        (
+            lambda: list(gaussian_recursion(0, 1, trained_levels(BARS, spaced_timesteps(3)), eta=2)),
+            ["eta is 2", "[0, 1]"],
+        ),
         (
             lambda: list(gaussian_recursion(0, 1, trained_levels(BARS, spaced_timesteps(3)), eta=0, large=True)),
             ["eta is 0", "1 if large"],
         ),
-        (lambda: list(gaussian_recursion(0, -1, trained_levels(BARS, spaced_timesteps(3)))), ["variance is -1", ">= 0"]),
+        (
+            lambda: list(gaussian_recursion(0, -1, trained_levels(BARS, spaced_timesteps(3)))),
+            ["variance is -1", ">= 0"],
+        ),
     ],
 )
 def test_bad_input_is_named_with_every_legal_choice(call, words):

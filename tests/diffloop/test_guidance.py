@@ -66,7 +66,9 @@ def forbidden(x_t, level):
 
 def test_ends_call_one_model_only():
     torch.testing.assert_close(classifier_free_guidance(COND, forbidden, guidance_scale=1)(X, at(5)), COND(X, at(5)))
-    torch.testing.assert_close(classifier_free_guidance(forbidden, UNCOND, guidance_scale=0)(X, at(5)), UNCOND(X, at(5)))
+    torch.testing.assert_close(
+        classifier_free_guidance(forbidden, UNCOND, guidance_scale=0)(X, at(5)), UNCOND(X, at(5))
+    )
 
 
 def test_one_call_for_both_is_used():
@@ -125,7 +127,10 @@ def test_clip_guidance_with_the_exact_classifier_is_bayes_rule(prediction, t):
         assert not ours.requires_grad
 
 
-def clipped(similarity, level=at(5), s=1.0, prediction="eps"):
+AT_5 = at(5)
+
+
+def clipped(similarity, level=AT_5, s=1.0, prediction="eps"):
     return clip_guidance(UNCOND, similarity, guidance_scale=s, prediction=prediction)(X, level)
 
 

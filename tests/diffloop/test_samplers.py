@@ -7,7 +7,7 @@ variance of what comes out without sampling error.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -76,23 +76,44 @@ class Row:
     calls: int = 1  # of the model a step, the last one excepted
 
 
-DDIM = [trained(DDIMScheduler, "leading", p, to_one=one, clip_sample=False, set_alpha_to_one=one)
-        for p in ("eps", "v", "x_0") for one in (True, False)]
-DPM = [trained(DPMSolverMultistepScheduler, s, p, timesteps=dpm_solver_timesteps, to_one=f == "zero", final_sigmas_type=f)
-       for s in SPACINGS for p in ("eps", "v", "x_0") for f in ("zero", "sigma_min")]
-DEIS = [trained(DEISMultistepScheduler, s, p, timesteps=dpm_solver_timesteps, to_one=False, solver_order=2)
-        for s in SPACINGS for p in ("eps", "v", "x_0")]
+DDIM = [
+    trained(DDIMScheduler, "leading", p, to_one=one, clip_sample=False, set_alpha_to_one=one)
+    for p in ("eps", "v", "x_0")
+    for one in (True, False)
+]
+DPM = [
+    trained(DPMSolverMultistepScheduler, s, p, timesteps=dpm_solver_timesteps, to_one=f == "zero", final_sigmas_type=f)
+    for s in SPACINGS
+    for p in ("eps", "v", "x_0")
+    for f in ("zero", "sigma_min")
+]
+DEIS = [
+    trained(DEISMultistepScheduler, s, p, timesteps=dpm_solver_timesteps, to_one=False, solver_order=2)
+    for s in SPACINGS
+    for p in ("eps", "v", "x_0")
+]
 
 
 def ddpm(kind):
-    return [trained(DDPMScheduler, s, p, clip_sample=False, variance_type=f"fixed_{kind}")
-            for s in SPACINGS for p in ("eps", "v") if not (s == "trailing" and kind == "large")]
+    return [
+        trained(DDPMScheduler, s, p, clip_sample=False, variance_type=f"fixed_{kind}")
+        for s in SPACINGS
+        for p in ("eps", "v")
+        if not (s == "trailing" and kind == "large")
+    ]
 
 
-EULER = [*(rescaled(EulerDiscreteScheduler, s, p) for s in SPACINGS[:2] for p in ("eps", "v")),
-         rescaled(EulerDiscreteScheduler, use_karras_sigmas=True), edm, flow(FlowMatchEulerDiscreteScheduler)]
-HEUN = [*(rescaled(HeunDiscreteScheduler, s, p) for s in SPACINGS[:2] for p in ("eps", "v")),
-        rescaled(HeunDiscreteScheduler, use_karras_sigmas=True), flow(FlowMatchHeunDiscreteScheduler)]
+EULER = [
+    *(rescaled(EulerDiscreteScheduler, s, p) for s in SPACINGS[:2] for p in ("eps", "v")),
+    rescaled(EulerDiscreteScheduler, use_karras_sigmas=True),
+    edm,
+    flow(FlowMatchEulerDiscreteScheduler),
+]
+HEUN = [
+    *(rescaled(HeunDiscreteScheduler, s, p) for s in SPACINGS[:2] for p in ("eps", "v")),
+    rescaled(HeunDiscreteScheduler, use_karras_sigmas=True),
+    flow(FlowMatchHeunDiscreteScheduler),
+]
 CHURN = {"s_churn": 3.0, "s_noise": 1.0}
 
 ROWS = {
@@ -194,9 +215,9 @@ def true_moments(level):
 @every()
 @pytest.mark.parametrize("view", VIEWS)
 def test_order_of_the_marginals(row, view):
-    counts, errors = [100, 200, 400], []
+    counts, errors = [40, 80, 160], []
     for n in counts:
-        levels = ladder(n, view)
+        levels = ladder(n, view, high=2.0, low=0.5)
         ours = moments(row, levels, *true_moments(levels[0]))[-1]
         errors.append(math.dist(ours, true_moments(levels[-1])))
     if row.order is None:
@@ -209,11 +230,11 @@ def test_order_of_the_marginals(row, view):
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_data_comes_out_as_steps_grow(row, view):
     errors = []
-    for n in (40, 160):
+    for n in (25, 100):
         levels = ladder(n, view, low=0.01, clean=True)
         errors.append(math.dist(moments(row, levels, *true_moments(levels[0]))[-1], (0.8, 0.25)))
     assert errors[1] < max(errors[0] / 3.5, 1e-9)
-    assert errors[1] < (0.012 if row.order == 1 else 3e-4)
+    assert errors[1] < (0.02 if row.order == 1 else 1e-3)
 
 
 @every(draws=False)
@@ -221,9 +242,9 @@ def test_the_data_comes_out_as_steps_grow(row, view):
 def test_order_on_the_flow_map(row, view):
     """Path by path, on a Gaussian whose axes are turned."""
     turned = gaussian_mixture(torch.ones(1), torch.tensor([[0.8, -0.3]]), torch.tensor([[[0.3, 0.1], [0.1, 0.2]]]))
-    counts, errors = [100, 200, 400], []
+    counts, errors = [40, 80, 160], []
     for n in counts:
-        levels = ladder(n, view)
+        levels = ladder(n, view, high=2.0, low=0.5)
         x_T = start(levels, 64)
         wanted = gaussian_flow_map(x_T, turned, levels[0], levels[-1])
         errors.append((run(row, mixture_eps_model(turned), x_T, levels)[-1] - wanted).square().mean().sqrt().item())
@@ -233,10 +254,10 @@ def test_order_on_the_flow_map(row, view):
 @every(draws=False)
 def test_order_on_a_mixture(row):
     """There is no closed form; against many more steps of Heun's method."""
-    *_, wanted = heun_sample(mixture_eps_model(THREE), start(ladder(1), 64), ladder(3000))
-    counts, errors = [100, 200, 400], []
+    *_, wanted = heun_sample(mixture_eps_model(THREE), start(ladder(1, high=2.0), 64), ladder(1200, high=2.0, low=0.5))
+    counts, errors = [40, 80, 160], []
     for n in counts:
-        ours = run(row, mixture_eps_model(THREE), start(ladder(1), 64), ladder(n))[-1]
+        ours = run(row, mixture_eps_model(THREE), start(ladder(1, high=2.0), 64), ladder(n, high=2.0, low=0.5))[-1]
         errors.append((ours - wanted).square().mean().sqrt().item())
     assert slope(counts, errors) == pytest.approx(row.order, abs=0.15)
 
@@ -288,9 +309,11 @@ def test_three_networks_in_three_scales_give_the_same_samples(row):
             seen, prediction = [], PREDICTS[trained_in]
             model = seen_as(network_of(trained_in, seen), VIEWS[trained_in], CLOCKS[trained_in], prediction=prediction)
             states = run(row, model, x_T * levels[0].signal, levels, prediction)
-            ends[scale, trained_in] = torch.stack([x / level.signal for x, level in zip(states, levels[1:], strict=True)])
+            ends[scale, trained_in] = torch.stack(
+                [x / level.signal for x, level in zip(states, levels[1:], strict=True)]
+            )
             assert len(seen) == row.calls * 12 - (row.calls - 1)
-    for (scale, trained_in), states in ends.items():
+    for (scale, _), states in ends.items():
         if scale == "karras" or not row.own:
             torch.testing.assert_close(states, torch.stack(direct), atol=1e-10, rtol=1e-10)
         else:  # along the ladder's own coordinates: the same for each network, but not in each scale
@@ -370,7 +393,7 @@ def test_writing_into_a_state_steers(row):
 def test_what_is_not_finite_is_an_error(row, bad):
     levels = ladder(3, clean=True)
     states = row.sample(lambda x, level: x * 0 + bad, start(levels), levels, generator=seeded())
-    with pytest.raises(ValueError, match="returned (NaN|infinity) at t = 0.40"):
+    with pytest.raises(ValueError, match=r"returned (NaN|infinity) at t = 0.40"):
         next(states)
 
 
