@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffloop.levels import Level, forward_std, posterior_std, steps_down
+from diffloop.levels import Level, forward_std, initial_std, posterior_std, steps_down, vp
 from diffloop.noise import draw_noise, with_noise
 from diffloop.parameterization import check_prediction, predict
 from diffloop.types import Generators, Model, State
@@ -49,7 +49,7 @@ def ddpm_step_std(at: Level, to: Level, *, variance: str = "small") -> float:
     """step_std, the standard deviation of the noise that a DDPM step adds (the paper's sigma_t).
 
         "small"   sqrt(beta_tilde), right if the data is a single known point
-        "large"   sqrt(beta_t), right if the data is standard normal; 0 in a step to clean data
+        "large"   sqrt(beta_t) of the VP chain, right if the data is standard normal; 0 in a step to clean data
 
     Source: ho2020ddpm, Sec. 3.2 (both choices) and Algorithm 2, line 3 (no noise in the last step). DDIM writes
     sigma-hat for "large" (song2021ddim, Sec. 5).
@@ -61,7 +61,9 @@ def ddpm_step_std(at: Level, to: Level, *, variance: str = "small") -> float:
         ValueError: if `variance` is unknown, or `to` is noisier than `at`.
     """
     _check_variance(variance)
-    return posterior_std(at, to) if variance == "small" or to.noise == 0 else forward_std(at, to)
+    if variance == "small" or to.noise == 0:
+        return posterior_std(at, to)
+    return initial_std(to) * forward_std(vp(at), vp(to))  # beta_t is the VP chain's; in the scale of the result
 
 
 def ddpm_step(

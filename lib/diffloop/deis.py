@@ -46,6 +46,7 @@ def deis_sample(
     *,
     prediction: str = "eps",
     generator: Generators | None = None,
+    lower_order_final: bool | None = None,
 ) -> Iterator[Tensor]:
     """x_prev after each step, the last one being the sample.
 
@@ -54,6 +55,7 @@ def deis_sample(
     Args:
         model, x_T, levels, prediction: see `types.Sampler`.
         generator: not used, as nothing is drawn.
+        lower_order_final: as for `dpm_solver.dpm_solver_sample`.
 
     Raises:
         ValueError: at the call: see `levels.steps_down`, or prediction unknown; while iterating: see
@@ -61,12 +63,14 @@ def deis_sample(
     """
     check_prediction(prediction)
     steps = steps_down(levels)
+    lower = len(steps) < 15 if lower_order_final is None else lower_order_final
 
     def states() -> Iterator[Tensor]:
         x_t, before = x_T, None
-        for at, to in steps:
+        for i, (at, to) in enumerate(steps):
             x_0_hat, eps = predict(model, x_t, at, prediction=prediction)
-            x_t = deis_step(x_0_hat, eps, at, to, before=before)
+            last = lower and i == len(steps) - 1
+            x_t = deis_step(x_0_hat, eps, at, to, before=None if last else before)
             before = (eps, at)
             yield x_t
 

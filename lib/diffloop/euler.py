@@ -21,7 +21,11 @@ from diffloop.types import Generators, Model, State
 
 @dataclass(frozen=True, kw_only=True)
 class Churn:
-    """How much noise is added before a step, to be taken away with the rest: karras2022edm, Algorithm 2, line 5."""
+    """How much noise is added before a step, to be taken away with the rest: karras2022edm, Algorithm 2, line 5.
+
+    The signal stays, so that on a ladder of another scale than Karras' the level leaves that scale: a network that was
+    trained in it must be wrapped by `preconditioning.seen_as`, which brings every state back.
+    """
 
     amount: float  # S_churn, >= 0, spread over all steps
     sigma_min: float = 0.0  # S_tmin, S_tmax: where

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffloop.ddpm import ddpm_step_std
-from diffloop.levels import Level, posterior_std, steps_down
+from diffloop.levels import Level, initial_std, posterior_std, steps_down
 from diffloop.types import Model
 
 Batch = Float[Tensor, "b ..."]
@@ -195,7 +195,8 @@ def gaussian_recursion(
     if not (0 <= eta <= 1 and variance >= 0) or (large and eta != 1):
         raise ValueError(f"eta is {eta}, variance is {variance}; eta must be in [0, 1], and 1 if large; variance >= 0")
     steps = steps_down(levels)
-    off, var = -steps[0][0].signal * mean, 1.0  # E[x_t] - signal * mean, and Var[x_t]
+    start = steps[0][0]
+    off, var = -start.signal * mean, initial_std(start) ** 2  # E[x_t] - signal * mean, and Var[x_t]
     for at, to in steps:
         var_t = at.signal**2 * variance + at.noise**2
         step_std = eta * posterior_std(at, to)

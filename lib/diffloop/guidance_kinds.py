@@ -48,8 +48,8 @@ def projected(*, eta: float = 0.0, norm_threshold: float = math.inf, momentum: f
     Args:
         eta: share of the parallel part that is kept, >= 0; the paper's is 0.
         norm_threshold: > 0; longest difference of an item, its r.
-        momentum: in (-1, 1); the paper's are negative. A step that is noisier than the one before starts anew, so that
-            one `projected` serves run after run.
+        momentum: in (-1, 1); the paper's are negative. A call that is not less noisy than the one before starts
+            anew, so that one `projected` serves run after run.
 
     Raises:
         ValueError: if one is out of range.

@@ -19,6 +19,8 @@ from diffloop.exact import (
     mixture_score,
     sample_mixture,
 )
+from diffloop.ladders import trained_levels
+from diffloop.levels import karras, straight, vp_level
 from diffloop.parameterization import add_noise, x_0_from_eps
 from diffloop.schedules import alphas_cumprod_from_betas, linear_betas, spaced_timesteps
 
@@ -46,7 +48,7 @@ def test_density_is_that_of_torch(alpha_bar_t):
     )
     reference = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(WEIGHTS), component)
     x = 2 * normal(50, 2)
-    ours = mixture_log_density(x, MIXTURES["full"], alpha_bar_t=alpha_bar_t)
+    ours = mixture_log_density(x, MIXTURES["full"], vp_level(alpha_bar_t))
     torch.testing.assert_close(ours, reference.log_prob(x), atol=1e-10, rtol=1e-10)
 
 
@@ -54,15 +56,15 @@ def test_density_is_that_of_torch(alpha_bar_t):
 @pytest.mark.parametrize("alpha_bar_t", LEVELS)
 def test_score_is_the_gradient_and_eps_and_mean_follow(kind, alpha_bar_t):
     mixture, x = MIXTURES[kind], (2 * normal(40, 2)).requires_grad_()
-    (gradient,) = torch.autograd.grad(mixture_log_density(x, mixture, alpha_bar_t=alpha_bar_t).sum(), x)
+    (gradient,) = torch.autograd.grad(mixture_log_density(x, mixture, vp_level(alpha_bar_t)).sum(), x)
     x = x.detach()
-    score = mixture_score(x, mixture, alpha_bar_t=alpha_bar_t)
+    score = mixture_score(x, mixture, vp_level(alpha_bar_t))
     torch.testing.assert_close(score, gradient, atol=1e-9, rtol=1e-9)
-    eps = mixture_eps_model(mixture, torch.tensor([alpha_bar_t], dtype=F64))(x, 0)
+    eps = mixture_eps_model(mixture)(x, vp_level(alpha_bar_t))
     torch.testing.assert_close(eps, -math.sqrt(1 - alpha_bar_t) * gradient, atol=1e-9, rtol=1e-9)
     # Tweedie: two ways to E[x_0 | x_t]
-    x_0_hat = mixture_posterior_mean(x, mixture, alpha_bar_t=alpha_bar_t)
-    torch.testing.assert_close(x_0_hat, x_0_from_eps(x, eps, alpha_bar_t=alpha_bar_t), atol=1e-8, rtol=1e-8)
+    x_0_hat = mixture_posterior_mean(x, mixture, vp_level(alpha_bar_t))
+    torch.testing.assert_close(x_0_hat, x_0_from_eps(x, eps, vp_level(alpha_bar_t)), atol=1e-8, rtol=1e-8)
 
 
 @pytest.mark.parametrize("alpha_bar_t", [0.05, 0.5, 0.9])
@@ -74,7 +76,7 @@ def test_posterior_mean_by_monte_carlo(alpha_bar_t):
     w = (-square / (2 * (1 - alpha_bar_t))).softmax(1)
     estimate = w @ x_0
     error = ((w**2)[:, :, None] * (x_0 - estimate[:, None]) ** 2).sum(1).sqrt()
-    exact = mixture_posterior_mean(x_t, mixture, alpha_bar_t=alpha_bar_t)
+    exact = mixture_posterior_mean(x_t, mixture, vp_level(alpha_bar_t))
     assert ((exact - estimate).abs() < 5 * error).all()
     assert error.max() < 0.02
 
@@ -92,10 +94,10 @@ def test_noised_samples_have_the_density_that_is_claimed():
     """E[-log p(x_t)] over samples must be below the cross-entropy with any other level, and the score's mean is 0."""
     mixture = MIXTURES["diagonal"]
     x_0 = sample_mixture(mixture, 50_000, torch.Generator().manual_seed(0))
-    x_t = add_noise(x_0, normal(50_000, 2, seed=1), alpha_bar_t=0.6)
-    entropy = {a: -mixture_log_density(x_t, mixture, alpha_bar_t=a).mean().item() for a in (0.5, 0.6, 0.7)}
+    x_t = add_noise(x_0, normal(50_000, 2, seed=1), vp_level(0.6))
+    entropy = {a: -mixture_log_density(x_t, mixture, vp_level(a)).mean().item() for a in (0.5, 0.6, 0.7)}
     assert min(entropy, key=entropy.get) == 0.6
-    assert mixture_score(x_t, mixture, alpha_bar_t=0.6).mean(0).abs().max() < 0.02
+    assert mixture_score(x_t, mixture, vp_level(0.6)).mean(0).abs().max() < 0.02
 
 
 def test_no_overflow_far_from_the_data():
@@ -103,10 +105,10 @@ def test_no_overflow_far_from_the_data():
     points = normal(6, 2)
     for alpha_bar_t in (1e-8, 1 - 1e-8):
         for value in (
-            mixture_log_density(x, MIXTURES["full"], alpha_bar_t=alpha_bar_t),
-            mixture_score(x, MIXTURES["full"], alpha_bar_t=alpha_bar_t),
-            dataset_posterior_mean(x, points, alpha_bar_t=alpha_bar_t),
-            dataset_log_density(x, points, alpha_bar_t=alpha_bar_t),
+            mixture_log_density(x, MIXTURES["full"], vp_level(alpha_bar_t)),
+            mixture_score(x, MIXTURES["full"], vp_level(alpha_bar_t)),
+            dataset_posterior_mean(x, points, vp_level(alpha_bar_t)),
+            dataset_log_density(x, points, vp_level(alpha_bar_t)),
         ):
             assert torch.isfinite(value).all()
 
@@ -114,9 +116,9 @@ def test_no_overflow_far_from_the_data():
 def test_ends_of_the_schedule():
     mixture = MIXTURES["full"]
     mean = (WEIGHTS @ MEANS).expand(3, 2)
-    torch.testing.assert_close(mixture_posterior_mean(normal(3, 2), mixture, alpha_bar_t=0.0), mean)
+    torch.testing.assert_close(mixture_posterior_mean(normal(3, 2), mixture, vp_level(0.0)), mean)
     x = normal(3, 2)
-    torch.testing.assert_close(mixture_posterior_mean(x, mixture, alpha_bar_t=1.0), x)
+    torch.testing.assert_close(mixture_posterior_mean(x, mixture, vp_level(1.0)), x)
 
 
 def test_condition_is_bayes():
@@ -124,46 +126,45 @@ def test_condition_is_bayes():
     mixture, x = MIXTURES["full"], normal(20, 2)
     parts = [condition(mixture, [0, 1]), condition(mixture, [2])]
     prior = torch.tensor([0.8, 0.2], dtype=F64)
-    joint = torch.stack([mixture_log_density(x, p, alpha_bar_t=0.4) for p in parts], 1) + prior.log()
-    torch.testing.assert_close(joint.logsumexp(1), mixture_log_density(x, mixture, alpha_bar_t=0.4))
-    scores = torch.stack([mixture_score(x, p, alpha_bar_t=0.4) for p in parts], 1)
+    joint = torch.stack([mixture_log_density(x, p, vp_level(0.4)) for p in parts], 1) + prior.log()
+    torch.testing.assert_close(joint.logsumexp(1), mixture_log_density(x, mixture, vp_level(0.4)))
+    scores = torch.stack([mixture_score(x, p, vp_level(0.4)) for p in parts], 1)
     average = (joint.softmax(1)[:, :, None] * scores).sum(1)
-    torch.testing.assert_close(average, mixture_score(x, mixture, alpha_bar_t=0.4))
+    torch.testing.assert_close(average, mixture_score(x, mixture, vp_level(0.4)))
 
 
 @pytest.mark.parametrize("alpha_bar_t", [0.1, 0.9])
 def test_a_data_set_is_a_mixture_without_variance(alpha_bar_t):
     points, x = normal(7, 6, seed=5), normal(4, 6)
     mixture = gaussian_mixture(torch.ones(7), points, torch.zeros(7))
-    level = {"alpha_bar_t": alpha_bar_t}
+    level = vp_level(alpha_bar_t)
     shaped, pictures = x.reshape(4, 2, 3), points.reshape(7, 2, 3)
-    ours = dataset_posterior_mean(shaped, pictures, **level)
-    torch.testing.assert_close(ours.flatten(1), mixture_posterior_mean(x, mixture, **level))
-    torch.testing.assert_close(dataset_log_density(shaped, pictures, **level), mixture_log_density(x, mixture, **level))
-    bars = torch.tensor([alpha_bar_t], dtype=F64)
-    eps = dataset_eps_model(pictures, bars)(shaped, 0)
-    torch.testing.assert_close(eps.flatten(1), mixture_eps_model(mixture, bars)(x, 0))
+    ours = dataset_posterior_mean(shaped, pictures, level)
+    torch.testing.assert_close(ours.flatten(1), mixture_posterior_mean(x, mixture, level))
+    torch.testing.assert_close(dataset_log_density(shaped, pictures, level), mixture_log_density(x, mixture, level))
+    eps = dataset_eps_model(pictures)(shaped, level)
+    torch.testing.assert_close(eps.flatten(1), mixture_eps_model(mixture)(x, level))
 
 
 def test_float32_in_float32_out():
     x = normal(3, 2).float()
-    assert mixture_eps_model(MIXTURES["full"], BARS)(x, 10).dtype == torch.float32
-    assert dataset_eps_model(normal(5, 2), BARS)(x, 10).dtype == torch.float32
+    assert mixture_eps_model(MIXTURES["full"])(x, vp_level(0.9)).dtype == torch.float32
+    assert dataset_eps_model(normal(5, 2))(x, vp_level(0.9)).dtype == torch.float32
 
 
 def test_flow_map_carries_the_marginals_and_composes():
     one = gaussian_mixture(torch.ones(1), MEANS[:1], FULL[:1])
     x = math.sqrt(0.2) * MEANS[0] + normal(5, 2) @ torch.linalg.cholesky(0.2 * FULL[0] + 0.8 * torch.eye(2)).T
-    there = gaussian_flow_map(x, one, alpha_bar_t=0.2, alpha_bar_prev=0.9)
-    back = gaussian_flow_map(there, one, alpha_bar_t=0.9, alpha_bar_prev=0.2)
+    there = gaussian_flow_map(x, one, vp_level(0.2), vp_level(0.9))
+    back = gaussian_flow_map(there, one, vp_level(0.9), vp_level(0.2))
     torch.testing.assert_close(back, x)
-    halfway = gaussian_flow_map(x, one, alpha_bar_t=0.2, alpha_bar_prev=0.6)
-    torch.testing.assert_close(gaussian_flow_map(halfway, one, alpha_bar_t=0.6, alpha_bar_prev=0.9), there)
+    halfway = gaussian_flow_map(x, one, vp_level(0.2), vp_level(0.6))
+    torch.testing.assert_close(gaussian_flow_map(halfway, one, vp_level(0.6), vp_level(0.9)), there)
     # change of variables: log p(x) = log p(there) + log |det d there / d x|
     jacobian = torch.autograd.functional.jacobian(
-        lambda y: gaussian_flow_map(y[None], one, alpha_bar_t=0.2, alpha_bar_prev=0.9)[0], x[0]
+        lambda y: gaussian_flow_map(y[None], one, vp_level(0.2), vp_level(0.9))[0], x[0]
     )
-    before, after = (mixture_log_density(v[:1], one, alpha_bar_t=a).item() for v, a in [(x, 0.2), (there, 0.9)])
+    before, after = (mixture_log_density(v[:1], one, vp_level(a)).item() for v, a in [(x, 0.2), (there, 0.9)])
     assert before == pytest.approx(after + torch.linalg.slogdet(jacobian)[1].item(), abs=1e-10)
 
 
@@ -172,9 +173,27 @@ def test_flow_map_solves_the_ode():
     one = gaussian_mixture(torch.ones(1), MEANS[:1], FULL[:1])
     x, sigma, h = normal(5, 2), 1.3, 1e-5
     level = [1 / (1 + s**2) for s in (sigma - h, sigma, sigma + h)]
-    states = [gaussian_flow_map(x, one, alpha_bar_t=level[1], alpha_bar_prev=a) / math.sqrt(a) for a in level]
-    eps = mixture_eps_model(one, torch.tensor(level, dtype=F64))(x, 1)
+    states = [gaussian_flow_map(x, one, vp_level(level[1]), vp_level(a)) / math.sqrt(a) for a in level]
+    eps = mixture_eps_model(one)(x, vp_level(level[1]))
     torch.testing.assert_close((states[2] - states[0]) / (2 * h), eps, atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [karras, straight])
+def test_other_scales_are_a_change_of_variables(scale):
+    """log p(c x) = log p(x) - D log c for the density; eps and x_0_hat do not change, the score goes by 1 / c."""
+    at, mixture, x = vp_level(0.3), MIXTURES["full"], normal(20, 2)
+    there, points = scale(at), normal(6, 2, seed=2)
+    c = there.signal / at.signal
+    densities = mixture_log_density(c * x, mixture, there), dataset_log_density(c * x, points, there)
+    torch.testing.assert_close(densities[0] + 2 * math.log(c), mixture_log_density(x, mixture, at))
+    torch.testing.assert_close(densities[1] + 2 * math.log(c), dataset_log_density(x, points, at))
+    torch.testing.assert_close(c * mixture_score(c * x, mixture, there), mixture_score(x, mixture, at))
+    for f in (mixture_eps_model(mixture), dataset_eps_model(points)):
+        torch.testing.assert_close(f(c * x, there), f(x, at))
+    torch.testing.assert_close(mixture_posterior_mean(c * x, mixture, there), mixture_posterior_mean(x, mixture, at))
+    one = gaussian_mixture(torch.ones(1), MEANS[:1], FULL[:1])
+    moved = gaussian_flow_map(c * x, one, there, vp_level(0.8))
+    torch.testing.assert_close(moved, gaussian_flow_map(x, one, at, vp_level(0.8)))
 
 
 @pytest.mark.parametrize(
@@ -187,24 +206,30 @@ def test_flow_map_solves_the_ode():
         (lambda: gaussian_mixture(WEIGHTS, MEANS, FULL + torch.tensor([[0, 1], [0, 0]])), ["not symmetric"]),
         (lambda: condition(MIXTURES["full"], []), ["[]", "0 .. 2"]),
         (lambda: condition(MIXTURES["full"], [3]), ["[3]", "0 .. 2"]),
-        (lambda: mixture_score(normal(1, 2), MIXTURES["full"], alpha_bar_t=1.1), ["1.1", "[0, 1]"]),
-        (lambda: dataset_posterior_mean(normal(1, 2), normal(3, 2), alpha_bar_t=1.0), ["1.0", "[0, 1)"]),
+        (lambda: mixture_score(normal(1, 2), MIXTURES["full"], vp_level(1.1)), ["1.1", "[0, 1]"]),
+        (lambda: dataset_posterior_mean(normal(1, 2), normal(3, 2), vp_level(1.0)), ["no noise", "above 0"]),
         (
             lambda: mixture_score(
-                normal(1, 2), gaussian_mixture(torch.ones(1), MEANS[:1], torch.zeros(1)), alpha_bar_t=1.0
+                normal(1, 2), gaussian_mixture(torch.ones(1), MEANS[:1], torch.zeros(1)), vp_level(1.0)
             ),
-            ["no variance", "below 1"],
+            ["no variance", "above 0"],
         ),
         (
-            lambda: gaussian_flow_map(normal(1, 2), MIXTURES["full"], alpha_bar_t=0.1, alpha_bar_prev=0.2),
+            lambda: gaussian_flow_map(normal(1, 2), MIXTURES["full"], vp_level(0.1), vp_level(0.2)),
             ["3 components", "known for 1"],
         ),
-        (lambda: list(gaussian_recursion(0, 1, spaced_timesteps(3), BARS, eta=2)), ["eta is 2", "[0, 1]"]),
         (
-            lambda: list(gaussian_recursion(0, 1, spaced_timesteps(3), BARS, eta=0, large=True)),
+            lambda: list(gaussian_recursion(0, 1, trained_levels(BARS, spaced_timesteps(3)), eta=2)),
+            ["eta is 2", "[0, 1]"],
+        ),
+        (
+            lambda: list(gaussian_recursion(0, 1, trained_levels(BARS, spaced_timesteps(3)), eta=0, large=True)),
             ["eta is 0", "1 if large"],
         ),
-        (lambda: list(gaussian_recursion(0, -1, spaced_timesteps(3), BARS)), ["variance is -1", ">= 0"]),
+        (
+            lambda: list(gaussian_recursion(0, -1, trained_levels(BARS, spaced_timesteps(3)))),
+            ["variance is -1", ">= 0"],
+        ),
     ],
 )
 def test_bad_input_is_named_with_every_legal_choice(call, words):

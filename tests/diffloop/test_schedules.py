@@ -10,15 +10,12 @@ from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr as di
 
 from diffloop import schedules
 from diffloop.schedules import (
-    alpha_bar_at,
     alphas_cumprod_from_betas,
     cosine_betas,
     linear_betas,
     rescale_zero_terminal_snr,
     scaled_linear_betas,
     spaced_timesteps,
-    step_pairs,
-    strided_prev_timesteps,
 )
 
 KINDS = {
@@ -109,29 +106,6 @@ def test_steps_offset_equals_diffusers(steps):
     assert spaced_timesteps(steps, steps_offset=1).tolist() == theirs.timesteps.tolist()
 
 
-def test_where_a_step_leads():
-    """Ours: the next timestep in the list. Diffusers' DDIM: t - T // steps, another one if steps do not divide T."""
-    leading, trailing = spaced_timesteps(7), spaced_timesteps(7, spacing="trailing")
-    assert strided_prev_timesteps(leading).tolist()[:-1] == leading.tolist()[1:]
-    divides = spaced_timesteps(10, spacing="trailing")
-    assert [*divides.tolist()[1:], -1] == strided_prev_timesteps(divides).tolist()
-    assert trailing.tolist() == [999, 856, 713, 570, 428, 285, 142]
-    assert strided_prev_timesteps(trailing).tolist() == [857, 714, 571, 428, 286, 143, 0]  # never reaches clean data
-    bars = alphas_cumprod_from_betas(linear_betas())
-    assert [t for t, _, _ in step_pairs(trailing, bars)] == trailing.tolist()
-    assert step_pairs(trailing, bars)[-1] == (142, bars[142].item(), 1.0)
-    assert step_pairs(trailing, bars, set_alpha_to_one=False)[-1][2] == bars[0].item()
-    strided = step_pairs(trailing, bars, prev_timesteps=strided_prev_timesteps(trailing))
-    assert strided[0] == (999, bars[999].item(), bars[857].item())
-
-
-def test_alpha_bar_at_broadcasts():
-    bars = alphas_cumprod_from_betas(linear_betas())
-    picked = alpha_bar_at(bars, torch.tensor([0, 999]), 4)
-    assert picked.shape == (2, 1, 1, 1)
-    assert picked.flatten().tolist() == [bars[0].item(), bars[999].item()]
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -146,13 +120,6 @@ def test_alpha_bar_at_broadcasts():
         (lambda: cosine_betas(10, s=-1.0), ["s is -1.0", ">= 0"]),
         (lambda: cosine_betas(10, s=math.nan), ["s is nan", ">= 0"]),
         (lambda: rescale_zero_terminal_snr(linear_betas(1)), ["length 1", "at least 2"]),
-        (lambda: step_pairs(torch.tensor([3, 3]), linear_betas(10)), ["[3, 3]", "decreasing", "[0, 9]"]),
-        (lambda: step_pairs(torch.tensor([10, 3]), linear_betas(10)), ["[10, 3]", "[0, 9]"]),
-        (lambda: step_pairs(torch.arange(0), linear_betas(10)), ["[]", "not empty"]),
-        (
-            lambda: step_pairs(torch.tensor([3]), linear_betas(10), prev_timesteps=torch.tensor([4])),
-            ["4 for timestep 3", "below 3"],
-        ),
     ],
 )
 def test_bad_input_is_named_with_every_legal_choice(call, words):
