@@ -10,7 +10,7 @@ from tests.diffloop.tiny_models import seeded, tiny
 from diffloop.ddim import ddim_sample
 from diffloop.image_to_image import image_to_image
 from diffloop.inpainting import inpaint
-from diffloop.schedules import as_timesteps
+from diffloop.ladders import trained_levels
 from diffloop.text_to_image import text_to_image
 
 TIMES = [900, 500, 100]
@@ -43,7 +43,7 @@ def test_timesteps_of_every_kind_are_the_same(models, times):
     for call in (
         lambda t: image_to_image(models, pictures, ["a red"], timesteps=t, generator=seeded(), **how),
         lambda t: inpaint(models, pictures, masks, ["a red"], timesteps=t, generator=seeded(), **how),
-        lambda t: list(ddim_sample(lambda x, t: x, torch.ones(1, 1), as_timesteps(t), models.alphas_cumprod))[-1],
+        lambda t: list(ddim_sample(lambda x, t: x, torch.ones(1, 1), trained_levels(models.alphas_cumprod, t)))[-1],
     ):
         assert torch.equal(call(times), call(expected))
 
