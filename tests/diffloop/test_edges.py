@@ -30,6 +30,7 @@ def models(tmp_path_factory):
         np.array(TIMES, dtype=np.float32),
         torch.tensor(TIMES, dtype=torch.float32),
         [900.0, 500.0, 100.0],
+        [900.0, 500, np.float32(100)],
         [np.int64(900), np.float64(500), torch.tensor(100)],
     ],
 )
@@ -48,7 +49,9 @@ def test_timesteps_of_every_kind_are_the_same(models, times):
         assert torch.equal(call(times), call(expected))
 
 
-@pytest.mark.parametrize("times", [[900.5, 1.0], ["900"], [[900, 1]], np.array([float("nan")]), [True, False]])
+@pytest.mark.parametrize(
+    "times", [[900.5, 1.0], ["900"], [[900, 1]], [[900], 1], [None], np.array([float("nan")]), [True, False]]
+)
 def test_timesteps_between_the_trained_ones_are_refused(models, times):
     with pytest.raises(ValueError, match=r"timesteps is .*must be integers"):
         text_to_image(models, ["a red"], timesteps=times, generator=seeded())
