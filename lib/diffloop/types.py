@@ -17,6 +17,7 @@ from diffloop.levels import Level
 State = Float[Tensor, "b ..."]  # a batch of noisy items
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
+Encoded = Float[Tensor, "b_copies c h w"]  # latents of pictures, perhaps several draws from each
 Extra = Float[Tensor, "b c_extra h w"]  # channels that a network sees after those of the state
 Size = Any  # (height, width) in pixels: two integers, Python's or NumPy's
 Timesteps = Any  # trained timesteps, noisiest first (tensor, array or list of integers), or a whole ladder of levels
@@ -90,7 +91,7 @@ class Models(Protocol):
         """
         ...
 
-    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Latents:
+    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Encoded:
         """Latents of pictures, drawn from the encoder's posterior, or its mean without a generator."""
         ...
 
