@@ -104,13 +104,13 @@ def tiny(folder: Path, images: int, steps: int, repeats: int) -> None:
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
     from diffloop.pretrained import load
-    from diffloop.text_to_image import checkpoint_timesteps, decode_latents, encode_prompts, text_to_image
+    from diffloop.text_to_image import decode_latents, encode_prompts, text_to_image
 
     models = load(folder)
     pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
-    prompts, timesteps = [PROMPT] * images, checkpoint_timesteps(models, steps)
+    prompts, timesteps = [PROMPT] * images, [level.t for level in models.levels(steps)[:-1]]
     side = models.unet.config.sample_size
     x_T = torch.randn(images, models.latent_channels, side, side, generator=torch.Generator().manual_seed(0))
 
@@ -118,7 +118,7 @@ def tiny(folder: Path, images: int, steps: int, repeats: int) -> None:
     def bare() -> None:
         text = encode_prompts(models, [NEGATIVE] * images + prompts)
         twice = torch.cat([x_T, x_T])
-        for t in timesteps.tolist():
+        for t in timesteps:
             models.unet(twice, t, encoder_hidden_states=text, return_dict=False)
         decode_latents(models, x_T)
 

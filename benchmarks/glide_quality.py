@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "lib"))
 
 from diffloop.ddim import ddim_sample
 from diffloop.glide import beside_low_res, shrink
+from diffloop.levels import vp_level
 from diffloop.metrics import psnr
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise
@@ -55,7 +56,8 @@ def recognised(models: Path, parts: Parts, images: Tensor, texts: list[str]) -> 
     bars = alphas_cumprod_from_betas(scaled_linear_betas())
     for t in LEVELS:
         eps = torch.randn(x_0.shape, generator=Generator().manual_seed(t))
-        seen = encode_noised(encoder, add_noise(x_0, eps, alpha_bar_t=bars[t].item()), torch.full((len(x_0),), t))
+        x_t = add_noise(x_0, eps, vp_level(bars[t].item(), t))
+        seen = encode_noised(encoder, x_t, torch.full((len(x_0),), t))
         right = []
         for start in range(0, len(texts), GROUP):
             own = texts[start : start + GROUP]
@@ -74,7 +76,7 @@ def enlarged(models: Path, parts: Parts, images: Tensor, texts: list[str]) -> It
     small = shrink(sharp, (32, 32))
     y_T = draw_noise(sharp.shape, [Generator().manual_seed(i) for i in range(len(texts))])
     model = beside_low_res(stage.model, small)
-    *_, y_0 = ddim_sample(model, y_T, stage.timesteps, stage.alphas_cumprod, prediction=stage.prediction)
+    *_, y_0 = ddim_sample(model, y_T, stage.levels, prediction=stage.prediction)
     for name, large in (("bicubic", interpolate(small, stage.size, mode="bicubic")), ("upsampler, 8 steps", y_0)):
         close = psnr(large.clamp(-1, 1), sharp, data_range=2.0)
         mean, low, high = bootstrap(close.float(), 1000, Generator().manual_seed(0))

@@ -22,8 +22,9 @@ from tiny_quality import ROOT, scenes, share, write_card
 sys.path.insert(0, str(ROOT / "lib"))
 
 from diffloop.ddim import ddim_sample
-from diffloop.distillation import at_int
+from diffloop.distillation import under
 from diffloop.guided_distillation import guided_teacher, unet_model
+from diffloop.ladders import trained_levels
 from diffloop.noise import draw_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps
 from tinyworld.captions import caption
@@ -54,8 +55,8 @@ def draw_taught(parts: Parts, texts: list[str], scale: float, steps: int) -> tor
     noises = [draw_noise((1, 4, 16, 16), torch.Generator().manual_seed(i)) for i in range(len(texts))]
     model = guided_teacher(unet_model(parts.unet), encode_text(parts, [""]))
     bars = alphas_cumprod_from_betas(scaled_linear_betas())
-    timesteps = spaced_timesteps(steps, spacing="trailing")
-    *_, x_0 = ddim_sample(at_int(model, (text, scales)), torch.cat(noises), timesteps, bars)
+    levels = trained_levels(bars, spaced_timesteps(steps, spacing="trailing"))
+    *_, x_0 = ddim_sample(under(model, (text, scales)), torch.cat(noises), levels)
     return to_uint8(torch.cat([parts.vae.decode(part / parts.scaling_factor).sample for part in x_0.split(64)]))
 
 

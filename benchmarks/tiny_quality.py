@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "lib"))
 
 from diffloop.ddim import ddim_invert, ddim_sample  # noqa: E402
+from diffloop.ladders import trained_levels  # noqa: E402
+from diffloop.levels import Level  # noqa: E402
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps  # noqa: E402
 from tinyworld.captions import caption  # noqa: E402
 from tinyworld.checkpoint import write_atomic  # noqa: E402
@@ -135,13 +137,14 @@ def inversion_row(parts: Parts, n: int, steps: int = 50) -> Row:
     some = [s for count in (1, 2) for s in scenes("test", count, n // 2)]
     states = encode_text(parts, [caption(s) for s in some])
     x_0 = parts.vae.encode(to_float(render(some).images)).latent_dist.mean * parts.scaling_factor
-    timesteps, bars = spaced_timesteps(steps, steps_offset=1), alphas_cumprod_from_betas(scaled_linear_betas())
+    bars = alphas_cumprod_from_betas(scaled_linear_betas())
+    levels = trained_levels(bars, spaced_timesteps(steps, steps_offset=1), set_alpha_to_one=False)
 
-    def eps_model(x_t: torch.Tensor, t: int) -> torch.Tensor:
-        return parts.unet(x_t, t, states).sample
+    def eps_model(x_t: torch.Tensor, level: Level) -> torch.Tensor:
+        return parts.unet(x_t, level.t, states).sample
 
-    *_, x_T = ddim_invert(eps_model, x_0, timesteps, bars, set_alpha_to_one=False)
-    *_, back = ddim_sample(eps_model, x_T, timesteps, bars, set_alpha_to_one=False)
+    *_, x_T = ddim_invert(eps_model, x_0, levels)
+    *_, back = ddim_sample(eps_model, x_T, levels)
     error = (back - x_0).flatten(1).norm(dim=1) / x_0.flatten(1).norm(dim=1)
     got = bootstrap(error, 1000, torch.Generator().manual_seed(0))
     return row(f"DDIM inversion, {steps} steps, and back: latent error", share(got), 100 * got[0], 5, "%", most=True)

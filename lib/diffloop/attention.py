@@ -1,7 +1,7 @@
 """Which pixel looks at which word: the U-Net's cross-attention, read while it runs.
 
     with cross_attention_maps(models.unet) as maps:
-        unet_output(models, x_t, t, encode_prompts(models, [prompt]))
+        models.predict(x_t, level, encode_prompts(models, [prompt]))
     red = word_map(maps, word_positions(models.tokenizer, prompt, "red"), size=(64, 64))
 
 Nothing in the network changes: a hook on each layer computes the weights a second time from the layer's own inputs.

@@ -4,7 +4,7 @@ From 8 steps to 4, with models (x_t, level, cond) -> prediction, cond being what
 
     levels = trained_levels(bars, spaced_timesteps(8, spacing="trailing"))
     for step, loss in halve_steps(student, teacher, draw, levels, optimizer, steps=1000, generator=g): ...
-    ddim_sample(under(student, cond), x_T, halved(levels), prediction="v")
+    *_, x_0 = ddim_sample(under(student, cond), x_T, halved(levels), prediction="v")
 
 The student is then the teacher of the next round, with `halved(levels)`. Guidance: `guided_distillation.py`.
 """

@@ -1,11 +1,12 @@
 """DreamBooth: tune the model so that a rare word names one subject, and keep what the subject's class looked like.
 
-tuned = dataclasses.replace(models, unet=full_copy(models.unet))                  # or lora_copy
-prior = class_latents                                                             # of pictures that `models` made
-optimizer = torch.optim.AdamW(tuned.unet.parameters(), lr=1e-5)
-for step, loss in dreambooth(tuned, x_0, "a sks ball", optimizer, generator=g,
-                             prior=prior, class_prompt="a ball"): ...
-text_to_image(tuned, ["a sks ball on white"], ...)
+    tuned = dataclasses.replace(models, unet=full_copy(models.unet))                  # or lora_copy
+    optimizer = torch.optim.AdamW(tuned.unet.parameters(), lr=1e-5)
+    options = {"prior": class_latents, "class_prompt": "a ball", "steps": 500}    # of pictures that `models` made
+    for step, loss in dreambooth(tuned, x_0, "a sks ball", optimizer, generator=g, **options): ...
+    text_to_image(tuned, ["a sks ball on white"], generator=g)
+
+`tuned` goes wherever `models` does.
 """
 
 from __future__ import annotations

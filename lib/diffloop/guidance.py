@@ -33,7 +33,8 @@ class Guidance:
     """How strongly, against what, when and in which way to guide.
 
     Raises:
-        ValueError: if scale is negative or not finite, rescale not in [0, 1], or not 0 <= first <= last.
+        ValueError: if scale is negative or not finite, rescale not in [0, 1], not 0 <= first <= last, or both negative
+            and weak are given.
     """
 
     scale: float = 7.5  # s >= 0; 1 is off. See the top of this file
@@ -48,6 +49,10 @@ class Guidance:
         _check_rescale(self.rescale)
         if self.interval is not None:
             _check_interval(self.interval)
+        if self.negative is not None and self.weak is not None:
+            raise ValueError(
+                "negative and weak are given, and both take the place of the unconditional prediction; give one of them"
+            )
 
 
 def guide(uncond: State, cond: State, *, guidance_scale: float) -> State:

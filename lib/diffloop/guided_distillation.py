@@ -3,9 +3,13 @@
     student_unet = guided_student(models.unet)
     student, teacher = unet_student(student_unet), guided_teacher(unet_model(models.unet), uncond)
     draw_scaled = with_scales(draw, low=1.0, high=5.0)
-    for step, loss in distill_guidance(student, teacher, draw_scaled, bars, optimizer, ...): ...            # stage 1
-    for step, loss in halve_steps(fewer, student, draw_scaled, levels, optimizer, ...): ...                 # stage 2
-    ddim_sample(under(student, (text, scales)), x_T, levels)                                          # one call a step
+    optimizer, how = torch.optim.Adam(student_unet.parameters()), {"steps": 1000, "generator": g, "prediction": "eps"}
+    for step, loss in distill_guidance(student, teacher, draw_scaled, bars, optimizer, **how): ...          # stage 1
+    *_, x_0 = ddim_sample(under(student, (text, scales)), x_T, levels)                                # one call a step
+
+    fewer_unet = copy.deepcopy(student_unet)                                                                # stage 2
+    fewer, optimizer = unet_student(fewer_unet), torch.optim.Adam(fewer_unet.parameters())
+    for step, loss in halve_steps(fewer, student, draw_scaled, levels, optimizer, **how): ...
 
 Stage 2 is progressive distillation with the condition (cond, guidance_scale), so `distillation.halve_steps` does it.
 Meng et al. write w for the weight of Ho and Salimans: our guidance_scale s is w + 1.

@@ -19,7 +19,7 @@ from diffloop.levels import Level
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.text_to_image import check_text_to_image, decode_latents, denoise, ladder, prompted_model
-from diffloop.types import Callback, Generators, Images, Latents, Models, Sampler, Timesteps
+from diffloop.types import Callback, Encoded, Generators, Images, Models, Sampler, Timesteps
 
 
 def image_to_image(
@@ -89,7 +89,7 @@ def encode_images(
     *,
     generator: Generators | None = None,
     copies: int = 1,
-) -> Latents:
+) -> Encoded:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
     Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Sec. 3.1 (its encoder) and Appendix G (scaled to

@@ -6,7 +6,7 @@
     tuned = dataclasses.replace(models, unet=full_copy(models.unet))
     list(fine_tune(tuned, x_0, optimized, Adam(tuned.unet.parameters(), lr=1e-5), generator=g))           # 2
     model = embedding_model(tuned, interpolate(target, optimized, eta=0.7), guidance_scale=3.0)           # 3
-    x_0_edited = text_to_image.denoise(tuned, model, x_T, tuned.levels(50))
+    x_0_edited = denoise(tuned, model, x_T, tuned.levels(50))
 
 Departures: the paper's diffusion models work on pixels, 64 x 64, and a super-resolution model is tuned as well; here
 there is one model, on latents.

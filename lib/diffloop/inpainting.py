@@ -1,8 +1,9 @@
 """Inpainting: redraw what the mask marks, keep the rest. By replacement, or with a U-Net trained for it.
 
-Equal to Diffusers' StableDiffusionInpaintPipeline on the same noise to 1/255 of the pixel range. Departures: a mask
-that is not 0 or 1 everywhere is refused (Diffusers cuts it at 0.5); strength 0 returns the image as the VAE gives it
-back (Diffusers refuses it); guidance below 1, see `guidance.py`.
+Equal to Diffusers' StableDiffusionInpaintPipeline on the same noise to 1/255 of the pixel range, with hard masks and
+paste_back=False. Departures: the pixels that a mask keeps are put back, which Diffusers leaves to the caller; a soft
+mask blends, where Diffusers cuts it at 0.5; strength 0 is legal, as in `image_to_image.py`; guidance below 1, see
+`guidance.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def inpaint(
     sampler: Sampler = ddim_sample,
     timesteps: Timesteps | None = None,
     callback: Callback | None = None,
-    paste_back: bool = False,
+    paste_back: bool = True,
 ) -> Images:
     """Each image, with the masked part redrawn under its prompt. Which way depends on the checkpoint.
 
@@ -49,25 +50,31 @@ def inpaint(
     A U-Net of 9 channels (`models.inpaints`): nothing is replaced. It sees the mask and the latents of the image with
     the masked part grey, next to x_t.
 
+    A mask is hard if it holds 0 and 1 only, else soft; each of a batch for itself. At the latents' size a hard one
+    counts by every models.scale-th pixel, as in Diffusers, so that each latent is either kept or redrawn, and a soft
+    one by its mean, so that nothing of a smooth edge is lost. There the two parts of x_prev are added; as their noises
+    differ, the sum has less noise than its level says, and lies between two pictures rather than on a third: an edge of
+    a latent or two looks smooth, half a mask all over looks blurred. A U-Net of 9 channels was trained on hard masks,
+    and is shown a soft one cut at 0.5, as in Diffusers. The pixels are blended by the mask itself either way.
+
     Source: song2021sde, Appendix I.2 (replacement); rombach2022ldm, Sec. 4.5 (the conditioning by extra channels).
 
     Args:
         images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
-        masks: (b, 1, height, width), 1 or True where to redraw, 0 or False where to keep. At the latents' size every
-            models.scale-th pixel counts.
+        masks: (b, 1, height, width), 1 or True where to redraw, 0 or False where to keep; in between, both are mixed.
         generator: one CPU generator, or one an image. Draws the VAE's sample, then the noise, then the sample of the
             masked image, then what the sampler needs.
         strength: 0 to 1. At 1 the start is pure noise; below, the noised image. int(steps * strength) steps are done.
-        paste_back: put the input's own pixels back where the mask keeps them. False: what the VAE made of them stays,
-            which also hides the seam.
+        paste_back: mask * made + (1 - mask) * images is returned: what a hard mask keeps is the input's, bit for bit in
+            float32. False: what was made, as Diffusers returns it: the kept part went through the VAE and changed a
+            little everywhere, which also hides the seam.
         others: as for `text_to_image`.
 
     Returns:
-        images in [0, 1], float32, on the models' device. Unless pasted back, the kept part went through the VAE, and is
-        not bit for bit that of the input.
+        images in [0, 1], float32, on the models' device.
 
     Raises:
-        ValueError: if masks has another shape, or a value other than 0 and 1; see `image_to_image`.
+        ValueError: if masks has another shape, or a value that is not in [0, 1]; see `image_to_image`.
 
     Warns:
         UserWarning: if most of what a mask marks is lost at the latents' size.
@@ -84,11 +91,12 @@ def inpaint(
     h, w = (side // models.scale for side in images.shape[2:])
     noise = draw_noise((len(images), models.latent_channels, h, w), generator, device=models.device)
     x_t = initial_std(levels[0]) * noise if strength == 1 else add_noise(z_0, noise, levels[0])
-    mask = interpolate(masks, size=(h, w))
+    seen = (masks >= 0.5).float() if models.inpaints else masks
+    mask = latent_masks(seen, (h, w))
     _warn_of_lost_marks(mask, masks, models.scale)
     extra = None
     if models.inpaints:
-        grey = (2 * images - 1) * (1 - masks) / 2 + 0.5  # 0.5 is the VAE's 0
+        grey = (2 * images - 1) * (1 - seen) / 2 + 0.5  # 0.5 is the VAE's 0
         extra = torch.cat([mask, encode_images(models, grey, generator=generator)], dim=1)
     model = prompted_model(models, prompts, guidance_scale, size=tuple(images.shape[2:]), extra=extra)
     last = len(levels) - 2
@@ -105,30 +113,37 @@ def inpaint(
 
 
 def _pasted(made: Images, images: Tensor, masks: Tensor, paste_back: bool) -> Images:
-    return torch.where(masks.bool(), made, images.float()) if paste_back else made
+    return masks * made + (1 - masks) * images.float() if paste_back else made
+
+
+def latent_masks(masks: Tensor, size: tuple[int, int]) -> Tensor:
+    """Masks at the latents' size: of a hard one every n-th pixel, of a soft one the mean over each latent's pixels."""
+    soft = ((masks > 0) & (masks < 1)).flatten(1).any(1)
+    return torch.where(soft[:, None, None, None], interpolate(masks, size, mode="area"), interpolate(masks, size))
 
 
 def _warn_of_lost_marks(mask: Tensor, masks: Tensor, scale: int) -> None:
     """Says so if most of an image's marks fall on latents that are kept."""
     marked = masks.flatten(1).sum(1)
-    redrawn = (masks * mask.repeat_interleave(scale, 2).repeat_interleave(scale, 3)).flatten(1).sum(1)
+    redrawn = (masks * (mask > 0).repeat_interleave(scale, 2).repeat_interleave(scale, 3)).flatten(1).sum(1)
     lost = [i for i, (n, k) in enumerate(zip(marked.tolist(), redrawn.tolist(), strict=True)) if 2 * k < n]
     if lost:
         warnings.warn(
-            f"masks {lost}: most of the marked pixels are kept, as only every {scale}-th pixel counts at the latents' "
-            f"size; widen what is thinner than {scale} pixels",
+            f"masks {lost}: most of the marked pixels are kept, as only every {scale}-th pixel of a mask of 0 and 1 "
+            "counts at the latents' size, and for an inpainting checkpoint nothing below 0.5; widen what is thinner "
+            f"than {scale} pixels",
             stacklevel=3,
         )
 
 
 def check_masks(masks: Tensor, images: Tensor) -> None:
-    """Raises ValueError unless masks has the images' shape with one channel, and is 0 or 1 everywhere."""
+    """Raises ValueError unless masks has the images' shape with one channel, and is in [0, 1] everywhere."""
     shape = (len(images), 1, *images.shape[2:])
     if tuple(masks.shape) != shape:
         raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {shape}, one channel for each image")
-    odd = masks[(masks != 0) & (masks != 1)]
+    odd = masks[~((masks >= 0) & (masks <= 1))]  # NaN is one
     if len(odd):
         raise ValueError(
-            f"masks holds {odd[0].item():.3g}; every value must be 0 (keep) or 1 (redraw): "
-            "for a soft mask, choose a threshold, (masks >= 0.5)"
+            f"masks holds {odd[0].item():.3g}; every value must be in [0, 1], from keep to redraw: "
+            "masks / 255 for a picture of 8 bits"
         )

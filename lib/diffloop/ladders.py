@@ -138,9 +138,13 @@ def as_timesteps(timesteps: Any) -> Int[Tensor, " n"]:
     Raises:
         ValueError: if one is not an integer.
     """
-    values = torch.as_tensor(timesteps).cpu()
+    message = f"timesteps is {timesteps}; it must be integers in a row: the network knows no others"
+    try:
+        values = torch.as_tensor(timesteps).cpu()
+    except (TypeError, ValueError, RuntimeError) as error:  # words, rows of unequal length, None
+        raise ValueError(message) from error
     if values.ndim != 1 or values.is_complex() or values.dtype == torch.bool or (values % 1 != 0).any():
-        raise ValueError(f"timesteps is {timesteps}; it must be integers in a row: the network knows no others")
+        raise ValueError(message)
     return values.long()
 
 

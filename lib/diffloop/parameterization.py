@@ -70,7 +70,7 @@ def x_0_from_v(x_t: State, v: State, level: Level) -> State:
     Source: salimans2022progressive, Sec. 4 and Appendix D.
     """
     signal, noise = _numbers(level, x_t)
-    return (signal * x_t - noise * v) / (signal**2 + noise**2)
+    return (signal * x_t - noise * v) / _like(level.signal**2 + level.noise**2, x_t)
 
 
 def eps_from_v(x_t: State, v: State, level: Level) -> State:
@@ -79,7 +79,7 @@ def eps_from_v(x_t: State, v: State, level: Level) -> State:
     Source: salimans2022progressive, Appendix D.
     """
     signal, noise = _numbers(level, x_t)
-    return (noise * x_t + signal * v) / (signal**2 + noise**2)
+    return (noise * x_t + signal * v) / _like(level.signal**2 + level.noise**2, x_t)
 
 
 def velocity_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
@@ -92,14 +92,14 @@ def velocity_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
 
 def x_0_from_velocity(x_t: State, velocity: State, level: Level) -> State:
     """x_0_hat = x_t - noise * velocity, where signal + noise = 1."""
-    signal, noise = _numbers(level, x_t)
-    return (x_t - noise * velocity) / (signal + noise)
+    _, noise = _numbers(level, x_t)
+    return (x_t - noise * velocity) / _like(level.signal + level.noise, x_t)
 
 
 def eps_from_velocity(x_t: State, velocity: State, level: Level) -> State:
     """eps_hat = x_t + signal * velocity, where signal + noise = 1."""
-    signal, noise = _numbers(level, x_t)
-    return (x_t + signal * velocity) / (signal + noise)
+    signal, _ = _numbers(level, x_t)
+    return (x_t + signal * velocity) / _like(level.signal + level.noise, x_t)
 
 
 # For each prediction: x_0_hat and eps_hat from it, and it from x_0 and eps.
@@ -174,10 +174,13 @@ def finite(output: Tensor, t: Number) -> Tensor:
 
 
 def _numbers(level: Level, like: Tensor) -> tuple[Number, Number]:
-    """(signal, noise) as Python's floats, or where `like` is and in its type."""
-    if isinstance(level.signal, Tensor):
-        return level.signal.to(like), level.noise.to(like)
-    return level.signal, level.noise
+    return _like(level.signal, like), _like(level.noise, like)
+
+
+def _like(value: Number, like: Tensor) -> Number:
+    """A Python float, or a tensor where `like` is and in its type. What is computed of a level is computed before it is
+    cast: in float32 signal^2 + noise^2 is often not 1."""
+    return value.to(like) if isinstance(value, Tensor) else value
 
 
 def _refuse_zero(value: Number, message: str) -> None:

@@ -16,7 +16,7 @@ from diffloop.ladders import trained_levels
 from diffloop.latents import latent_size, vae_decode, vae_encode
 from diffloop.levels import Level
 from diffloop.schedules import spaced_timesteps
-from diffloop.types import Extra, Generators, Images, Latents, Size, Timesteps
+from diffloop.types import Encoded, Extra, Generators, Images, Latents, Size, Timesteps
 from diffloop.words import expand_words
 
 
@@ -95,7 +95,7 @@ class StableDiffusion:
         hidden = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
         return hidden[[different.index(prompt) for prompt in prompts]]
 
-    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Latents:
+    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Encoded:
         """Latents of pictures, see `image_to_image.encode_images`."""
         return vae_encode(self.vae, images, generator=generator, copies=copies)
 

@@ -1,9 +1,9 @@
 """Prompt to image: the text is encoded once, guidance is one network call, and any sampler does the steps.
 
-    models = load("models/tiny")
-    images = text_to_image(models, ["a red circle"], generator=torch.Generator().manual_seed(0))
-    images = text_to_image(models, ["a red circle"], sampler=dpm_solver_sample, steps=10, generator=...)
-    images = text_to_image(models, ["a red circle"], guidance_scale=Guidance(4.0, negative=["blue"]), generator=...)
+    models, g = load("models/tiny"), torch.Generator().manual_seed(0)
+    images = text_to_image(models, ["a red circle"], generator=g)
+    images = text_to_image(models, ["a red circle"], sampler=dpm_solver_sample, steps=10, generator=g)
+    images = text_to_image(models, ["a red circle"], guidance_scale=Guidance(4.0, negative=["blue"]), generator=g)
 
 Equal to Diffusers' pipeline of the family on the same noise, if both take the same timesteps to the same end by the
 same solver: to 1/255 of the pixel range, with the departures that `guidance.classifier_free_guidance` (s < 1) and
@@ -111,7 +111,8 @@ def prompted_model(
         others: as for `text_to_image`.
 
     Raises:
-        ValueError: if prompts is empty or a plain string, or there are more or fewer negative ones; see `Guidance`.
+        ValueError: if prompts is empty or a plain string, there are more or fewer negative ones, or the weak model of
+            an autoguidance predicts something else; see `Guidance`.
     """
     how = guidance_scale if isinstance(guidance_scale, Guidance) else Guidance(guidance_scale)
     _check_prompts("prompts", prompts)
@@ -119,6 +120,11 @@ def prompted_model(
     if len(negative) != len(prompts):
         raise ValueError(
             f"negative has {len(negative)} prompts and there are {len(prompts)} prompts; give one an image, or None"
+        )
+
+    if how.weak is not None and how.weak.prediction != models.prediction:
+        raise ValueError(
+            f"the weak model predicts {how.weak.prediction!r} and this one {models.prediction!r}; both must be the same"
         )
 
     def call(of: Models, condition: Condition, x_t: Tensor, level: Level) -> Tensor:

@@ -3,7 +3,7 @@
     concept = add_concept(models, "<toy>", initializer="ball", n_vectors=1)
     optimizer = torch.optim.AdamW([concept.vectors], lr=5e-3, weight_decay=0)
     for step, loss in learn_concept(concept, x_0, ["a <toy> on black"], optimizer, steps=500, generator=g): ...
-    text_to_image(concept.models, ["two <toy> on white"], ...)
+    text_to_image(concept.models, ["two <toy> on white"], generator=g)
     save_concept("toy.safetensors", concept)          # pipeline.load_textual_inversion("toy.safetensors")
 
 A word of several vectors is several tokens: "<toy>", "<toy>_1", ... as Diffusers names them.

@@ -18,6 +18,8 @@ from diffloop.ddim import ddim_sample
 from diffloop.denoising import denoising_loss
 from diffloop.glide import Stage, beside_low_res, glide_sample, shrink
 from diffloop.guidance import classifier_free_guidance
+from diffloop.ladders import trained_levels
+from diffloop.levels import Level
 from diffloop.schedules import alphas_cumprod_from_betas, cosine_betas, linear_betas, spaced_timesteps
 from tinyworld.batches import captioned, pictures_of
 from tinyworld.budget import Budget
@@ -44,6 +46,11 @@ PREDICTION = {"glide-base": "v", "glide-upsampler": "x_0"}
 def alphas_cumprod_of(stage: str) -> Tensor:
     """alpha_bar of a stage, (1000,), float64: cosine for the base, linear for the upsampler."""
     return alphas_cumprod_from_betas(cosine_betas() if stage == "glide-base" else linear_betas())
+
+
+def levels_of(stage: str, steps: int) -> list[Level]:
+    """The ladder of a stage: "trailing" timesteps, then clean data."""
+    return trained_levels(alphas_cumprod_of(stage), spaced_timesteps(steps, spacing="trailing"))
 
 
 def train_glide(
@@ -130,7 +137,7 @@ def stages_for(
     enlarge = correcting(pixel_model(upsampler, cond, patch=PATCH["glide-upsampler"]))
     models = {"glide-base": model, "glide-upsampler": enlarge}
     return tuple(
-        Stage(models[s], SIZES[s], spaced_timesteps(n, spacing="trailing"), alphas_cumprod_of(s), PREDICTION[s])
+        Stage(models[s], SIZES[s], levels_of(s, n), PREDICTION[s], cond.device)
         for s, n in zip(STEPS, steps, strict=True)
     )
 
@@ -167,5 +174,5 @@ def _show(runs: Path, world: World, stage: str, step: int, unet, parts: Parts) -
         low_res = shrink(world.images("test", at, parts.unet.device), SIZES["glide-base"])
         model = beside_low_res(model, low_res)
     x_T = torch.stack([torch.randn(3, *chosen.size, generator=g) for g in generators]).to(parts.unet.device)
-    *_, x_0 = ddim_sample(model, x_T, chosen.timesteps, chosen.alphas_cumprod, prediction=chosen.prediction)
+    *_, x_0 = ddim_sample(model, x_T, chosen.levels, prediction=chosen.prediction)
     save_grid(to_uint8(x_0).cpu(), pictures_of(runs, stage, step), 8)

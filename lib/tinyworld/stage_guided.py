@@ -16,8 +16,9 @@ from diffusers import UNet2DConditionModel
 from torch import Generator, Tensor
 
 from diffloop.ddim import ddim_sample
-from diffloop.distillation import at_int, halving_loss
+from diffloop.distillation import halving_loss, under
 from diffloop.guided_distillation import guided_loss, guided_student, guided_teacher, unet_model, unet_student
+from diffloop.ladders import trained_levels
 from diffloop.noise import draw_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps
 from tinyworld.batches import captioned, pictures_of
@@ -104,14 +105,14 @@ def train_students(
     state: dict = {}
     for n, steps in rounds.items():
         length = budget._replace(steps=budget.steps or steps)
-        timesteps = spaced_timesteps(2 * n, spacing="trailing")
+        levels = trained_levels(bars, spaced_timesteps(2 * n, spacing="trailing"))
         student = copy.deepcopy(teacher).requires_grad_(True).train()
         model, frozen, stage = unet_student(student), unet_student(teacher), f"student-{n}"
 
         def loss_at(step: int, generator: Generator) -> Losses:
             x_0, cond = draw(step, generator)
             with autocast(device):
-                return {"loss": halving_loss(model, frozen, x_0, cond, timesteps, bars, generator)}  # noqa: B023
+                return {"loss": halving_loss(model, frozen, x_0, cond, levels, generator)}  # noqa: B023
 
         state = train(
             stage,
@@ -163,10 +164,10 @@ def sample_student(
     """
     device, n = next(student.parameters()).device, len(text)
     bars = _alphas_cumprod() if alphas_cumprod is None else alphas_cumprod
-    timesteps = spaced_timesteps(steps, spacing="trailing")
+    levels = trained_levels(bars, spaced_timesteps(steps, spacing="trailing"))
     x_T = draw_noise((n, student.config.in_channels, 16, 16), generators, device=device)
-    model = at_int(unet_student(student), (text, scales.to(device)))
-    *_, x_0 = ddim_sample(model, x_T, timesteps, bars, prediction="v", set_alpha_to_one=True)
+    model = under(unet_student(student), (text, scales.to(device)))
+    *_, x_0 = ddim_sample(model, x_T, levels, prediction="v")
     return x_0
 
 

@@ -15,8 +15,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate
 
 from diffloop.inpainting import inpaint
-from diffloop.pretrained import BaseModels
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
+from diffloop.stable_diffusion import StableDiffusion
 from tinyworld.batches import captioned, pictures_of
 from tinyworld.budget import Budget
 from tinyworld.captions import caption
@@ -121,11 +121,11 @@ def _beside(unet: nn.Module, extra: Tensor):
     return lambda x_t, t, states: unet(torch.cat([x_t, extra.to(x_t)], 1), t, states)
 
 
-def base_models(parts: Parts, unet: UNet2DConditionModel) -> BaseModels:
+def base_models(parts: Parts, unet: UNet2DConditionModel) -> StableDiffusion:
     """What the loops of diffloop take, from the parts of a runs folder with another U-Net."""
     parts.vae.register_to_config(scaling_factor=parts.scaling_factor)
     bars = alphas_cumprod_from_betas(scaled_linear_betas())
-    return BaseModels(parts.tokenizer, parts.text_encoder, parts.vae, unet, bars, "eps", "leading", 1, False)
+    return StableDiffusion(parts.tokenizer, parts.text_encoder, parts.vae, unet, bars, "eps", "leading", 1, False)
 
 
 @torch.no_grad()
@@ -149,7 +149,8 @@ def recoloured(
     masks = nn.functional.max_pool2d(left.float(), 9, 1, 4)
     generators = [Generator().manual_seed(i) for i in range(len(texts))]
     pictures, models = (to_float(images) + 1) / 2, base_models(parts, unet)
-    out = inpaint(models, pictures, masks, texts, generator=generators, steps=15, guidance_scale=3.0)
+    how = {"steps": 15, "guidance_scale": 3.0, "paste_back": False}  # what the U-Net makes is judged, edges and all
+    out = inpaint(models, pictures, masks, texts, generator=generators, **how)
     return to_uint8(2 * out - 1).cpu(), texts
 
 

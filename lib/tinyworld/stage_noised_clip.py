@@ -14,6 +14,7 @@ from torch import Generator
 from transformers import CLIPVisionModelWithProjection
 
 from diffloop.glide import noised_clip_loss
+from diffloop.levels import vp_level
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
 from tinyworld.budget import Budget
@@ -112,7 +113,7 @@ def measure_noised_clip(
     bars, out = alphas_cumprod_from_betas(scaled_linear_betas()), {}
     for t in LEVELS:
         eps = torch.randn(x_0.shape, generator=Generator().manual_seed(t)).to(device)
-        x_t = add_noise(x_0, eps, alpha_bar_t=bars[t].item())
+        x_t = add_noise(x_0, eps, vp_level(bars[t].item(), t))
         seen = encode_noised(encoder, x_t, torch.full((len(x_t),), t, device=device))
         right = 0
         for start in range(0, len(texts), group):

@@ -16,6 +16,7 @@ from diffusers import UNet2DConditionModel
 from torch import Generator, Tensor, nn
 from transformers import CLIPTextModel
 
+from diffloop.levels import Level
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
 from tinyworld.budget import Budget
@@ -68,7 +69,8 @@ def denoising_loss(
     t = ((torch.arange(b) + torch.rand(b, generator=generator)) / b * T).long().clamp(max=T - 1)
     t = t[torch.randperm(b, generator=generator)].to(x_0.device)
     eps = torch.randn(x_0.shape, generator=generator).to(x_0.device)
-    x_t = add_noise(x_0, eps, alpha_bar_t=alphas_cumprod[t].reshape(-1, 1, 1, 1))
+    bars = alphas_cumprod[t].reshape(-1, 1, 1, 1)  # float32, roots too: as the committed weights were trained
+    x_t = add_noise(x_0, eps, Level(bars.sqrt(), (1 - bars).sqrt(), t))
     error = (unet(x_t, t, states).sample.float() - eps).square().mean((1, 2, 3))
     snr = alphas_cumprod[t] / (1 - alphas_cumprod[t])
     return {"loss": (error * snr.clamp(max=GAMMA) / snr).mean(), "eps": error.mean()}

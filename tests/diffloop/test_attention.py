@@ -7,7 +7,7 @@ from torch import nn
 
 from diffloop.attention import cross_attention_maps, word_map, word_positions
 from diffloop.pretrained import load
-from diffloop.text_to_image import encode_prompts, unet_output
+from diffloop.text_to_image import encode_prompts
 
 PROMPTS = ["a red circle left of a blue square", "two green triangle"]
 
@@ -19,7 +19,7 @@ def models(request, eps_folder, v_folder):
 
 def call(models, height=16, width=16, t=500):
     x_t = torch.randn(2, 4, height, width, generator=torch.Generator().manual_seed(0))
-    return unet_output(models, x_t, t, encode_prompts(models, PROMPTS))
+    return models.predict(x_t, t, encode_prompts(models, PROMPTS))
 
 
 def test_the_network_is_left_as_it_was(models):

@@ -9,6 +9,7 @@ from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resume
 from diffloop.denoising import stratified
 from diffloop.dreambooth import dreambooth, prior_preservation_loss
 from diffloop.finetuning import full_copy, lora_copy, lora_parameters
+from diffloop.levels import vp_level
 from diffloop.parameterization import add_noise
 from diffloop.text_to_image import encode_prompts
 
@@ -49,7 +50,7 @@ def test_first_loss_is_the_hand_computed_one(models, weight):
     text = encode_prompts(models, [PROMPT, PROMPT, CLASS, CLASS])
     errors = []
     for i in range(4):
-        x_t = add_noise(x_0[i], eps[i], alpha_bar_t=models.alphas_cumprod[t[i]])
+        x_t = add_noise(x_0[i], eps[i], vp_level(models.alphas_cumprod[t[i]].item()))
         eps_hat = models.unet(x_t[None], t[i], encoder_hidden_states=text[i : i + 1].clone()).sample[0]
         errors.append(((eps_hat - eps[i]) ** 2).mean().item())
     expected = (errors[0] + errors[1]) / 2 + weight * (errors[2] + errors[3]) / 2

@@ -10,7 +10,7 @@ from tests.diffloop.tiny_models import seeded, tiny
 from diffloop.ddim import ddim_sample
 from diffloop.image_to_image import image_to_image
 from diffloop.inpainting import inpaint
-from diffloop.schedules import as_timesteps
+from diffloop.ladders import trained_levels
 from diffloop.text_to_image import text_to_image
 
 TIMES = [900, 500, 100]
@@ -30,6 +30,7 @@ def models(tmp_path_factory):
         np.array(TIMES, dtype=np.float32),
         torch.tensor(TIMES, dtype=torch.float32),
         [900.0, 500.0, 100.0],
+        [900.0, 500, np.float32(100)],
         [np.int64(900), np.float64(500), torch.tensor(100)],
     ],
 )
@@ -43,12 +44,14 @@ def test_timesteps_of_every_kind_are_the_same(models, times):
     for call in (
         lambda t: image_to_image(models, pictures, ["a red"], timesteps=t, generator=seeded(), **how),
         lambda t: inpaint(models, pictures, masks, ["a red"], timesteps=t, generator=seeded(), **how),
-        lambda t: list(ddim_sample(lambda x, t: x, torch.ones(1, 1), as_timesteps(t), models.alphas_cumprod))[-1],
+        lambda t: list(ddim_sample(lambda x, t: x, torch.ones(1, 1), trained_levels(models.alphas_cumprod, t)))[-1],
     ):
         assert torch.equal(call(times), call(expected))
 
 
-@pytest.mark.parametrize("times", [[900.5, 1.0], ["900"], [[900, 1]], np.array([float("nan")]), [True, False]])
+@pytest.mark.parametrize(
+    "times", [[900.5, 1.0], ["900"], [[900, 1]], [[900], 1], [None], np.array([float("nan")]), [True, False]]
+)
 def test_timesteps_between_the_trained_ones_are_refused(models, times):
     with pytest.raises(ValueError, match=r"timesteps is .*must be integers"):
         text_to_image(models, ["a red"], timesteps=times, generator=seeded())

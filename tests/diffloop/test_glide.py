@@ -13,31 +13,34 @@ from diffloop.ddpm import ddpm_sample
 from diffloop.denoising import denoising_loss, stratified
 from diffloop.glide import Stage, beside_low_res, glide_sample, noised_clip_loss, noised_clip_similarity, shrink
 from diffloop.guidance import clip_guidance
+from diffloop.ladders import levels_at, trained_levels
+from diffloop.levels import vp_level
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, cosine_betas, linear_betas, spaced_timesteps
 
 BASE_BARS, UP_BARS = alphas_cumprod_from_betas(cosine_betas()), alphas_cumprod_from_betas(linear_betas())
-TEN, FOUR = spaced_timesteps(10, spacing="trailing"), spaced_timesteps(4, spacing="trailing")
+TEN, FOUR = (
+    trained_levels(bars, spaced_timesteps(n, spacing="trailing")) for bars, n in ((BASE_BARS, 10), (UP_BARS, 4))
+)
 
 
-def eps_towards(bars, x_0_of):
-    """A model that is sure of x_0: eps = (x_t - sqrt(a) x_0) / sqrt(1 - a)."""
+def eps_towards(x_0_of):
+    """A model that is sure of x_0: eps = (x_t - signal * x_0) / noise."""
 
-    def model(x, t):
+    def model(x, level):
         x_t, x_0 = x_0_of(x)
-        a = bars[t].item()
-        return (x_t - math.sqrt(a) * x_0) / math.sqrt(1 - a)
+        return (x_t - level.signal * x_0) / level.noise
 
     return model
 
 
 def base(picture):
-    return Stage(eps_towards(BASE_BARS, lambda x: (x, picture)), (4, 4), TEN, BASE_BARS)
+    return Stage(eps_towards(lambda x: (x, picture)), (4, 4), TEN)
 
 
 def upsampler():
     """Is sure that the picture is the enlarged small one that it is shown."""
-    return Stage(eps_towards(UP_BARS, lambda x: x.chunk(2, dim=1)), (8, 8), FOUR, UP_BARS)
+    return Stage(eps_towards(lambda x: x.chunk(2, dim=1)), (8, 8), FOUR)
 
 
 @pytest.mark.parametrize("sampler", [ddpm_sample, partial(ddim_sample, eta=0.5)])
@@ -55,9 +58,9 @@ def test_each_stage_is_the_sampler_on_the_same_noise():
     states = [s for _, s in glide_sample(base(torch.zeros(2, 3, 4, 4)), upsampler(), 2, generator=seeded(1))]
     g = seeded(1)
     x_T = torch.randn(2, 3, 4, 4, generator=g)
-    first = list(ddpm_sample(base(torch.zeros(2, 3, 4, 4)).model, x_T, TEN, BASE_BARS, generator=g))
+    first = list(ddpm_sample(base(torch.zeros(2, 3, 4, 4)).model, x_T, TEN, generator=g))
     model = beside_low_res(upsampler().model, first[-1].clamp(-1, 1))
-    second = list(ddpm_sample(model, torch.randn(2, 3, 8, 8, generator=g), FOUR, UP_BARS, generator=g))
+    second = list(ddpm_sample(model, torch.randn(2, 3, 8, 8, generator=g), FOUR, generator=g))
     assert all(torch.equal(a, b) for a, b in zip(states, first + second, strict=True))
 
 
@@ -72,15 +75,14 @@ def test_a_picture_does_not_depend_on_its_neighbours():
 
 def test_beside_low_res_in_training_and_sampling():
     low, x_t = torch.randn(2, 3, 4, 4, generator=seeded(1)), torch.randn(2, 3, 8, 8, generator=seeded(2))
-    seen = beside_low_res(lambda x, t: x, low)(x_t, 5)
+    seen = beside_low_res(lambda x, level: x, low)(x_t, vp_level(UP_BARS[5].item(), 5))
     assert torch.equal(seen[:, :3], x_t)
     assert torch.equal(seen[:, 3:], F.interpolate(low, scale_factor=2, mode="bilinear", align_corners=False))
     x_0 = torch.ones(2, 3, 8, 8)
 
-    def knows(x, t):  # x_0 is what it is shown
+    def knows(x, level):  # x_0 is what it is shown
         x_t, x_0 = x.chunk(2, dim=1)
-        a = UP_BARS[t].reshape(-1, 1, 1, 1)
-        return ((x_t - a.sqrt() * x_0) / (1 - a).sqrt()).float()
+        return ((x_t - level.signal * x_0) / level.noise).float()
 
     loss = denoising_loss(beside_low_res(knows, shrink(x_0, (4, 4))), x_0, UP_BARS, seeded())
     assert loss.max() < 1e-6
@@ -101,18 +103,16 @@ def test_similarity_is_the_cosine_and_guidance_climbs_it():
     x_t, text = torch.randn(2, 3, 4, 4, generator=seeded()), 5 * torch.randn(2, 6, generator=seeded(1))
     similarity = noised_clip_similarity(features, text)
     expected = F.cosine_similarity(features(x_t, torch.tensor([300, 300])), text)
-    torch.testing.assert_close(similarity(x_t, 300), expected)
-    a = BASE_BARS[300].item()
-    guided = clip_guidance(lambda x, t: torch.zeros_like(x), similarity, guidance_scale=2.0, alphas_cumprod=BASE_BARS)
+    level = vp_level(BASE_BARS[300].item(), 300)
+    torch.testing.assert_close(similarity(x_t, level), expected)
+    guided = clip_guidance(lambda x, level: torch.zeros_like(x), similarity, guidance_scale=2.0)
     x = x_t.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(similarity(x, 300).sum(), x)
-    torch.testing.assert_close(guided(x_t, 300), -2 * math.sqrt(1 - a) * gradient)
+    (gradient,) = torch.autograd.grad(similarity(x, level).sum(), x)
+    torch.testing.assert_close(guided(x_t, level), -2 * math.sqrt(1 - BASE_BARS[300].item()) * gradient)
     text = text / text.norm(dim=1, keepdim=True)
     ends = []
     for scale in (0.0, 30.0):
-        model = clip_guidance(
-            base(torch.zeros(2, 3, 4, 4)).model, similarity, guidance_scale=scale, alphas_cumprod=BASE_BARS
-        )
+        model = clip_guidance(base(torch.zeros(2, 3, 4, 4)).model, similarity, guidance_scale=scale)
         stages = base(None)._replace(model=model), upsampler()
         low = [s for name, s in glide_sample(*stages, 2, generator=seeded()) if name == "base"][-1]
         ends.append(low)
@@ -125,7 +125,7 @@ def test_noised_clip_loss_by_hand():
     ours = noised_clip_loss(features, x_0, text, BASE_BARS, seeded(2), logit_scale=10.0)
     g = seeded(2)
     t = stratified(3, 1000, g)
-    x_t = add_noise(x_0, torch.randn(3, 3, 4, 4, generator=g), alpha_bar_t=BASE_BARS[t].reshape(-1, 1, 1, 1))
+    x_t = add_noise(x_0, torch.randn(3, 3, 4, 4, generator=g), levels_at(BASE_BARS, t, 4))
     image = features(x_t, t)
     logits = torch.stack([F.cosine_similarity(image[i : i + 1], text) for i in range(3)]) * 10
     rows, columns = logits.log_softmax(1).diagonal().mean(), logits.log_softmax(0).diagonal().mean()

@@ -16,7 +16,7 @@ from tests.diffloop.tiny_models import (
 from torch import nn
 
 from diffloop.ddim import ddim_sample
-from diffloop.distillation import at_int, halve_steps, halved
+from diffloop.distillation import halve_steps, halved, under
 from diffloop.exact import condition, gaussian_mixture, mixture_eps_model, sample_mixture
 from diffloop.guidance import classifier_free_guidance, guide
 from diffloop.guided_distillation import (
@@ -28,12 +28,15 @@ from diffloop.guided_distillation import (
     unet_student,
     with_scales,
 )
+from diffloop.ladders import levels_at, trained_levels
+from diffloop.levels import vp_level
 from diffloop.parameterization import predictions
 from diffloop.schedules import alphas_cumprod_from_betas, linear_betas, spaced_timesteps
 from diffloop.text_to_image import denoise, encode_prompts, prompted_model
 
 BARS = alphas_cumprod_from_betas(linear_betas())
 TWO = gaussian_mixture(torch.ones(2), torch.tensor([[1.2, 0.0], [-1.2, 0.4]]), torch.tensor([0.1, 0.2]))
+EIGHT = spaced_timesteps(8, spacing="trailing")
 UNCOND = torch.tensor([2])  # as a label: of no class
 
 
@@ -43,7 +46,11 @@ def models(tmp_path_factory):
 
 
 LABELS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])  # 0 and 1: one component each; 2: both
-exact, exact_v = (exact_mixture(TWO, BARS, prediction, LABELS) for prediction in ("eps", "v"))
+exact, exact_v = (exact_mixture(TWO, prediction, LABELS) for prediction in ("eps", "v"))
+
+
+def at(t):
+    return vp_level(BARS[t].item(), t)
 
 
 def draw(generator):
@@ -55,10 +62,10 @@ def draw(generator):
 def test_the_target_is_the_guided_score():
     x_t, t = torch.randn(6, 2, generator=seeded(), dtype=torch.float64), torch.tensor([0, 100, 300, 500, 900, 999])
     label, scale = torch.tensor([0, 1, 0, 1, 0, 1]), torch.tensor([0.0, 1.0, 1.5, 3.0, 5.0, 8.0])
-    target = guided_teacher(exact, UNCOND)(x_t, t, (label, scale))
+    target = guided_teacher(exact, UNCOND)(x_t, levels_at(BARS, t, 2), (label, scale))
     for i in range(6):
-        uncond = mixture_eps_model(TWO, BARS)(x_t[i : i + 1], t[i].item())
-        cond = mixture_eps_model(condition(TWO, [label[i].item()]), BARS)(x_t[i : i + 1], t[i].item())
+        uncond = mixture_eps_model(TWO)(x_t[i : i + 1], at(t[i].item()))
+        cond = mixture_eps_model(condition(TWO, [label[i].item()]))(x_t[i : i + 1], at(t[i].item()))
         s = scale[i].item()
         torch.testing.assert_close(target[i], guide(uncond, cond, guidance_scale=s)[0], atol=1e-12, rtol=0)
         paper = s * cond - (s - 1) * uncond  # (1 + w) cond - w uncond
@@ -67,16 +74,15 @@ def test_the_target_is_the_guided_score():
 
 @pytest.mark.parametrize("prediction", ["eps", "v", "x_0"])
 def test_guiding_any_prediction_is_the_same(prediction):
-    def said(x_t, t, label):
-        a = BARS[t][:, None]
-        x_0, eps = predictions(exact(x_t, t, label), x_t, alpha_bar_t=a)
-        return {"eps": eps, "x_0": x_0, "v": a.sqrt() * eps - (1 - a).sqrt() * x_0}[prediction]
+    def said(x_t, level, label):
+        x_0, eps = predictions(exact(x_t, level, label), x_t, level)
+        return {"eps": eps, "x_0": x_0, "v": level.signal * eps - level.noise * x_0}[prediction]
 
     x_t, t = torch.randn(3, 2, generator=seeded(), dtype=torch.float64), torch.tensor([50, 500, 800])
     given = (torch.tensor([0, 1, 1]), torch.tensor([2.0, 3.0, 5.0]))
-    a = BARS[t][:, None]
-    ours, _ = predictions(guided_teacher(said, UNCOND)(x_t, t, given), x_t, alpha_bar_t=a, prediction=prediction)
-    of_eps, _ = predictions(guided_teacher(exact, UNCOND)(x_t, t, given), x_t, alpha_bar_t=a)
+    level = levels_at(BARS, t, 2)
+    ours, _ = predictions(guided_teacher(said, UNCOND)(x_t, level, given), x_t, level, prediction=prediction)
+    of_eps, _ = predictions(guided_teacher(exact, UNCOND)(x_t, level, given), x_t, level)
     torch.testing.assert_close(ours, of_eps, atol=1e-9, rtol=1e-9)
 
 
@@ -92,35 +98,35 @@ def test_a_perfect_student_has_no_loss():
 def told():
     """A student that starts as the exact model under the label, and is told label and scale."""
     return Corrected(
-        lambda x_t, t, given: exact_v(x_t, t, given[0]), BARS, lambda given: torch.stack(given, 1) - 1, n=2
+        lambda x_t, level, given: exact_v(x_t, level, given[0]), lambda given: torch.stack(given, 1) - 1, n=2
     )
 
 
 def test_stage_1_one_student_for_all_scales_then_stage_2_half_its_steps():
-    timesteps, student, teacher = spaced_timesteps(8, spacing="trailing"), told(), guided_teacher(exact_v, UNCOND)
+    levels, student, teacher = trained_levels(BARS, EIGHT), told(), guided_teacher(exact_v, UNCOND)
     scaled, how = with_scales(draw), {"generator": seeded(), "prediction": "v"}
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-2)
     losses = [loss for _, loss in distill_guidance(student, teacher, scaled, BARS, optimizer, steps=300, **how)]
     assert sum(losses[-20:]) < 0.2 * sum(losses[:20])
     x_T, label = torch.randn(200, 2, generator=seeded(5)), torch.arange(200) % 2
 
-    def end(model, timesteps, s):
+    def end(model, walked, s):
         with torch.no_grad():
-            *_, x_0 = ddim_sample(at_int(model, (label, torch.full((200,), s))), x_T, timesteps, BARS, prediction="v")
+            *_, x_0 = ddim_sample(under(model, (label, torch.full((200,), s))), x_T, walked, prediction="v")
         return x_0
 
-    def error(model, timesteps, s):
-        return (end(model, timesteps, s) - end(teacher, spaced_timesteps(8, spacing="trailing"), s)).square().mean()
+    def error(model, walked, s):
+        return (end(model, walked, s) - end(teacher, levels, s)).square().mean()
 
     unguided = told()
     for s in (2.0, 3.0, 5.0):
-        assert error(student, timesteps, s) < 0.4 * error(unguided, timesteps, s)
+        assert error(student, levels, s) < 0.4 * error(unguided, levels, s)
     fewer = told()
     fewer.load_state_dict(student.state_dict())
     optimizer = torch.optim.Adam(fewer.parameters(), lr=1e-2)
-    list(halve_steps(fewer, student, scaled, timesteps, BARS, optimizer, steps=300, **how))
+    list(halve_steps(fewer, student, scaled, levels, optimizer, steps=300, **how))
     for s in (1.0, 3.0, 5.0):
-        assert error(fewer, halved(timesteps), s) < 0.75 * error(student, halved(timesteps), s)
+        assert error(fewer, halved(levels), s) < 0.75 * error(student, halved(levels), s)
 
 
 def test_scales_are_drawn_over_the_range():
@@ -142,7 +148,8 @@ def test_guidance_embedding_is_that_of_diffusers():
 def test_a_new_student_is_the_conditional_model_for_every_scale(models):
     before = bits(models.unet)
     unet = guided_student(models.unet)
-    x, t, text = torch.randn(2, 4, 8, 8, generator=seeded()), torch.tensor([10, 900]), encode_prompts(models, ["a red"])
+    x, text = torch.randn(2, 4, 8, 8, generator=seeded()), encode_prompts(models, ["a red"])
+    t = levels_at(models.alphas_cumprod, torch.tensor([10, 900]), 4)
     with torch.no_grad():
         base = unet_model(models.unet)(x, t, text)
         for s in (1.0, 4.0):
@@ -160,7 +167,7 @@ def test_a_unet_that_was_never_saved_can_have_a_student_too(models):
     )
     student = guided_student(made.eval(), dim=16)
     assert student.time_embedding.cond_proj.weight.shape == (32, 16)
-    x, t, text = torch.randn(1, 4, 8, 8, generator=seeded()), torch.tensor([10]), torch.zeros(1, 16, 32)
+    x, t, text = torch.randn(1, 4, 8, 8, generator=seeded()), at(10), torch.zeros(1, 16, 32)
     with torch.no_grad():
         assert torch.equal(unet_student(student)(x, t, (text, torch.ones(1))), unet_model(made)(x, t, text))
 
@@ -197,20 +204,20 @@ def test_the_teacher_guides_as_the_sampling_loop_does(models):
     """The same U-Net, prompts and scale: the distillation's teacher against what text_to_image samples from."""
     prompts, scale = ["a red circle", "a blue square"], 3.0
     text = encode_prompts(models, ["", *prompts]).clone()
-    teacher = at_int(guided_teacher(unet_model(models.unet), text[:1]), (text[1:], torch.full((2,), scale)))
-    x_T, timesteps = torch.randn(2, 4, 8, 8, generator=seeded()), spaced_timesteps(3)
+    teacher = under(guided_teacher(unet_model(models.unet), text[:1]), (text[1:], torch.full((2,), scale)))
+    x_T, levels = torch.randn(2, 4, 8, 8, generator=seeded()), models.levels(3, spaced_timesteps(3))
     with torch.no_grad():
-        ours = denoise(models, teacher, x_T, timesteps)
-        theirs = denoise(models, prompted_model(models, prompts, guidance_scale=scale), x_T, timesteps)
+        ours = denoise(models, teacher, x_T, levels)
+        theirs = denoise(models, prompted_model(models, prompts, scale), x_T, levels)
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 def test_on_exact_models_too():
-    """`at_int` of the guided teacher is `classifier_free_guidance` of the two exact models."""
-    eps_u, eps_c = mixture_eps_model(TWO, BARS), mixture_eps_model(condition(TWO, [0]), BARS)
+    """`under` of the guided teacher is `classifier_free_guidance` of the two exact models."""
+    eps_u, eps_c = mixture_eps_model(TWO), mixture_eps_model(condition(TWO, [0]))
     x, label = torch.randn(4, 2, generator=seeded(), dtype=torch.float64), torch.zeros(4, dtype=torch.long)
-    ours = at_int(guided_teacher(exact, UNCOND), (label, torch.full((4,), 3.0)))(x, 400)
-    theirs = classifier_free_guidance(eps_c, eps_u, guidance_scale=3.0)(x, 400)
+    ours = under(guided_teacher(exact, UNCOND), (label, torch.full((4,), 3.0)))(x, at(400))
+    theirs = classifier_free_guidance(eps_c, eps_u, guidance_scale=3.0)(x, at(400))
     torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
 
 

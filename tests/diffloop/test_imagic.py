@@ -10,7 +10,8 @@ from diffloop.denoising import denoising_loss, text_conditioned
 from diffloop.finetuning import full_copy, lora_copy, lora_parameters
 from diffloop.guidance import guide
 from diffloop.imagic import embedding_model, fine_tune, interpolate, optimize_embedding
-from diffloop.text_to_image import checkpoint_timesteps, denoise, encode_prompts, prompted_model, unet_output
+from diffloop.levels import vp_level
+from diffloop.text_to_image import denoise, encode_prompts, prompted_model
 
 X_0 = torch.randn(1, 4, 8, 8, generator=seeded(9))
 
@@ -85,6 +86,10 @@ def test_each_stage_resumes(models, tmp_path, stage):
     assert_same_run(*cut_off_and_resumed(run, tmp_path / "stage.pt", at=5))
 
 
+def at(models, t):
+    return vp_level(models.alphas_cumprod[t].item(), t)
+
+
 def test_interpolation_ends_at_the_picture_and_at_the_text():
     e_tgt, e_opt = torch.randn(2, 1, 5, 3, generator=seeded())
     assert torch.equal(interpolate(e_tgt, e_opt, eta=0.0), e_opt)
@@ -94,16 +99,16 @@ def test_interpolation_ends_at_the_picture_and_at_the_text():
 
 def test_the_embedding_of_a_prompt_gives_the_pictures_of_the_prompt(models):
     """An embedding that was not moved is a prompt: same states as the text-to-image loop's model."""
-    x_T, timesteps = torch.randn(2, 4, 8, 8, generator=seeded(1)), checkpoint_timesteps(models, 4)
+    x_T, levels = torch.randn(2, 4, 8, 8, generator=seeded(1)), models.levels(4)
     prompt = "a red circle on black"
     for scale in (1.0, 3.0):
         ours = embedding_model(models, target(models), guidance_scale=scale)
-        theirs = prompted_model(models, [prompt, prompt], guidance_scale=scale)
-        torch.testing.assert_close(denoise(models, ours, x_T, timesteps), denoise(models, theirs, x_T, timesteps))
+        theirs = prompted_model(models, [prompt, prompt], scale)
+        torch.testing.assert_close(denoise(models, ours, x_T, levels), denoise(models, theirs, x_T, levels))
 
 
 def test_each_item_can_have_an_embedding_of_its_own(models):
-    x, t = torch.randn(2, 4, 8, 8, generator=seeded(1)), 300
+    x, t = torch.randn(2, 4, 8, 8, generator=seeded(1)), at(models, 300)
     two = torch.cat([target(models), encode_prompts(models, ["a blue cube"])])
     together = embedding_model(models, two, guidance_scale=2.5)(x, t)
     alone = [embedding_model(models, two[i : i + 1], guidance_scale=2.5)(x[i : i + 1], t) for i in range(2)]
@@ -113,10 +118,10 @@ def test_each_item_can_have_an_embedding_of_its_own(models):
 
 def test_guidance_pushes_away_from_the_empty_prompt(models):
     x, e = torch.randn(2, 4, 8, 8, generator=seeded(1)), target(models)
-    cond, uncond = (unet_output(models, x, 500, t.expand(2, -1, -1)) for t in (e, encode_prompts(models, [""])))
-    guided = embedding_model(models, e, guidance_scale=2.5)(x, 500)
+    cond, uncond = (models.predict(x, 500, t.expand(2, -1, -1)) for t in (e, encode_prompts(models, [""])))
+    guided = embedding_model(models, e, guidance_scale=2.5)(x, at(models, 500))
     torch.testing.assert_close(guided, guide(uncond, cond, guidance_scale=2.5), atol=1e-5, rtol=1e-5)
-    assert torch.equal(embedding_model(models, e, guidance_scale=0.0)(x, 500), uncond)
+    assert torch.equal(embedding_model(models, e, guidance_scale=0.0)(x, at(models, 500)), uncond)
 
 
 def test_bad_input_is_named(models):

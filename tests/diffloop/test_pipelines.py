@@ -5,6 +5,7 @@ What is measured is about 1e-6; the limit here is 1e-4, a fortieth of a grey lev
 """
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +25,12 @@ from diffloop.ddim import ddim_sample
 from diffloop.ddpm import ddpm_sample
 from diffloop.diffedit import binary_masks, contrast_map, diffedit, encode, masked_decode
 from diffloop.dpm_solver import dpm_solver_sample, dpm_solver_timesteps
-from diffloop.image_to_image import encode_images, image_to_image, last_timesteps
+from diffloop.guidance import Guidance
+from diffloop.image_to_image import encode_images, image_to_image, last_levels
 from diffloop.inpainting import inpaint
+from diffloop.ladders import trained_levels
 from diffloop.pretrained import load
-from diffloop.text_to_image import checkpoint_timesteps, decode_latents, encode_prompts, text_to_image
+from diffloop.text_to_image import decode_latents, encode_prompts, text_to_image
 
 LIMIT = 1e-4
 PROMPTS = ["a red circle", "two blue squares on grey"]
@@ -94,15 +97,8 @@ def assert_same(a, b):
 @pytest.mark.parametrize("negative", [None, NEGATIVE])
 @pytest.mark.parametrize(("s", "phi"), [(1, 0.0), (3, 0.0), (7.5, 0.0), (7.5, 0.7), (15, 0.0)])
 def test_text_to_image(ours, theirs, kind, negative, s, phi):
-    a = text_to_image(
-        ours[kind],
-        PROMPTS,
-        generator=seeded(),
-        steps=7,
-        guidance_scale=s,
-        negative_prompts=negative,
-        guidance_rescale=phi,
-    )
+    how = Guidance(s, negative=negative, rescale=phi)
+    a = text_to_image(ours[kind], PROMPTS, generator=seeded(), steps=7, guidance_scale=how)
     b = theirs(kind)(
         PROMPTS, generator=seeded(), guidance_scale=s, negative_prompt=negative, guidance_rescale=phi
     ).images
@@ -111,11 +107,16 @@ def test_text_to_image(ours, theirs, kind, negative, s, phi):
 
 def test_guidance_scale_0_is_unconditional_here_and_conditional_in_diffusers(ours, theirs):
     pipe, options = theirs("eps"), {"generator": seeded(), "steps": 7}
-    a = text_to_image(ours["eps"], PROMPTS, guidance_scale=0.0, negative_prompts=NEGATIVE, **options)
+    a = text_to_image(ours["eps"], PROMPTS, guidance_scale=Guidance(0.0, negative=NEGATIVE), **options)
     assert_same(a, pipe(NEGATIVE, generator=seeded(), guidance_scale=1).images)
     b = pipe(PROMPTS, generator=seeded(), guidance_scale=0, negative_prompt=NEGATIVE).images
     assert_same(b, pipe(PROMPTS, generator=seeded(), guidance_scale=1).images)
     assert (a - b).abs().max() > 0.05
+
+
+def to_clean(models, timesteps):
+    """Diffusers' DDPM and DPM-Solver go to clean data, wherever the checkpoint ends DDIM."""
+    return trained_levels(models.alphas_cumprod, timesteps)
 
 
 @pytest.mark.parametrize("kind", ["eps", "v", "tiny"])
@@ -124,14 +125,15 @@ def test_samplers(ours, theirs, kind, sampler):
     models, pipe = ours[kind], theirs(kind)
     scheduler = pipe.func.scheduler
     if sampler == "ddim":
-        mine = {"sampler": partial(ddim_sample, eta=0.6, set_alpha_to_one=models.set_alpha_to_one)}
+        mine = {"sampler": partial(ddim_sample, eta=0.6)}
         extra = {"eta": 0.6}
     elif sampler == "ddpm":
         pipe.func.scheduler = DDPMScheduler.from_config(scheduler.config)
-        mine, extra = {"sampler": ddpm_sample}, {}
+        timesteps = [level.t for level in models.levels(7)[:-1]]
+        mine, extra = {"sampler": ddpm_sample, "timesteps": to_clean(models, timesteps)}, {}
     else:
         pipe.func.scheduler = DPMSolverMultistepScheduler.from_config(scheduler.config, timestep_spacing="linspace")
-        mine, extra = {"sampler": dpm_solver_sample, "timesteps": dpm_solver_timesteps(7)}, {}
+        mine, extra = {"sampler": dpm_solver_sample, "timesteps": to_clean(models, dpm_solver_timesteps(7))}, {}
     a = text_to_image(models, PROMPTS, generator=seeded(), steps=7, **mine)
     assert_same(a, pipe(PROMPTS, generator=seeded(), **extra).images)
 
@@ -143,16 +145,61 @@ def test_another_size_and_given_noise(ours, theirs):
 
 
 def test_guidance_interval(ours):
-    models, options = ours["eps"], {"steps": 7, "guidance_scale": 7.5}
+    def run(scale=7.5, interval=None):
+        how = Guidance(scale, interval=interval)
+        return text_to_image(ours["eps"], PROMPTS, generator=seeded(), steps=7, guidance_scale=how)
 
-    def run(**extra):
-        return text_to_image(models, PROMPTS, generator=seeded(), **options | extra)
-
-    assert torch.equal(run(guidance_interval=(0, 999)), run())
-    assert torch.equal(run(guidance_interval=(998, 999)), run(guidance_scale=1.0))
-    middle = run(guidance_interval=(200, 600))
+    assert torch.equal(run(interval=(0, 999)), run())
+    assert torch.equal(run(interval=(998, 999)), run(1.0))
+    middle = run(interval=(200, 600))
     assert (middle - run()).abs().max() > 0.01
-    assert (middle - run(guidance_scale=1.0)).abs().max() > 0.01
+    assert (middle - run(1.0)).abs().max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def weak(tmp_path_factory):
+    """Another random checkpoint that predicts eps, with a text encoder of its own."""
+    from tests.diffloop.tiny import build
+
+    return load(build(tmp_path_factory.mktemp("weak"), text_width=48, seed=3))
+
+
+def test_autoguidance_is_the_combination_of_the_two_checkpoints(ours, weak):
+    """eps = weak + s * (strong - weak), each under the prompt by its own text encoder, and one call of each a step."""
+    models, x_T = ours["eps"], torch.randn(2, 4, 16, 16, generator=seeded())
+    mine, theirs = encode_prompts(models, PROMPTS), encode_prompts(weak, PROMPTS)
+
+    def by_hand(x_t, level):
+        bad = weak.predict(x_t, level, theirs)
+        return bad + 2.5 * (models.predict(x_t, level, mine) - bad)
+
+    *_, x_0 = ddim_sample(by_hand, x_T, models.levels(5))
+    made = text_to_image(models, PROMPTS, x_T=x_T, steps=5, guidance_scale=Guidance(2.5, weak=weak))
+    torch.testing.assert_close(made, decode_latents(models, x_0), atol=1e-6, rtol=0)
+    plain = text_to_image(models, PROMPTS, x_T=x_T, steps=5, guidance_scale=1.0)
+    assert torch.equal(text_to_image(models, PROMPTS, x_T=x_T, steps=5, guidance_scale=Guidance(1.0, weak=weak)), plain)
+    assert (made - plain).abs().max() > 0.01
+
+
+SAMPLERS = [ddim_sample, partial(ddim_sample, eta=1.0), ddpm_sample, dpm_solver_sample]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["ddim", "eta=1", "ddpm", "dpm"])
+def test_the_checkpoint_says_where_a_sampler_ends(ours, sampler):
+    """The same ladder whatever the sampler: from the noisiest timestep to alpha_bar at t = 0, not to clean data."""
+    models, reached = ours["eps"], []
+    how = {"sampler": sampler, "callback": lambda i, level, state: reached.append(level)}
+    out = text_to_image(models, PROMPTS, generator=seeded(), steps=4, **how)
+    levels = models.levels(4)
+    assert reached == levels[1:]
+    assert (reached[-1].t, reached[-1].alpha_bar) == (0, pytest.approx(models.alphas_cumprod[0].item(), abs=1e-15))
+    clean = to_clean(models, [level.t for level in levels[:-1]])
+    assert (text_to_image(models, PROMPTS, generator=seeded(), timesteps=clean, **how) - out).abs().max() > 1e-4
+
+
+def test_eta_1_is_diffusers_too(ours, theirs):
+    a = text_to_image(ours["eps"], PROMPTS, generator=seeded(), steps=7, sampler=partial(ddim_sample, eta=1))
+    assert_same(a, theirs("eps")(PROMPTS, generator=seeded(), eta=1.0).images)
 
 
 @pytest.mark.parametrize("kind", ["eps", "v", "tiny"])
@@ -160,9 +207,8 @@ def test_guidance_interval(ours):
 def test_image_to_image(ours, theirs, kind, strength):
     models = ours[kind]
     images = pictures(models)
-    a = image_to_image(
-        models, images, PROMPTS, generator=seeded(), steps=7, strength=strength, negative_prompts=NEGATIVE
-    )
+    how = {"strength": strength, "guidance_scale": Guidance(negative=NEGATIVE)}
+    a = image_to_image(models, images, PROMPTS, generator=seeded(), steps=7, **how)
     pipe = theirs(kind, StableDiffusionImg2ImgPipeline)
     assert_same(a, pipe(PROMPTS, images, generator=seeded(), strength=strength, negative_prompt=NEGATIVE).images)
 
@@ -173,7 +219,7 @@ def test_image_to_image_with_dpm_solver_from_the_middle(ours, theirs):
     pipe.func.scheduler = DPMSolverMultistepScheduler.from_config(
         pipe.func.scheduler.config, timestep_spacing="linspace"
     )
-    solver = {"sampler": dpm_solver_sample, "timesteps": dpm_solver_timesteps(7)}
+    solver = {"sampler": dpm_solver_sample, "timesteps": to_clean(models, dpm_solver_timesteps(7))}
     a = image_to_image(models, pictures(models), PROMPTS, generator=seeded(), strength=0.6, **solver)
     assert_same(a, pipe(PROMPTS, pictures(models), generator=seeded(), strength=0.6).images)
 
@@ -203,7 +249,7 @@ def hole():
 def test_inpainting(ours, theirs, kind, strength, s):
     models = ours[kind]
     options = {"strength": strength, "guidance_scale": s}
-    a = inpaint(models, pictures(models), hole(), PROMPTS, generator=seeded(), steps=7, **options)
+    a = inpaint(models, pictures(models), hole(), PROMPTS, generator=seeded(), steps=7, paste_back=False, **options)
     pipe = theirs(kind, StableDiffusionInpaintPipeline)
     b = pipe(PROMPTS, pictures(models), hole(), generator=seeded(), height=64, width=64, **options).images
     assert_same(a, b)
@@ -212,10 +258,12 @@ def test_inpainting(ours, theirs, kind, strength, s):
 def test_an_all_keep_mask_returns_the_input(ours):
     models = ours["eps"]
     images = pictures(models)
-    a = inpaint(models, images, torch.zeros(2, 1, 64, 64), PROMPTS, generator=seeded(), steps=7)
+    nothing = torch.zeros(2, 1, 64, 64)
+    assert torch.equal(inpaint(models, images, nothing, PROMPTS, generator=seeded(), steps=7), images)
+    a = inpaint(models, images, nothing, PROMPTS, generator=seeded(), steps=7, paste_back=False)
     torch.testing.assert_close(a, decode_latents(models, encode_images(models, images, generator=seeded())))
-    states = encode(models, images, ts := last_timesteps(checkpoint_timesteps(models, 7), 0.5))
-    b = masked_decode(models, states, ts, torch.zeros(2, 16, 16), PROMPTS)
+    states = encode(models, images, levels := last_levels(models.levels(7), 0.5))
+    b = masked_decode(models, states, levels, torch.zeros(2, 16, 16), PROMPTS)
     torch.testing.assert_close(b, decode_latents(models, encode_images(models, images)))
 
 
@@ -238,26 +286,26 @@ def test_diffedit(ours, theirs, kind):
     assert 0.1 < mine.mean() < 0.9
     assert torch.equal(mine, torch.from_numpy(mask).float())
 
-    ts = last_timesteps(checkpoint_timesteps(models, 10), 0.8)
-    states = encode(models, image, ts, generator=seeded(), prompts=source, guidance_scale=3.0)
+    levels = last_levels(models.levels(10), 0.8)
+    states = encode(models, image, levels, generator=seeded(), prompts=source, guidance_scale=3.0)
     inverted = pipe.invert(source, image, num_inference_steps=10, generator=seeded(), guidance_scale=3.0).latents
     torch.testing.assert_close(torch.stack(states[:-1], 1), inverted, atol=1e-4, rtol=0)
 
     tensor = torch.from_numpy(mask)[:, None].float()
     b = pipe(target, tensor, inverted, num_inference_steps=10, output_type="pt", generator=seeded()).images
-    assert_same(masked_decode(models, states, ts, mine, target, rule="diffusers"), b)
-    paper = masked_decode(models, states, ts, mine, target)
+    assert_same(masked_decode(models, states, levels, mine, target, rule="diffusers"), b)
+    paper = masked_decode(models, states, levels, mine, target)
     assert (paper - b).abs().max() > 10 * LIMIT  # Diffusers puts back the state of the level before
 
 
 def test_the_papers_rule_leaves_the_background_clean(ours):
     """With everything to keep, "paper" is the VAE's round trip and "diffusers" is noisier than that."""
     models = ours["eps"]
-    image, keep, ts = pictures(models, 1), torch.zeros(1, 16, 16), checkpoint_timesteps(ours["eps"], 10)
-    states = encode(models, image, ts)
+    image, keep, levels = pictures(models, 1), torch.zeros(1, 16, 16), models.levels(10)
+    states = encode(models, image, levels)
     clean = decode_latents(models, states[-1])
     for rule, same in [("paper", True), ("diffusers", False)]:
-        out = masked_decode(models, states, ts, keep, PROMPTS[:1], rule=rule)
+        out = masked_decode(models, states, levels, keep, PROMPTS[:1], rule=rule)
         assert torch.equal(out, clean) == same
 
 
@@ -288,7 +336,8 @@ def test_diffedit_in_one_call(ours):
     out, masks = diffedit(
         models, images, PROMPTS, NEGATIVE, generator=seeded(), callback=lambda *a: seen.append(a[:2]), **options
     )
-    assert seen == [(0, 333), (1, 167), (2, 1)]
+    assert seen == list(enumerate(models.levels(6)[-3:]))
+    assert [level.t for _, level in seen] == [167, 1, 0]
     assert out.shape == images.shape
     assert set(masks.unique().tolist()) <= {0.0, 1.0}
     same, given = diffedit(models, images, PROMPTS, NEGATIVE, generator=seeded(), masks=masks, **options)
@@ -329,8 +378,8 @@ def test_text_is_encoded_once_and_guidance_is_one_call(ours, monkeypatch):
 
 def test_a_film(ours):
     models, film = ours["eps"], []
-    out = text_to_image(models, PROMPTS, generator=seeded(), steps=4, callback=lambda i, t, x: film.append((i, t, x)))
-    assert [(i, t) for i, t, _ in film] == [(0, 751), (1, 501), (2, 251), (3, 1)]
+    out = text_to_image(models, PROMPTS, generator=seeded(), steps=4, callback=lambda *what: film.append(what))
+    assert [(i, level.t) for i, level, _ in film] == [(0, 501), (1, 251), (2, 1), (3, 0)]
     assert torch.equal(decode_latents(models, film[-1][2]), out)
 
 
@@ -385,7 +434,7 @@ def with_nan(models):
         ({"steps": 1001}, ["steps is 1001", "[1, 1000]"]),
         ({"prompts": "a circle"}, ["prompts is 'a circle'", "list of strings"]),
         ({"prompts": []}, ["prompts is []", "not empty"]),
-        ({"negative_prompts": ["a"]}, ["negative_prompts has 1", "prompts 2"]),
+        ({"guidance_scale": Guidance(negative=["a"])}, ["negative has 1", "2 prompts"]),
         ({"images": torch.zeros(1, 3, 64, 64)}, ["(1, 3, 64, 64)", "(2, 3, height, width)"]),
         ({"images": torch.zeros(2, 1, 64, 64)}, ["(2, 1, 64, 64)", "(2, 3, height, width)"]),
         ({"images": torch.zeros(2, 3, 64, 62)}, ["(2, 3, 64, 62)", "multiples of 4"]),
@@ -394,8 +443,6 @@ def with_nan(models):
         ({"images": torch.full((2, 3, 64, 64), float("nan"))}, ["nan", "[0, 1]"]),
         ({"images": -torch.ones(2, 3, 64, 64)}, ["[-1, -1]", "[0, 1]"]),
         ({"guidance_scale": -1.0}, ["guidance_scale is -1.0", ">= 0"]),
-        ({"guidance_rescale": 1.5}, ["guidance_rescale is 1.5", "[0, 1]"]),
-        ({"guidance_interval": (9, 3)}, ["(9, 3)"]),
         ({"generator": [seeded()]}, ["1 generators", "(2)"]),
     ],
 )
@@ -418,9 +465,12 @@ def test_bad_input_is_named_with_every_legal_choice(ours, changes, words):
             lambda m: inpaint(m, pictures(m), hole()[:1], PROMPTS, generator=seeded()),
             ["(1, 1, 64, 64)", "(2, 1, 64, 64)"],
         ),
+        (lambda m: Guidance(rescale=1.5), ["guidance_rescale is 1.5", "[0, 1]"]),
+        (lambda m: Guidance(interval=(9, 3)), ["(9, 3)"]),
+        (lambda m: Guidance(negative=["a"], weak=m), ["negative and weak", "give one"]),
         (
-            lambda m: inpaint(m, pictures(m), hole() / 2, PROMPTS, generator=seeded()),
-            ["0.5", "0 (keep) or 1", ">= 0.5"],
+            lambda m: text_to_image(replace(m, prediction="v"), PROMPTS, guidance_scale=Guidance(weak=m)),
+            ["weak model predicts 'eps'", "'v'", "the same"],
         ),
         (lambda m: diffedit(m, pictures(m), PROMPTS, ["a"], generator=seeded()), ["source has 2", "target 1"]),
         (
@@ -433,12 +483,12 @@ def test_bad_input_is_named_with_every_legal_choice(ours, changes, words):
         (lambda m: binary_masks(torch.ones(1, 2, 2), clip=0.0, rule="diffusers"), ["clip is 0.0", "> 0"]),
         (lambda m: binary_masks(torch.ones(1, 2, 2), threshold=1.0), ["threshold is 1.0", "[0, 1)"]),
         (
-            lambda m: masked_decode(m, [torch.zeros(1, 4, 16, 16)] * 2, torch.tensor([5]), torch.zeros(1, 9, 9), ["a"]),
+            lambda m: masked_decode(m, [torch.zeros(1, 4, 16, 16)] * 2, m.levels(1), torch.zeros(1, 9, 9), ["a"]),
             ["(1, 9, 9)", "(1, 16, 16)"],
         ),
         (
-            lambda m: masked_decode(m, [torch.zeros(1, 4, 16, 16)], torch.tensor([5]), torch.zeros(1, 16, 16), ["a"]),
-            ["1 states for 1 timesteps", "the 2"],
+            lambda m: masked_decode(m, [torch.zeros(1, 4, 16, 16)], m.levels(1), torch.zeros(1, 16, 16), ["a"]),
+            ["1 states for 2 levels", "the 2"],
         ),
     ],
 )

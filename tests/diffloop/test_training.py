@@ -14,6 +14,7 @@ from torch import nn
 
 from diffloop import training
 from diffloop.denoising import denoising_loss, stratified
+from diffloop.levels import vp_level
 from diffloop.parameterization import add_noise, v_from_x_0_eps
 from diffloop.schedules import alphas_cumprod_from_betas, linear_betas
 from diffloop.training import check_trains, train, write_whole
@@ -161,9 +162,9 @@ def test_denoising_loss_is_the_hand_computed_one(prediction):
     t = stratified(4, 1000, g)
     eps = torch.randn(4, 2, 3, generator=g)
     for i in range(4):
-        a = BARS[t[i]]
-        x_t = add_noise(x_0[i], eps[i], alpha_bar_t=a)
-        target = {"eps": eps[i], "x_0": x_0[i], "v": v_from_x_0_eps(x_0[i], eps[i], alpha_bar_t=a)}[prediction]
+        level = vp_level(BARS[t[i]].item())
+        x_t = add_noise(x_0[i], eps[i], level)
+        target = {"eps": eps[i], "x_0": x_0[i], "v": v_from_x_0_eps(x_0[i], eps[i], level)}[prediction]
         torch.testing.assert_close(ours[i], ((0.5 * x_t - target) ** 2).mean(), atol=1e-6, rtol=1e-6)
 
 

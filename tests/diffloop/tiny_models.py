@@ -41,42 +41,47 @@ def same_bits(before, *modules):
     )
 
 
-def exact_mixture(mixture, bars, prediction, labels=None):
-    """model(x_t, t of shape (b,), cond): exact for an isotropic mixture, all timesteps of a batch at once.
+def exact_mixture(mixture, prediction, labels=None):
+    """model(x_t, level, cond): exact for an isotropic mixture, all levels of a batch at once.
 
     labels: for each value of cond, the weights of the components under it, as rows; None: cond is ignored."""
     means, var = mixture.means, mixture.variances[:, 0]
 
-    def model(x_t, t, cond):
+    def model(x_t, level, cond):
         weights = mixture.weights if labels is None else labels[cond]
-        a = bars[t][:, None]
-        noised = a * var + 1 - a  # (b, K)
-        off = x_t[:, None].double() - a.sqrt()[:, :, None] * means  # (b, K, D)
+        signal, noise = columns(level)  # (b or 1, 1)
+        noised = signal**2 * var + noise**2  # (b, K)
+        off = x_t[:, None].double() - signal[:, :, None] * means  # (b, K, D)
         share = (weights.log() - off.square().sum(2) / (2 * noised) - means.shape[1] / 2 * noised.log()).softmax(1)
-        eps = (1 - a).sqrt() * (share[:, :, None] * off / noised[:, :, None]).sum(1)
-        x_0 = (share[:, :, None] * (means + (a.sqrt() * var / noised)[:, :, None] * off)).sum(1)
-        return {"eps": eps, "x_0": x_0, "v": a.sqrt() * eps - (1 - a).sqrt() * x_0}[prediction].to(x_t)
+        eps = noise * (share[:, :, None] * off / noised[:, :, None]).sum(1)
+        x_0 = (share[:, :, None] * (means + (signal * var / noised)[:, :, None] * off)).sum(1)
+        return {"eps": eps, "x_0": x_0, "v": signal * eps - noise * x_0}[prediction].to(x_t)
 
     return model
+
+
+def columns(level):
+    """(signal, noise) of a level, float64 of shape (b, 1); (1, 1) for one level of a whole batch."""
+    return (torch.as_tensor(x, dtype=torch.float64).reshape(-1, 1) for x in (level.signal, level.noise))
 
 
 class Corrected(nn.Module):
     """An exact model plus a small network that starts at zero: a copy of a teacher that can learn. `told` goes from cond
     to what the network is told of it, (b, n)."""
 
-    def __init__(self, model, bars, told=None, n=0):
+    def __init__(self, model, told=None, n=0):
         super().__init__()
-        self.model, self.bars, self.told = model, bars, told
+        self.model, self.told = model, told
         with torch.random.fork_rng():
             torch.manual_seed(0)
             self.net = nn.Sequential(nn.Linear(4 + n, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 2))
         nn.init.zeros_(self.net[-1].weight)
         nn.init.zeros_(self.net[-1].bias)
 
-    def forward(self, x_t, t, cond):
-        a = self.bars[t].float()[:, None]
-        seen = [x_t, a.sqrt(), (1 - a).sqrt()] + ([] if self.told is None else [self.told(cond)])
-        return self.model(x_t, t, cond) + self.net(torch.cat(seen, 1))
+    def forward(self, x_t, level, cond):
+        numbers = [x.float().expand(len(x_t), 1) for x in columns(level)]
+        seen = [x_t, *numbers] + ([] if self.told is None else [self.told(cond)])
+        return self.model(x_t, level, cond) + self.net(torch.cat(seen, 1))
 
 
 def cut_off_and_resumed(run, path, *, at):
