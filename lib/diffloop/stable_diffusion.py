@@ -115,14 +115,14 @@ class StableDiffusion:
         """The U-Net's output in float32; inside, it computes in its own type.
 
         Args:
-            level: of x_t, or just the number that the U-Net is told.
+            level: of x_t, one for all or one an item; or just the number that the U-Net is told.
             condition: from `encode_text`.
             extra: channels after those of x_t.
         """
         if self.unet.config.get("time_cond_proj_dim"):
             raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
         x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
-        t = level.t if isinstance(level, Level) else level
+        t = torch.as_tensor(level.t if isinstance(level, Level) else level, device=x.device)
         text = condition.to(self.dtype)
         return self.unet(x.to(self.dtype), t, encoder_hidden_states=text, return_dict=False)[0].float()
 
