@@ -6,7 +6,7 @@ Shapes: `b` is the batch, `...` the shape of one item. Pictures are in [0, 1]; l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -26,6 +26,7 @@ Callback = Callable[[int, Level, Tensor], object]  # (number of the step, the le
 View = Callable[[Level], Level]  # a level -> the same one in another scale: levels.vp, .karras, .straight
 
 
+@runtime_checkable  # for the checks under pytest
 class Model(Protocol):
     """(x_t, level) -> what is predicted there: eps, x_0, v or velocity.
 
@@ -36,6 +37,7 @@ class Model(Protocol):
     def __call__(self, x_t: Tensor, level: Level, /) -> Any: ...
 
 
+@runtime_checkable  # for the checks under pytest
 class Sampler(Protocol):
     """A walk down a ladder of n + 1 levels: yields the state at each but the first, so that the last is the sample.
 
@@ -56,6 +58,7 @@ class Sampler(Protocol):
     ) -> Iterator[Tensor]: ...
 
 
+@runtime_checkable  # for the checks under pytest
 class Models(Protocol):
     """A family of checkpoints, as `pretrained.load` returns it: all that text_to_image and its relatives call.
 
