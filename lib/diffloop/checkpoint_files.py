@@ -76,7 +76,7 @@ def check_kind(folder: Path, families: Sequence[Family]) -> Family:
         ValueError: which names every reason, if the folder is a checkpoint of a family that we do not know.
     """
     index = read_index(folder)
-    named = {part: entry[-1] for part, entry in index.items() if isinstance(entry, list) and any(entry)}
+    named = _named(index)
     pipeline = str(index.get("_class_name", ""))
     family = next((f for f in families[:-1] if _marked(folder, f, named, pipeline)), families[-1])
     foreign = {part: what for part, what in FOREIGN_PARTS.items() if part not in family.parts}
@@ -113,8 +113,8 @@ def parts_of(folder: Path, family: Family) -> dict[str, str]:
     """The family's parts that this checkpoint has: an optional one is left out if model_index.json says null, or does
     not speak of it and there is no folder; with a text encoder goes its tokenizer."""
     index = read_index(folder)
-    there = {part: any(index[part]) if index.get(part) else (folder / part).is_dir() for part in family.optional}
-    gone = {part for part in family.optional if not there[part]}
+    named = _named(index)
+    gone = {p for p in family.optional if p not in named and (p in index or not (folder / p).is_dir())}
     gone |= {part.replace("text_encoder", "tokenizer") for part in gone}
     return {part: cls for part, cls in family.parts.items() if part not in gone}
 
@@ -155,6 +155,11 @@ def check_layout(folder: Path, family: Family, variant: str | None) -> None:
             raise ValueError(
                 f"{path} is damaged or cut short ({path.stat().st_size:,} bytes; {error}); download or write it again"
             ) from error
+
+
+def _named(index: dict[str, Any]) -> dict[str, Any]:
+    """The parts that model_index.json names, each with its class; null is none."""
+    return {part: entry[-1] for part, entry in index.items() if isinstance(entry, list) and any(entry)}
 
 
 def _marked(folder: Path, family: Family, named: dict[str, Any], pipeline: str) -> bool:

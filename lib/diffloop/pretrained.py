@@ -7,7 +7,6 @@ networks; every loop around them is ours.
 from __future__ import annotations
 
 import warnings
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -192,10 +191,13 @@ def _options(folder: Path, family: Family) -> dict[str, bool]:
 
 def _class(dotted: str) -> Any:
     """A class of Diffusers or Transformers, by its name."""
-    library, name = dotted.split(".")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm's, in a notebook without widgets
-        return getattr(import_module(library), name)
+        import diffusers
+        import transformers
+
+        library, name = dotted.split(".")
+        return getattr({"diffusers": diffusers, "transformers": transformers}[library], name)
 
 
 def _tokenizer(cls: Any, folder: Path, text: Any) -> Any:

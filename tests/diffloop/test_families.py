@@ -70,6 +70,14 @@ ROWS = {
 IMAGES = [name for name, row in ROWS.items() if row.image]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """name -> folder, built when first asked for."""
