@@ -217,6 +217,8 @@ def _way_out(folder: Path, missing: list[str], stems: list[str], family: Family)
         )
     if (part := missing[0].split("/")[0]) in family.optional:
         return f'Download {part}/, or do without it: "{part}": [null, null] in model_index.json'
+    if (folder / "model_index.json").is_file():
+        return "The folder is not complete; download it again"
     return (
         "A single .ckpt or .safetensors file must first be converted "
         f"({family.pipelines}Pipeline.from_single_file, then save_pretrained)"

@@ -2,7 +2,8 @@
 
 Equal to Diffusers' StableDiffusionImg2ImgPipeline on the same noise to 1/255 of the pixel range. Departures: strength 0
 returns the image as the VAE gives it back (Diffusers fails with a message about tensor sizes); a
-strength above 0 that is too small for a single step is refused; guidance below 1, see `guidance.py`.
+strength above 0 that is too small for a single step is refused; guidance below 1, see `guidance.py`. For Stable
+Diffusion 3 its pipeline rounds steps * strength up, for the others down, as here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from diffloop.ddim import ddim_sample
@@ -19,7 +20,7 @@ from diffloop.levels import Level
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise
 from diffloop.text_to_image import check_text_to_image, decode_latents, denoise, ladder, prompted_model
-from diffloop.types import Callback, Generators, Images, Latents, Models, Sampler, Timesteps
+from diffloop.types import Callback, Generators, Images, Models, Sampler, Timesteps
 
 
 def image_to_image(
@@ -89,7 +90,7 @@ def encode_images(
     *,
     generator: Generators | None = None,
     copies: int = 1,
-) -> Latents:
+) -> Float[Tensor, "n c h w"]:
     """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
 
     Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Sec. 3.1 (its encoder) and Appendix G (scaled to

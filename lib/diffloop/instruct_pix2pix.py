@@ -81,7 +81,7 @@ def instructed_model(
 
         e(0, 0) + s_I * (e(image, 0) - e(0, 0)) + s_T * (e(image, text) - e(image, 0))
 
-    A call whose weight in this sum is 0 is not made: at s_T = 1 that of the picture alone, at s_I = 1 that of neither.
+    A call whose weight in this sum is 0 is not made: of neither at s_I = 1, of the picture alone at s_T = s_I.
 
     Source: brooks2023instructpix2pix, Sec. 3.2.1. Its image is the mean of the VAE's posterior, in the VAE's own scale.
 

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -163,7 +164,7 @@ def test_image_to_image(folders, ours, name, strength):
     theirs = {"num_inference_steps": 5, "strength": strength, "guidance_scale": 4.0, "negative_prompt": NEGATIVE}
     if "sd3" in name:
         theirs |= {"height": size[0], "width": size[1]}  # it resizes to the trained size otherwise
-    assert_same(a, pipeline(folders(name), row.image, **row.parts)(PROMPTS, pictures(size), **theirs))
+    assert_same(a, pipeline(folders(name), row.image, **row.parts)(PROMPTS, image=pictures(size), **theirs))
 
 
 @pytest.mark.parametrize("name", ["sdxl", "sd3"])
@@ -184,7 +185,8 @@ def test_inpainting_with_an_xl_unet_of_9_channels(tmp_path):
     assert models.inpaints
     a = inpaint(models, pictures(), mask, PROMPTS, generator=seeded(), steps=3, **how)
     pipe = pipeline(folder, "StableDiffusionXLInpaint")
-    assert_same(a, pipe(PROMPTS, pictures(), mask, height=64, width=64, num_inference_steps=3, **how))
+    theirs = {"image": pictures(), "mask_image": mask, "height": 64, "width": 64, "num_inference_steps": 3}
+    assert_same(a, pipe(PROMPTS, **theirs, **how))
     with pytest.raises(ValueError, match="is an inpainting one"):
         text_to_image(models, PROMPTS, generator=seeded())
 
@@ -231,7 +233,7 @@ def test_xl_with_the_solver_that_it_was_published_with(copy):
 def test_the_ladder_of_a_flow(ours, shift, T, steps):
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=T, shift=shift)
     scheduler.set_timesteps(steps)
-    settings, note = flow_settings(json.loads(scheduler.to_json_string()), "somewhere")
+    settings, note = flow_settings(json.loads(scheduler.to_json_string()), Path("somewhere"))
     assert note == ""
     levels = dataclasses.replace(ours("sd3"), **settings).levels(steps)
     noise, t = (torch.tensor([getattr(level, key) for level in levels]) for key in ("noise", "t"))
@@ -305,7 +307,7 @@ def test_the_two_scales_of_an_edit(ours, monkeypatch):
     monkeypatch.setattr(
         StableDiffusion, "predict", lambda *args, **how: (sizes.append(len(args[1])), predict(*args, **how))[1]
     )
-    for s_t, s_i, calls in [(7.5, 1.5, 3), (1, 1, 1), (1, 1.5, 2), (7.5, 1, 2), (3, 3, 2), (0, 0, 1), (0, 1, 1)]:
+    for s_t, s_i, calls in [(7.5, 1.5, 3), (1, 1, 1), (1, 1.5, 3), (7.5, 1, 2), (3, 3, 2), (0, 0, 1), (0, 1, 1)]:
         expected = neither + s_i * (image - neither) + s_t * (both - image)
         torch.testing.assert_close(instructed_model(models, images, PROMPTS, s_t, s_i)(x_t, level), expected)
         assert sizes.pop() == 2 * calls
