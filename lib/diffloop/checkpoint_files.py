@@ -6,20 +6,18 @@ Everything here reads names and JSON only, so that a folder of another kind is n
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+Configs = Mapping[str, dict[str, Any]]  # part -> what its config.json holds; of those that are there
+
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
-CONFIGS = ("text_encoder/config.json", "vae/config.json", "unet/config.json", SCHEDULER_CONFIG)
-WEIGHTS = ("text_encoder/model", "vae/diffusion_pytorch_model", "unet/diffusion_pytorch_model")
-TOKENIZER = ("tokenizer/vocab.json", "tokenizer/tokenizer.json")  # one of the two
-SUPPORTED = (
-    "Supported are Stable Diffusion 1 and 2 (text to image and inpainting): one CLIPTextModel, one AutoencoderKL, one "
-    "UNet2DConditionModel. Use such a checkpoint, or sample this one with its own Diffusers pipeline"
-)
-FOREIGN_PARTS = {  # a folder that only other families have, and what it is
-    "transformer": "a transformer in place of the U-Net (DiT, PixArt, SD3, Flux and their relatives)",
-    "text_encoder_2": "a second text encoder (SDXL, SD3, Flux)",
+WAY_OUT = "Use such a checkpoint, or sample this one with its own Diffusers pipeline"
+FOREIGN_PARTS = {  # a folder that none of our families has, or another one only, and what it is
+    "transformer": "a transformer in place of the U-Net (DiT, PixArt, Flux and their relatives)",
+    "text_encoder_2": "a second text encoder (SDXL's is a CLIPTextModelWithProjection; Flux, HunyuanDiT)",
     "prior": "a prior (unCLIP, Kandinsky, Wuerstchen)",
     "decoder": "a decoder of its own (unCLIP, Wuerstchen)",
     "image_normalizer": "an embedding of images as a condition (Stable unCLIP)",
@@ -28,20 +26,32 @@ FOREIGN_PARTS = {  # a folder that only other families have, and what it is
     "vqmodel": "a VQ autoencoder",
     "motion_adapter": "a motion module (video)",
 }
-CLASSES = {  # what a part's config.json may name
-    "unet": ("_class_name", ("UNet2DConditionModel",)),
-    "vae": ("_class_name", ("AutoencoderKL",)),
-    "text_encoder": ("model_type", ("clip_text_model", "clip")),
+CLIP = ("model_type", ("clip_text_model", "clip"))
+NAMED = {  # what the config.json of a class from Transformers names; those of Diffusers name the class itself
+    "CLIPTextModel": CLIP,
+    "CLIPTextModelWithProjection": CLIP,
+    "T5EncoderModel": ("model_type", ("t5",)),
 }
-UNET_CONDITIONS = {  # settings of the U-Net that add an input, and what it is
-    "addition_embed_type": "added conditions such as sizes and pooled text (SDXL)",
-    "class_embed_type": "a class or an image embedding beside the text (unCLIP, upscalers)",
-    "num_class_embeds": "a class or a noise level beside the text (upscalers)",
-    "encoder_hid_dim_type": "a projection of other conditions (Kandinsky)",
-    "encoder_hid_dim": "a projection of other text states (DeepFloyd IF)",
-    "time_cond_proj_dim": "an embedding of the guidance scale (LCM, a guided student); "
-    "guided_distillation.unet_student gives it one",
+STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}  # library -> its weights' file
+TOKENIZERS = {  # the class of a tokenizer -> its files, one of which must be there
+    "CLIPTokenizer": ("vocab.json", "tokenizer.json"),
+    "T5TokenizerFast": ("spiece.model", "tokenizer.json"),
 }
+
+
+@dataclass(frozen=True)
+class Family:
+    """A row of `pretrained.FAMILIES`: how checkpoints of a family are told, what they are made of, what loads them."""
+
+    what: str  # for messages
+    models: Any  # the class; `models.misfits(configs)` says what the parts' files ask for that it does not do
+    mark: str  # the part that tells the family, by its class
+    pipelines: str  # how its pipelines' names begin: what tells it where the files do not name that part's class
+    parts: dict[str, str]  # folder -> library and class
+    settings: Callable[[dict[str, Any], Path], tuple[dict[str, Any], str]]  # reads the scheduler's file
+    optional: tuple[str, ...] = ()  # text encoders that may be null in model_index.json
+    options: tuple[str, ...] = ()  # fields that are read from model_index.json: true or false
+    full_vae: bool = False  # in float16, whether the VAE computes in float32 if its config has `force_upcast`
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -59,43 +69,81 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_kind(folder: Path) -> None:
-    """Raises ValueError, which names every reason, if the folder is a checkpoint of a family that we do not know."""
-    index = folder / "model_index.json"
-    parts = read_json(index) if index.is_file() else {}
-    pipeline = parts.get("_class_name")
-    named = {part for part, entry in parts.items() if isinstance(entry, list) and any(entry)}
-    reasons = [f"{part}/ is {w}" for part, w in FOREIGN_PARTS.items() if part in named or (folder / part).is_dir()]
-    configs = {part: read_json(path) for part in CLASSES if (path := folder / part / "config.json").is_file()}
-    for part, (key, legal) in CLASSES.items():
-        found = configs.get(part, {}).get(key)
-        if found is not None and found not in legal:
+def check_kind(folder: Path, families: Sequence[Family]) -> Family:
+    """The family of a checkpoint; the last of them, if it has no other's mark.
+
+    Raises:
+        ValueError: which names every reason, if the folder is a checkpoint of a family that we do not know.
+    """
+    index = read_index(folder)
+    named = _named(index)
+    pipeline = str(index.get("_class_name", ""))
+    family = next((f for f in families[:-1] if _marked(folder, f, named, pipeline)), families[-1])
+    foreign = {part: what for part, what in FOREIGN_PARTS.items() if part not in family.parts}
+    reasons = [f"{part}/ is {w}" for part, w in foreign.items() if part in named or (folder / part).is_dir()]
+    parts = _networks(parts_of(folder, family))
+    configs = {part: read_json(path) for part in parts if (path := folder / part / "config.json").is_file()}
+    for part in configs:
+        cls = _class(parts[part])
+        key, legal = NAMED.get(cls, ("_class_name", (cls,)))
+        if (found := configs[part].get(key)) is not None and found not in legal:
             reasons.append(f"{part}/ is a {found}, not {legal[0]}")
     root = folder / "config.json"
-    if "unet" not in configs and root.is_file():
+    if not {"unet", "transformer"} & set(configs) and root.is_file():
         reasons.append(f"its own config.json is that of a single {read_json(root).get('_class_name', 'network')}")
-    unet = configs.get("unet", {})
-    if not reasons:
-        reasons += [f"the U-Net's {k} is {unet[k]!r}: {w}" for k, w in UNET_CONDITIONS.items() if unet.get(k)]
-    if not reasons and len(configs) == len(CLASSES):
-        reasons += _misfits(**configs)
+    if index.get("requires_aesthetics_score"):
+        reasons.append("it is SDXL's refiner, which is told an aesthetic score and has one text encoder")
+    reasons = reasons or family.models.misfits(configs)
     if reasons:
         kind = f"a {pipeline}" if pipeline else "a checkpoint"
-        raise ValueError(f"{folder} is {kind} that is not supported: {'; '.join(reasons)}. {SUPPORTED}")
+        supported = "; ".join(family.what for family in reversed(families))
+        raise ValueError(
+            f"{folder} is {kind} that is not supported: {'; '.join(reasons)}. Supported are {supported}. {WAY_OUT}"
+        )
+    return family
 
 
-def check_layout(folder: Path, variant: str | None) -> None:
+def read_index(folder: Path) -> dict[str, Any]:
+    """What model_index.json holds; nothing, if it is not there."""
+    path = folder / "model_index.json"
+    return read_json(path) if path.is_file() else {}
+
+
+def parts_of(folder: Path, family: Family) -> dict[str, str]:
+    """The family's parts that this checkpoint has: an optional one is left out if model_index.json says null, or does
+    not speak of it and there is no folder; with a text encoder goes its tokenizer."""
+    index = read_index(folder)
+    named = _named(index)
+    gone = {p for p in family.optional if p not in named and (p in index or not (folder / p).is_dir())}
+    gone |= {part.replace("text_encoder", "tokenizer") for part in gone}
+    return {part: cls for part, cls in family.parts.items() if part not in gone}
+
+
+def patterns(families: Sequence[Family], variant: str | None) -> list[str]:
+    """What to download of a checkpoint of any of these families."""
+    parts = {part: cls for family in families for part, cls in family.parts.items()}
+    weights = [f"{stem}*.{variant}*" if variant else f"{stem}*.safetensors*" for stem in _stems(parts)]
+    configs = [f"{part}/config.json" for part in _networks(parts)]
+    tokenizers = [f"{part}/*" for part in parts if part not in _networks(parts)]
+    return [*weights, *configs, *tokenizers, SCHEDULER_CONFIG, "model_index.json"]
+
+
+def check_layout(folder: Path, family: Family, variant: str | None) -> None:
     """Raises FileNotFoundError unless every file is there that will be read, and ValueError if a weights file is cut
     short. variant: such as "fp16", whose weights are files of their own."""
-    missing = [name for name in CONFIGS if not (folder / name).is_file()]
-    if not any((folder / name).is_file() for name in TOKENIZER):
-        missing.append(" or ".join(TOKENIZER))
-    files = {stem: _weights(folder, stem, variant) for stem in WEIGHTS}
+    parts = parts_of(folder, family)
+    names = [*(f"{part}/config.json" for part in _networks(parts)), SCHEDULER_CONFIG]
+    missing = [name for name in names if not (folder / name).is_file()]
+    for part, cls in parts.items():
+        legal = [f"{part}/{name}" for name in TOKENIZERS.get(_class(cls), ())]
+        if legal and not any((folder / name).is_file() for name in legal):
+            missing.append(" or ".join(legal))
+    files = {stem: _weights(folder, stem, variant) for stem in _stems(parts)}
     missing += [name for found in files.values() for name in found if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
             f"{folder} is not a checkpoint in the Diffusers layout; missing: {', '.join(missing)}. "
-            f"{_way_out(folder, missing)}"
+            f"{_way_out(folder, missing, list(files), family)}"
         )
     from safetensors import SafetensorError, safe_open
 
@@ -109,17 +157,32 @@ def check_layout(folder: Path, variant: str | None) -> None:
             ) from error
 
 
-def _misfits(unet: dict[str, Any], vae: dict[str, Any], text_encoder: dict[str, Any]) -> list[str]:
-    """What does not fit between parts that are each of a class that we know."""
-    reasons, latents = [], vae.get("latent_channels", 4)
-    if (out := unet.get("out_channels", 4)) != latents:
-        learned = ", the prediction and a learned variance" if out == 2 * latents else ""
-        reasons.append(f"the U-Net gives {out} channels{learned}; it must give the VAE's {latents}, the prediction")
-    width = text_encoder.get("hidden_size")
-    takes = unet.get("cross_attention_dim", 1280)
-    if width is not None and any(n != width for n in (takes if isinstance(takes, list) else [takes])):
-        reasons.append(f"the U-Net takes text of width {takes}, and the text encoder gives {width}")
-    return reasons
+def _named(index: dict[str, Any]) -> dict[str, Any]:
+    """The parts that model_index.json names, each with its class; null is none."""
+    return {part: entry[-1] for part, entry in index.items() if isinstance(entry, list) and any(entry)}
+
+
+def _marked(folder: Path, family: Family, named: dict[str, Any], pipeline: str) -> bool:
+    """Whether the part that tells the family is there, or named by model_index.json, and of the family's class."""
+    path = folder / family.mark / "config.json"
+    if family.mark not in named and not path.parent.is_dir():
+        return False
+    config = read_json(path) if path.is_file() else {}
+    names = config.get("architectures")  # of a class from Transformers
+    found = config.get("_class_name") or (names[0] if names and isinstance(names, list) else named.get(family.mark))
+    return found == _class(family.parts[family.mark]) if found else pipeline.startswith(family.pipelines)
+
+
+def _class(dotted: str) -> str:
+    return dotted.split(".")[1]
+
+
+def _networks(parts: dict[str, str]) -> dict[str, str]:
+    return {part: cls for part, cls in parts.items() if _class(cls) not in TOKENIZERS}
+
+
+def _stems(parts: dict[str, str]) -> list[str]:
+    return [f"{part}/{STEMS[cls.split('.')[0]]}" for part, cls in _networks(parts).items()]
 
 
 def _weights(folder: Path, stem: str, variant: str | None) -> list[str]:
@@ -137,9 +200,9 @@ def _weights(folder: Path, stem: str, variant: str | None) -> list[str]:
     return [index, *(f"{stem.rsplit('/', 1)[0]}/{name}" for name in sorted(set(shards.values())))]
 
 
-def _way_out(folder: Path, missing: list[str]) -> str:
+def _way_out(folder: Path, missing: list[str], stems: list[str], family: Family) -> str:
     """What to do about missing files, from what lies beside them."""
-    stems = [stem for stem in WEIGHTS if any(name.startswith(f"{stem}.") for name in missing)]
+    stems = [stem for stem in stems if any(name.startswith(f"{stem}.") for name in missing)]
     beside = [p for stem in stems for p in sorted((folder / stem).parent.glob("*"))]
     pickled = [p for p in beside if p.suffix in (".bin", ".msgpack", ".h5", ".onnx")]
     variants = sorted({p.name.split(".")[1] for p in beside if p.suffix == ".safetensors" and p.name.count(".") == 2})
@@ -152,7 +215,11 @@ def _way_out(folder: Path, missing: list[str]) -> str:
             f"{pickled[0].relative_to(folder)} is there, but only safetensors are read, as pickled weights can run "
             "code. Convert it: DiffusionPipeline.from_pretrained(folder, use_safetensors=False), then save_pretrained"
         )
+    if (part := missing[0].split("/")[0]) in family.optional:
+        return f'Download {part}/, or do without it: "{part}": [null, null] in model_index.json'
+    if (folder / "model_index.json").is_file():
+        return "The folder is not complete; download it again"
     return (
         "A single .ckpt or .safetensors file must first be converted "
-        "(StableDiffusionPipeline.from_single_file, then save_pretrained)"
+        f"({family.pipelines}Pipeline.from_single_file, then save_pretrained)"
     )

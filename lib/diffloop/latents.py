@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffloop.noise import draw_noise
-from diffloop.types import Generators, Size
+from diffloop.types import Generators, Images, Latents, Size
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -132,7 +133,7 @@ def latent_size(size: Size | None, *, trained: Any, scale: int) -> tuple[int, in
     """
     if size is None:
         if trained is None:
-            raise ValueError("the U-Net's sample_size is null: the checkpoint has no size; pass size=(height, width)")
+            raise ValueError("the network's sample_size is null: the checkpoint has no size; pass size=(height, width)")
         return (trained, trained) if isinstance(trained, int) else tuple(trained)
     sides = (
         [n for n in size if isinstance(n, Integral) and not isinstance(n, bool)] if hasattr(size, "__iter__") else []
@@ -140,6 +141,47 @@ def latent_size(size: Size | None, *, trained: Any, scale: int) -> tuple[int, in
     if not len(sides) == 2 == len(size) or any(n < scale or n % scale for n in sides):
         raise ValueError(f"size is {size}; height and width must be positive multiples of {scale}")
     return int(sides[0]) // scale, int(sides[1]) // scale
+
+
+class InLatents:
+    """What families share that work in a VAE's latents: a base of their classes, which have a `vae` and a `network`."""
+
+    vae: nn.Module
+
+    @property
+    def network(self) -> nn.Module:
+        """What denoises: the U-Net, or the transformer."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the networks compute in. States are float32 whatever it is."""
+        return next(self.network.parameters()).dtype
+
+    @property
+    def scale(self) -> int:
+        """Pixels along one side of a latent: 8 for Stable Diffusion."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent: 4 for Stable Diffusion 1, 2 and XL, 16 for 3."""
+        return self.vae.config.latent_channels
+
+    def encode(
+        self, images: Images, *, generator: Generators | None = None, copies: int = 1
+    ) -> Float[Tensor, "n c h w"]:
+        """Latents of pictures, see `image_to_image.encode_images`."""
+        return vae_encode(self.vae, images, generator=generator, copies=copies)
+
+    def decode(self, latents: Latents) -> Images:
+        """Pictures in [0, 1], float32. Raises ValueError if the decoder gives NaN or infinities, see `in_own_type`."""
+        return vae_decode(self.vae, latents)
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ it predicts; which solver then samples is the caller's choice, and a note says s
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,12 @@ FAMILIES = (  # part of a class's name, and what such a network is
     ("UnCLIP", "unCLIP: the network predicts its variance as well"),
     ("CogVideoX", "CogVideoX: a schedule shifted by snr_shift_scale"),
 )
+OWN = "sample this checkpoint with its own Diffusers pipeline"
 OTHER_CHECKPOINT = (
-    "use a checkpoint trained on discrete VP timesteps, as Stable Diffusion 1 and 2 are, "
+    "use a checkpoint trained on discrete VP timesteps, as Stable Diffusion 1, 2 and XL are, "
     "or sample this one with its own Diffusers pipeline"
 )
-FLOW = "our loops know trained VP timesteps, not flow matching; " + OTHER_CHECKPOINT
+FLOW = "with a U-Net our loops know trained VP timesteps, not flow matching; " + OTHER_CHECKPOINT
 CONTINUOUS = "our loops know trained, discrete timesteps; " + OTHER_CHECKPOINT
 REFUSED = {  # fields that change a result and that we do not follow: their values without effect, and the way out
     "thresholding": (
@@ -88,6 +90,16 @@ KNOWN = {  # every field of these classes; one that is in none of them is told
     "noise_sampler_seed", "time_shift_type", "shift_terminal", "use_exponential_sigmas", "set_alpha_to_zero",
 }  # fmt: skip
 
+FLOW_SOLVER = "FlowMatchEulerDiscreteScheduler"
+FLOW_REFUSED = (  # fields of that class that make another ladder, or other steps
+    "use_dynamic_shifting", "shift_terminal", "invert_sigmas", "use_karras_sigmas", "use_exponential_sigmas",
+    "use_beta_sigmas", "stochastic_sampling",
+)  # fmt: skip
+FLOW_KNOWN = {  # the further ones are read only where shifting is dynamic
+    *FLOW_REFUSED, "num_train_timesteps", "shift", "base_shift", "max_shift", "base_image_seq_len",
+    "max_image_seq_len", "time_shift_type",
+}  # fmt: skip
+
 
 def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, Any], str]:
     """The noise schedule of a scheduler's file, and what has to be said about it.
@@ -101,8 +113,8 @@ def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, An
         path: of the file, for messages.
 
     Returns:
-        the fields of StableDiffusion that come from the file; and a sentence for the user if the file names another
-        solver or a spacing of noise levels that we do not follow, else "".
+        the fields of StableDiffusion and StableDiffusionXL that come from the file; and a sentence for the user if the
+        file names another solver or a spacing of noise levels that we do not follow, else "".
 
     Raises:
         ValueError: if the class is not one for discrete VP timesteps, or a field has a value that we would misread.
@@ -129,6 +141,31 @@ def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, An
         "set_alpha_to_one": config.get("set_alpha_to_one", True),
     }
     return settings, _note(name, config)
+
+
+def flow_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, Any], str]:
+    """The ladder of a flow's scheduler file, and what has to be said about it.
+
+    Args, Raises: as for `scheduler_settings`, with the one class and the fields of Stable Diffusion 3.
+
+    Returns:
+        the fields of StableDiffusion3 that come from the file; and a sentence for the user if the file has fields that
+        we do not know, else "".
+    """
+    name = config.get("_class_name") or FLOW_SOLVER
+    if name != FLOW_SOLVER:
+        raise ValueError(f"{path}: _class_name is {name!r}; Stable Diffusion 3 is supported with {FLOW_SOLVER}; {OWN}")
+    for key in FLOW_REFUSED:
+        if config.get(key):
+            raise ValueError(
+                f"{path}: {key} is {config[key]!r}, which is not supported; it must be false or null; {OWN}"
+            )
+    shift = config.get("shift", 1.0)
+    if not isinstance(shift, int | float) or isinstance(shift, bool) or not 0 < shift < math.inf:
+        raise ValueError(f"{path}: shift is {shift!r}; it must be a number above 0 (3.0 for Stable Diffusion 3)")
+    unknown = _unknown(config, FLOW_KNOWN)
+    note = f"its scheduler file has {', '.join(unknown)}, which we do not follow" if unknown else ""
+    return {"shift": float(shift), "T": _whole(config, "num_train_timesteps", 1000, 1, path)}, note
 
 
 def _check_class(name: Any, path: Path) -> None:
@@ -172,7 +209,7 @@ def _whole(config: dict[str, Any], key: str, default: int, least: int, path: Pat
 def _note(name: str, config: dict[str, Any]) -> str:
     said = [] if name in OURS else [f"this checkpoint was published with {name.removesuffix('Scheduler')}"]
     other = [f"{key} ({config[key]})" for key in STEPPING if config.get(key)]
-    other += [f"{key} (unknown)" for key in sorted(config) if not key.startswith("_") and key not in KNOWN]
+    other += _unknown(config, KNOWN)
     if other:
         said.append(f"its scheduler file has {', '.join(other)}, which we do not follow")
     if not said:
@@ -181,3 +218,7 @@ def _note(name: str, config: dict[str, Any]) -> str:
         "you sample with DDIM unless you pass another sampler: the noise schedule is the file's, the steps are not"
     )
     return "; ".join(said)
+
+
+def _unknown(config: dict[str, Any], known: set[str]) -> list[str]:
+    return [f"{key} (unknown)" for key in sorted(config) if not key.startswith("_") and key not in known]

@@ -12,16 +12,76 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from diffloop.checkpoint_files import Configs
 from diffloop.ladders import trained_levels
-from diffloop.latents import latent_size, vae_decode, vae_encode
+from diffloop.latents import InLatents, latent_size
 from diffloop.levels import Level
 from diffloop.schedules import spaced_timesteps
+<<<<<<< HEAD
 from diffloop.types import Encoded, Extra, Generators, Images, Latents, Size, Timesteps
+=======
+from diffloop.types import Extra, Latents, Size, Timesteps
+>>>>>>> lv-fam
 from diffloop.words import expand_words
+
+CONDITIONS = {  # settings of the U-Net that add an input, and what it is
+    "addition_embed_type": "added conditions such as sizes and pooled text (SDXL, if its text_encoder_2/ is not here)",
+    "class_embed_type": "a class or an image embedding beside the text (unCLIP, upscalers)",
+    "num_class_embeds": "a class or a noise level beside the text (upscalers)",
+    "encoder_hid_dim_type": "a projection of other conditions (Kandinsky)",
+    "encoder_hid_dim": "a projection of other text states (DeepFloyd IF)",
+    "time_cond_proj_dim": "an embedding of the guidance scale (LCM, a guided student); "
+    "guided_distillation.unet_student gives it one",
+}
+
+
+class OnUNet(InLatents):
+    """What families share whose U-Net was trained on discrete VP timesteps: a base of their classes."""
+
+    unet: nn.Module
+    alphas_cumprod: Tensor
+    spacing: str
+    steps_offset: int
+    set_alpha_to_one: bool
+
+    @property
+    def network(self) -> nn.Module:
+        """The U-Net."""
+        return self.unet
+
+    @property
+    def inpaints(self) -> bool:
+        """Whether the U-Net also takes a mask and a masked image (9 channels instead of 4)."""
+        return self.unet.config.in_channels == 2 * self.latent_channels + 1
+
+    def levels(self, steps: int, timesteps: Timesteps | None = None) -> list[Level]:
+        """The ladder of `steps` timesteps, spaced as the checkpoint has it, or of these; it ends where the checkpoint
+        ends DDIM. `steps_offset` counts for "leading" only, as in Diffusers. Raises: see `trained_levels`."""
+        if timesteps is None:
+            offset = self.steps_offset if self.spacing == "leading" else 0
+            how = {"spacing": self.spacing, "steps_offset": offset}
+            timesteps = spaced_timesteps(steps, len(self.alphas_cumprod), **how)
+        return trained_levels(self.alphas_cumprod, timesteps, set_alpha_to_one=self.set_alpha_to_one)
+
+    def latent_size(self, size: Size | None) -> tuple[int, int]:
+        """Height and width of latents for a picture of this size; None: as the U-Net was trained."""
+        return latent_size(size, trained=self.unet.config.sample_size, scale=self.scale)
+
+    @torch.no_grad()
+    def call_unet(
+        self, x_t: Latents, level: Level | Real, text: Float[Tensor, "b tokens width"], extra: Extra | None, **how: Any
+    ) -> Latents:
+        """The U-Net's output in float32; inside, it computes in its own type. how: further arguments of its own."""
+        if self.unet.config.get("time_cond_proj_dim"):
+            raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
+        x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
+        t = torch.as_tensor(level.t if isinstance(level, Level) else level, device=x.device)
+        states = text.to(self.dtype)
+        return self.unet(x.to(self.dtype), t, encoder_hidden_states=states, return_dict=False, **how)[0].float()
 
 
 @dataclass(frozen=True)
-class StableDiffusion:
+class StableDiffusion(OnUNet):
     """Stable Diffusion 1 and 2: one CLIP text encoder, a VAE, and a U-Net on trained VP timesteps; text to image,
     inpainting (9 channels) and editing by instruction (8). A `types.Models`, in evaluation mode, without gradients."""
 
@@ -37,47 +97,14 @@ class StableDiffusion:
     note: str = field(default="", repr=False)  # what `load` warned of: the solver that the checkpoint came with
 
     @property
-    def device(self) -> torch.device:
-        """Where the U-Net is."""
-        return next(self.unet.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type that the networks compute in. States are float32 whatever it is."""
-        return next(self.unet.parameters()).dtype
-
-    @property
-    def scale(self) -> int:
-        """Pixels along one side of a latent: 8 for Stable Diffusion."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
-
-    @property
-    def latent_channels(self) -> int:
-        """Channels of a latent: 4 for Stable Diffusion. An inpainting U-Net takes twice as many and one more."""
-        return self.vae.config.latent_channels
-
-    @property
-    def inpaints(self) -> bool:
-        """Whether the U-Net also takes a mask and a masked image (9 channels instead of 4)."""
-        return self.unet.config.in_channels == 2 * self.latent_channels + 1
-
-    @property
     def instructs(self) -> bool:
         """Whether the U-Net also takes a picture to edit (8 channels instead of 4)."""
         return self.unet.config.in_channels == 2 * self.latent_channels
 
-    def levels(self, steps: int, timesteps: Timesteps | None = None) -> list[Level]:
-        """The ladder of `steps` timesteps, spaced as the checkpoint has it, or of these; it ends where the checkpoint
-        ends DDIM. `steps_offset` counts for "leading" only, as in Diffusers. Raises: see `trained_levels`."""
-        if timesteps is None:
-            offset = self.steps_offset if self.spacing == "leading" else 0
-            how = {"spacing": self.spacing, "steps_offset": offset}
-            timesteps = spaced_timesteps(steps, len(self.alphas_cumprod), **how)
-        return trained_levels(self.alphas_cumprod, timesteps, set_alpha_to_one=self.set_alpha_to_one)
-
-    def latent_size(self, size: Size | None) -> tuple[int, int]:
-        """Height and width of latents for a picture of this size; None: as the U-Net was trained."""
-        return latent_size(size, trained=self.unet.config.sample_size, scale=self.scale)
+    @staticmethod
+    def misfits(configs: Configs) -> list[str]:
+        """What the parts' config.json files ask for that this class does not do."""
+        return unet_misfits(configs, text=("text_encoder",), instructs=True)
 
     @torch.no_grad()
     def encode_text(
@@ -95,6 +122,7 @@ class StableDiffusion:
         hidden = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
         return hidden[[different.index(prompt) for prompt in prompts]]
 
+<<<<<<< HEAD
     def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Encoded:
         """Latents of pictures, see `image_to_image.encode_images`."""
         return vae_encode(self.vae, images, generator=generator, copies=copies)
@@ -104,6 +132,8 @@ class StableDiffusion:
         return vae_decode(self.vae, latents)
 
     @torch.no_grad()
+=======
+>>>>>>> lv-fam
     def predict(
         self,
         x_t: Latents,
@@ -119,17 +149,25 @@ class StableDiffusion:
             condition: from `encode_text`.
             extra: channels after those of x_t.
         """
+<<<<<<< HEAD
         if self.unet.config.get("time_cond_proj_dim"):
             raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
         x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
         t = torch.as_tensor(level.t if isinstance(level, Level) else level, device=x.device)
         text = condition.to(self.dtype)
         return self.unet(x.to(self.dtype), t, encoder_hidden_states=text, return_dict=False)[0].float()
+=======
+        return self.call_unet(x_t, level, condition, extra)
+>>>>>>> lv-fam
 
 
-def tokenized(tokenizer: Any, prompts: Sequence[str]) -> Any:
-    """The tokens of prompts, padded to the context's length; a longer one is cut, with a warning that names its end."""
-    length = tokenizer.model_max_length
+def tokenized(tokenizer: Any, prompts: Sequence[str], *, length: int | None = None) -> Any:
+    """The tokens of prompts, padded to the context's length; a longer one is cut, with a warning that names its end.
+
+    Args:
+        length: of the context; None: what the tokenizer says.
+    """
+    length = length or tokenizer.model_max_length
     for prompt in prompts:
         ids = tokenizer(prompt, truncation=False, verbose=False).input_ids
         if len(ids) > length:
@@ -139,3 +177,36 @@ def tokenized(tokenizer: Any, prompts: Sequence[str]) -> Any:
                 stacklevel=2,
             )
     return tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+
+
+def unet_misfits(
+    configs: Configs, *, text: Sequence[str], instructs: bool = False, takes: Sequence[str] = ()
+) -> list[str]:
+    """What of a U-Net is not supported, or does not fit the other parts.
+
+    Args:
+        text: the text encoders, whose widths together are the U-Net's.
+        instructs: whether a U-Net for editing by instruction is legal.
+        takes: of CONDITIONS, those that are legal.
+    """
+    unet, vae = configs.get("unet", {}), configs.get("vae", {})
+    wrong = [key for key in CONDITIONS if unet.get(key) and key not in takes]
+    reasons = [f"the U-Net's {key} is {unet[key]!r}: {CONDITIONS[key]}" for key in wrong]
+    if reasons or not {"unet", "vae", *text} <= set(configs):
+        return reasons
+    latents = vae.get("latent_channels", 4)
+    legal = {latents: "text to image"} | ({2 * latents: "editing by instruction"} if instructs else {})
+    legal |= {2 * latents + 1: "inpainting"}
+    if (n := unet.get("in_channels", 4)) not in legal:
+        words = [f"{channels} ({what})" for channels, what in legal.items()]
+        words = f"{', '.join(words[:-1])} or {words[-1]}"
+        reasons.append(f"the U-Net takes {n} channels; it must be {words}, for the VAE's {latents} latent channels")
+    if (out := unet.get("out_channels", 4)) != latents:
+        learned = ", the prediction and a learned variance" if out == 2 * latents else ""
+        reasons.append(f"the U-Net gives {out} channels{learned}; it must give the VAE's {latents}, the prediction")
+    widths = [configs[part].get("hidden_size") for part in text]
+    width = unet.get("cross_attention_dim", 1280)
+    if None not in widths and any(n != sum(widths) for n in (width if isinstance(width, list) else [width])):
+        plural = "s give" if len(text) > 1 else " gives"
+        reasons.append(f"the U-Net takes text of width {width}, and the text encoder{plural} {sum(widths)}")
+    return reasons

@@ -115,8 +115,8 @@ def prompted_model(
             an autoguidance predicts something else; see `Guidance`.
     """
     how = guidance_scale if isinstance(guidance_scale, Guidance) else Guidance(guidance_scale)
-    _check_prompts("prompts", prompts)
-    negative = [None] * len(prompts) if how.negative is None else list(_check_prompts("negative", how.negative))
+    check_prompts("prompts", prompts)
+    negative = [None] * len(prompts) if how.negative is None else list(check_prompts("negative", how.negative))
     if len(negative) != len(prompts):
         raise ValueError(
             f"negative has {len(negative)} prompts and there are {len(prompts)} prompts; give one an image, or None"
@@ -167,7 +167,7 @@ def encode_prompts(models: Models, prompts: Sequence[str], *, size: Size | None 
     Raises:
         ValueError: if prompts is empty or a plain string.
     """
-    return models.encode_text(_check_prompts("prompts", prompts), size=size)
+    return models.encode_text(check_prompts("prompts", prompts), size=size)
 
 
 def decode_latents(models: Models, latents: Latents) -> Images:
@@ -222,7 +222,8 @@ def check_text_to_image(models: Models) -> None:
         raise ValueError("this checkpoint edits pictures by instruction; use diffloop.instruct_pix2pix.instruct")
 
 
-def _check_prompts(name: str, prompts: Sequence[str]) -> Sequence[str]:
+def check_prompts(name: str, prompts: Sequence[str]) -> Sequence[str]:
+    """The prompts. Raises ValueError, with this name, if they are a plain string, none, or hold other than strings."""
     if isinstance(prompts, str) or len(prompts) == 0 or not all(isinstance(p, str) for p in prompts):
         raise ValueError(f"{name} is {prompts!r}; it must be a list of strings, one an image, and not empty")
     return prompts

@@ -90,8 +90,10 @@ class Models(Protocol):
         """
         ...
 
-    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Latents:
-        """Latents of pictures, drawn from the encoder's posterior, or its mean without a generator."""
+    def encode(
+        self, images: Images, *, generator: Generators | None = None, copies: int = 1
+    ) -> Float[Tensor, "n c h w"]:
+        """Latents of pictures, drawn from the encoder's posterior, or its mean without a generator; n = b * copies."""
         ...
 
     def decode(self, latents: Latents) -> Images:
