@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffloop.noise import draw_noise
-from diffloop.types import Generators, Images, Latents, Size
+from diffloop.types import Encoded, Generators, Images, Latents, Size
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -173,9 +172,7 @@ class InLatents:
         """Channels of a latent: 4 for Stable Diffusion 1, 2 and XL, 16 for 3."""
         return self.vae.config.latent_channels
 
-    def encode(
-        self, images: Images, *, generator: Generators | None = None, copies: int = 1
-    ) -> Float[Tensor, "n c h w"]:
+    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Encoded:
         """Latents of pictures, see `image_to_image.encode_images`."""
         return vae_encode(self.vae, images, generator=generator, copies=copies)
 

@@ -17,11 +17,7 @@ from diffloop.ladders import trained_levels
 from diffloop.latents import InLatents, latent_size
 from diffloop.levels import Level
 from diffloop.schedules import spaced_timesteps
-<<<<<<< HEAD
-from diffloop.types import Encoded, Extra, Generators, Images, Latents, Size, Timesteps
-=======
 from diffloop.types import Extra, Latents, Size, Timesteps
->>>>>>> lv-fam
 from diffloop.words import expand_words
 
 CONDITIONS = {  # settings of the U-Net that add an input, and what it is
@@ -122,18 +118,6 @@ class StableDiffusion(OnUNet):
         hidden = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask if masked else None)[0]
         return hidden[[different.index(prompt) for prompt in prompts]]
 
-<<<<<<< HEAD
-    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Encoded:
-        """Latents of pictures, see `image_to_image.encode_images`."""
-        return vae_encode(self.vae, images, generator=generator, copies=copies)
-
-    def decode(self, latents: Latents) -> Images:
-        """Pictures in [0, 1], float32. Raises ValueError if the decoder gives NaN or infinities, see `latents.py`."""
-        return vae_decode(self.vae, latents)
-
-    @torch.no_grad()
-=======
->>>>>>> lv-fam
     def predict(
         self,
         x_t: Latents,
@@ -149,16 +133,7 @@ class StableDiffusion(OnUNet):
             condition: from `encode_text`.
             extra: channels after those of x_t.
         """
-<<<<<<< HEAD
-        if self.unet.config.get("time_cond_proj_dim"):
-            raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
-        x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
-        t = torch.as_tensor(level.t if isinstance(level, Level) else level, device=x.device)
-        text = condition.to(self.dtype)
-        return self.unet(x.to(self.dtype), t, encoder_hidden_states=text, return_dict=False)[0].float()
-=======
         return self.call_unet(x_t, level, condition, extra)
->>>>>>> lv-fam
 
 
 def tokenized(tokenizer: Any, prompts: Sequence[str], *, length: int | None = None) -> Any:

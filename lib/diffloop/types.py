@@ -17,6 +17,7 @@ from diffloop.levels import Level
 State = Float[Tensor, "b ..."]  # a batch of noisy items
 Images = Float[Tensor, "b 3 height width"]
 Latents = Float[Tensor, "b c h w"]
+Encoded = Float[Tensor, "b_copies c h w"]  # latents of pictures, perhaps several draws from each
 Extra = Float[Tensor, "b c_extra h w"]  # channels that a network sees after those of the state
 Size = Any  # (height, width) in pixels: two integers, Python's or NumPy's
 Timesteps = Any  # trained timesteps, noisiest first (tensor, array or list of integers), or a whole ladder of levels
@@ -26,7 +27,7 @@ Callback = Callable[[int, Level, Tensor], object]  # (number of the step, the le
 View = Callable[[Level], Level]  # a level -> the same one in another scale: levels.vp, .karras, .straight
 
 
-@runtime_checkable  # for the checks under pytest
+@runtime_checkable  # the tests check arguments against it
 class Model(Protocol):
     """(x_t, level) -> what is predicted there: eps, x_0, v or velocity.
 
@@ -37,7 +38,7 @@ class Model(Protocol):
     def __call__(self, x_t: Tensor, level: Level, /) -> Any: ...
 
 
-@runtime_checkable  # for the checks under pytest
+@runtime_checkable
 class Sampler(Protocol):
     """A walk down a ladder of n + 1 levels: yields the state at each but the first, so that the last is the sample.
 
@@ -58,7 +59,7 @@ class Sampler(Protocol):
     ) -> Iterator[Tensor]: ...
 
 
-@runtime_checkable  # for the checks under pytest
+@runtime_checkable
 class Models(Protocol):
     """A family of checkpoints, as `pretrained.load` returns it: all that text_to_image and its relatives call.
 
@@ -90,10 +91,8 @@ class Models(Protocol):
         """
         ...
 
-    def encode(
-        self, images: Images, *, generator: Generators | None = None, copies: int = 1
-    ) -> Float[Tensor, "n c h w"]:
-        """Latents of pictures, drawn from the encoder's posterior, or its mean without a generator; n = b * copies."""
+    def encode(self, images: Images, *, generator: Generators | None = None, copies: int = 1) -> Encoded:
+        """Latents of pictures, drawn from the encoder's posterior, or its mean without a generator."""
         ...
 
     def decode(self, latents: Latents) -> Images:
