@@ -2,9 +2,10 @@
 
     target = encode_prompts(models, ["a red circle on black"]).clone()         # the picture shows a blue one
     optimized = target.clone().requires_grad_()
-    list(optimize_embedding(models, x_0, optimized, Adam([optimized], lr=1e-3), generator=g))             # 1
+    list(optimize_embedding(models, x_0, optimized, Adam([optimized], lr=1e-3), steps=100, generator=g))  # 1
     tuned = dataclasses.replace(models, unet=full_copy(models.unet))
-    list(fine_tune(tuned, x_0, optimized, Adam(tuned.unet.parameters(), lr=1e-5), generator=g))           # 2
+    optimizer = Adam(tuned.unet.parameters(), lr=1e-5)
+    list(fine_tune(tuned, x_0, optimized, optimizer, steps=1500, generator=g))                            # 2
     model = embedding_model(tuned, interpolate(target, optimized, eta=0.7), guidance_scale=3.0)           # 3
     x_0_edited = denoise(tuned, model, x_T, tuned.levels(50))
 

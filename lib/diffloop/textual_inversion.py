@@ -1,6 +1,6 @@
 """Textual inversion: a new word, learned from a few pictures; nothing of the model changes but the word's own vectors.
 
-    concept = add_concept(models, "<toy>", initializer="ball", n_vectors=1)
+    concept = add_concept(models, "<toy>", initializer="circle", n_vectors=1)
     optimizer = torch.optim.AdamW([concept.vectors], lr=5e-3, weight_decay=0)
     for step, loss in learn_concept(concept, x_0, ["a <toy> on black"], optimizer, steps=500, generator=g): ...
     text_to_image(concept.models, ["two <toy> on white"], generator=g)

@@ -90,12 +90,8 @@ class Seen(NamedTuple):
 
 def describe(thing: Thing) -> tuple[str, str, frozenset[str]]:
     """Shape, pattern and colours of a thing, plain or concept."""
-    colours = {thing.colour, thing.second} - {""}
-    return (
-        _OUTLINE_OF.get(thing.shape, thing.shape),
-        _PATTERN_OF.get(thing.shape, "plain"),
-        frozenset(colours),
-    )
+    shape, pattern = _OUTLINE_OF.get(thing.shape, thing.shape), _PATTERN_OF.get(thing.shape, "plain")
+    return shape, pattern, frozenset({thing.colour, thing.second} - {""})
 
 
 def identity_scene(seed: int) -> Scene:
@@ -118,8 +114,7 @@ def identity_scene(seed: int) -> Scene:
     if kind == "near":
         return replace(scene, things=(_near_miss(scene.things[0], rng),))
     if kind == "alone":
-        size = rng.choice(("large", "large", "small"))
-        return replace(scene, things=(replace(scene.things[0], size=size),))
+        return replace(scene, things=(replace(scene.things[0], size=rng.choice(("large", "large", "small"))),))
     return sample_scene(rng.getrandbits(32), count=rng.choice((0, 1, 1, 1, 1, 1)) if kind == "one" else 2)
 
 
@@ -198,11 +193,10 @@ def train_identity(
     device = next(oracle.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     scenes = [identity_scene(2**40 + seed * 10**6 + i) for i in range(pictures)]
-    images = to_float(render(scenes).images)
+    images, which = to_float(render(scenes).images), [torch.arange(pictures)] * (copies + 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         judge = Identity(oracle).to(device)
-    which = [torch.arange(pictures)] * (copies + 1)
     rough = [images, *(roughen(images, generator) for _ in range(copies))]
     if through is not None:
         with torch.no_grad():
@@ -229,8 +223,7 @@ def _loss(logits: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
     total = 2.0 * F.cross_entropy(logits["concept"], targets["concept"], label_smoothing=0.02)
     for name in ("ground", "shape", "pattern"):
         total = total + F.cross_entropy(logits[name], targets[name], ignore_index=-1)
-    wanted = targets["colours"]
-    counted = (wanted >= 0).float()
+    wanted, counted = targets["colours"], (targets["colours"] >= 0).float()
     colours = F.binary_cross_entropy_with_logits(logits["colours"], wanted.clamp(min=0), reduction="none")
     return total + 2.0 * (colours * counted).sum() / counted.sum().clamp(min=1)
 
@@ -244,15 +237,14 @@ def identify(images: Tensor, judge: Identity, *, batch: int = 128) -> Seen:
     """
     if images.dtype != torch.uint8 or images.shape[1:] != (3, 64, 64) or len(images) == 0:
         raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (n, 3, 64, 64), n >= 1")
-    device, parts = next(judge.parameters()).device, []
-    for chunk in images.split(batch):
-        parts.append({name: v.float().cpu() for name, v in judge(to_float(chunk.to(device))).items()})
+    device = next(judge.parameters()).device
+    outputs = (judge(to_float(chunk.to(device))) for chunk in images.split(batch))
+    parts = [{name: v.float().cpu() for name, v in output.items()} for output in outputs]
     logits = {name: torch.cat([part[name] for part in parts]) for name in HEADS}
     named = {
         name: [words[k] for k in logits[name].argmax(1).tolist()]
         for name, words in (("concept", KINDS), ("ground", GROUNDS), ("shape", OUTLINES), ("pattern", PATTERNS))
     }
-    colours = [
-        frozenset(c for c, on in zip(COLOURS, row, strict=True) if on) for row in (logits["colours"] > 0).tolist()
-    ]
+    rows = (logits["colours"] > 0).tolist()
+    colours = [frozenset(c for c, on in zip(COLOURS, row, strict=True) if on) for row in rows]
     return Seen(**named, colours=colours, share=logits["concept"].softmax(1))

@@ -40,12 +40,12 @@ def models(tmp_path_factory):
     return tiny(tmp_path_factory.mktemp("tiny"))
 
 
-def names(models):
+def names(models, module):
     """What a reader has at hand who writes such lines: models, data, and what the library and torch export."""
     here = {}
-    for name in (module.name for module in pkgutil.iter_modules(diffloop.__path__)):
-        module = importlib.import_module(f"diffloop.{name}")
-        here |= {k: v for k, v in vars(module).items() if not k.startswith("_") and callable(v)}
+    for name in (*(info.name for info in pkgutil.iter_modules(diffloop.__path__)), module):  # its own names last
+        exported = vars(importlib.import_module(f"diffloop.{name}"))
+        here |= {k: v for k, v in exported.items() if not k.startswith("_") and callable(v)}
     for name in ("torch", "dataclasses", "copy"):
         here[name] = importlib.import_module(name)
     text, x_0 = models.encode_text(["", "a red circle"]).clone(), torch.randn(1, 4, 8, 8, generator=seeded())
@@ -81,4 +81,4 @@ def test_an_example_runs(name, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     code = re.sub(r"""(steps"?[=:] ?)\d+|(\.levels\()50""", lambda m: f"{m[1] or m[2]}{STEPS}", EXAMPLES[name])
-    exec(compile(code, f"diffloop.{name}", "exec"), names(models))
+    exec(compile(code, f"diffloop.{name}", "exec"), names(models, name))

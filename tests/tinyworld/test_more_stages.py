@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.tinyworld.test_training import ONE_STEP
 
+from diffloop.levels import vp_level
 from tinyworld.batches import captions_at
 from tinyworld.budget import Budget
 from tinyworld.captions import parse
@@ -169,8 +170,8 @@ def test_pixels_go_through_squares_and_back():
             return (x + encoder_hidden_states.mean((1, 2))[:, None, None, None],)
 
     cond, uncond = torch.ones(2, 4, 5), torch.zeros(1, 4, 5)
-    assert torch.equal(pixel_model(Same(), uncond, patch=4)(x_t, 3), x_t)
-    without, with_text = guided_pixel_model(Same(), cond, uncond, patch=4)(x_t, 3)
+    assert torch.equal(pixel_model(Same(), uncond, patch=4)(x_t, vp_level(0.5, 3)), x_t)
+    without, with_text = guided_pixel_model(Same(), cond, uncond, patch=4)(x_t, vp_level(0.5, 3))
     assert torch.equal(without, x_t)
     assert torch.equal(with_text, x_t + 1)
 
