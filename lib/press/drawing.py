@@ -72,7 +72,9 @@ def with_quarto(
     else:
         _run_quarto(project.root, out.relative_to(project.root), project.profile)
     quarto.finish(project, out)
-    sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
+    files = {relative(path, out): path for path in out.rglob("*") if path.is_file()}
+    states = {name: sitefolder.state_of(path.read_bytes()) for name, path in files.items()}
+    sitefolder.seal(out, states, {"key": mark})
     return [relative(page, out) for page in sorted(out.rglob("*.html"))], []
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from press import drawing
 from press.checks.leaks import scan_site
 from press.checks.links import check_site, without_twins
 from press.checks.sources import check_sources, told_by_renderer
-from press.core import sitefolder
+from press.core import sitefolder, spare
 from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
@@ -190,7 +189,8 @@ def _render(
         looked_at = []  # what else is wrong with sources has been told before
     told = stop_at(check_sources(project, papers, looked_at, now), project.settings)
     report.warnings += told
-    shutil.rmtree(staging, ignore_errors=True)
+    begins = report.renderer == "pandoc"
+    kept = spare.make_ready(staging, usable=begins and not force)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
@@ -199,7 +199,7 @@ def _render(
     problems = without_twins(check_site(staging, project, targets=report.renderer == "quarto"), told)
     problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
-    kept = sitefolder.replace_site(staging, project.site, last)
+    kept += sitefolder.replace_site(staging, project.site, last) + spare.make_ready(staging, usable=begins)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
 

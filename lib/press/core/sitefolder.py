@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,18 +94,19 @@ def survey(site: Path) -> tuple[list[str], list[str]]:
     """
     mark = read_mark(site)
     files = mark.get("files", {})
-    folders = {parent.as_posix() for name in files for parent in Path(name).parents}
+    folders = _folders_of(files)
     own, strange = [], []
 
-    def walk(folder: Path, prefix: str) -> None:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    def walk(folder: str, prefix: str) -> None:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
         if prefix and not entries and not mark:
             strange.append(prefix)
         for entry in entries:
             name = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
                 if "files" not in mark or name in folders:
-                    walk(Path(entry.path), name + "/")
+                    walk(entry.path, name + "/")
                 else:
                     strange.append(name + "/")
             elif _is_own(entry, name, mark):
@@ -114,10 +115,19 @@ def survey(site: Path) -> tuple[list[str], list[str]]:
                 strange.append(name)
 
     if site.is_dir() and not site.is_symlink():
-        walk(site, "")
+        walk(str(site), "")
     elif os.path.lexists(site):
         strange.append("")
     return own, strange
+
+
+def _folders_of(names: Iterable[str]) -> set[str]:
+    """Every folder that is on the way to one of these files."""
+    folders: set[str] = set()
+    for name in names:
+        while (name := name.rpartition("/")[0]) and name not in folders:
+            folders.add(name)
+    return folders
 
 
 def _is_own(entry: os.DirEntry[str], name: str, mark: dict[str, Any]) -> bool:
@@ -136,7 +146,7 @@ def _is_own(entry: os.DirEntry[str], name: str, mark: dict[str, Any]) -> bool:
         return known == found.st_size and untouched
     if known is None or known[0] != found.st_size:
         return False
-    return untouched or _digest(Path(entry.path)) == known[1]
+    return untouched or state_of(Path(entry.path).read_bytes()) == known
 
 
 def read_mark(site: Path) -> dict[str, Any]:
@@ -151,15 +161,14 @@ def read_mark(site: Path) -> dict[str, Any]:
     return {}
 
 
-def seal(folder: Path, names: Iterable[str], about: dict[str, Any]) -> None:
+def seal(folder: Path, files: Mapping[str, list[Any]], about: dict[str, Any]) -> None:
     """Write the mark of a finished site, last of all: without it nothing in the folder is trusted.
 
     Args:
-        names: every file in it that is ours.
+        files: `state_of` the content of every file in it that is ours.
         about: what else is to be found in `read_mark`.
     """
-    files = {name: [os.stat(folder / name).st_size, _digest(folder / name)] for name in sorted(names)}
-    data = {"format": FORMAT, "files": files, "shapes": secrets.stamp()} | about
+    data = {"format": FORMAT, "files": dict(sorted(files.items())), "shapes": secrets.stamp()} | about
     write_atomic(folder / MARK, json.dumps(data).encode())
 
 
@@ -171,8 +180,9 @@ def is_whole(site: Path, mark: dict[str, Any]) -> bool:
         return False
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def state_of(data: bytes) -> list[Any]:
+    """What a mark says of a file with this content: its size and its SHA-256."""
+    return [len(data), hashlib.sha256(data).hexdigest()]
 
 
 def discard(site: Path) -> list[str]:
@@ -196,15 +206,15 @@ def discard(site: Path) -> list[str]:
 
 
 def replace_site(new: Path, site: Path, last: Path) -> list[str]:
-    """Put the finished folder `new` in the place of the site, in one step where the system can; remove the old one.
+    """Put the finished folder `new` in the place of the site, in one step where the system can, and the old one in its.
 
     Where it cannot there are two renames, between which the site is absent but never half-written: see `recover`.
 
     Args:
-        last: name for the old site while it is removed; beside `new`.
+        last: name for the old site meanwhile; beside `new`.
 
     Returns:
-        Folders that hold what an author put into the old site in the last moment.
+        Folders that hold what an author put into a site that was replaced before.
     """
     kept = tidy(last)
     site.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +226,8 @@ def replace_site(new: Path, site: Path, last: Path) -> list[str]:
         os.replace(last, new)
         os.replace(site, last)
         os.replace(new, site)
-    return kept + tidy(last)
+    os.replace(last, new)
+    return kept
 
 
 def tidy(last: Path) -> list[str]:

@@ -66,13 +66,14 @@ def render_site(
     """Render the project into the directory `out`.
 
     Args:
-        out: is made complete. May hold an earlier site of ours: then only what is stale in it is replaced.
+        out: is made complete. May hold an earlier site of ours: then only what differs is written.
         cache: rendered pages by content; safe to delete, safe against kill -9, shared by concurrent builds.
         jobs: how many pages to render at a time.
         on_page: called with the URL of each page that is rendered now.
         force: render all pages, whatever the cache holds.
         notebooks: page -> the executed notebook to read in its place.
-        current: where the finished site may be already (the live one, say); if it is, nothing is written to `out`.
+        current: where the finished site may be already, if not in `out` (the live one, say); if it is, nothing is
+            written.
 
     Raises:
         PressError: every problem of every page.
@@ -99,7 +100,7 @@ def render_site(
         "resources",
         *static,
     )
-    if not force and any(assemble.is_current(place, key, root, cache) for place in (out, current) if place is not None):
+    if not force and assemble.is_current(current or out, key, root, cache):
         return SiteReport(pages, [], changed=False, warnings=list(dict.fromkeys(warnings + store.told(cache, key))))
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
     out.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import posixpath
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from press.core import sitefolder
+from press.core import sitefolder, spare
 from press.core.errors import Problem
 from press.core.levels import stop_at
 from press.core.project import site_path
@@ -78,28 +80,32 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     problems += aliases.plan(site.config, records, plan)
     problems += targets.plan(site, records, plan, linked) + targets.navigation(site, plan)
     problems = stop_at(problems, site.config.settings())
-    before = set(sitefolder.read_mark(out).get("files", {}))
-    (out / sitefolder.MARK).unlink(missing_ok=True)
-    _write(plan, out)
+    # What of an old index stays is not known before the new pages lie there for Pagefind to read.
+    there = spare.begin(out, lambda name: name in plan or name.startswith(f"{search.FOLDER}/"))
+    files = _write(plan, out, there)
     searched = [record for record in found if record["search"]]
     if searched and site.config.get("website.search", True) is not False:
-        index: Plan = dict(search.index(cache, out, searched))
-        _write(index, out)
-        plan |= index
-    for name in before - set(plan):
-        (out / name).unlink(missing_ok=True)
-    sitefolder.seal(out, plan, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
+        files |= _write(search.index(cache, out, searched), out, there)
+    for name in there.keys() - files.keys():
+        (out / name).unlink()
+        with contextlib.suppress(OSError):  # something else lies in it
+            os.removedirs((out / name).parent)
+    sitefolder.seal(out, files, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
     return problems
 
 
-def _write(plan: Plan, out: Path) -> None:
-    for folder in {posixpath.dirname(name) for name in plan}:
-        (out / folder).mkdir(parents=True, exist_ok=True)
+def _write(plan: Mapping[str, bytes | Path], out: Path, there: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Write what is not there already; the state of all of it."""
+    states = {}
     for name, content in plan.items():
-        if isinstance(content, bytes):
-            (out / name).write_bytes(content)
-        else:
-            shutil.copyfile(content, out / name)
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        states[name] = sitefolder.state_of(data)
+        if there.get(name) != states[name]:
+            path = out / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)  # it may have another name elsewhere, which keeps what it holds
+            path.write_bytes(data)
+    return states
 
 
 def _surroundings(
