@@ -5,7 +5,6 @@ Nothing below `_site` is touched before everything else has succeeded; then one 
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,11 +85,12 @@ def run_posts(
 
 def _run(
     project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False
-) -> tuple[Report, dict[str, Path]]:
+) -> tuple[Report, dict[str, Path], dict[str, dict[str, Any]]]:
     """Execute, and put what ran in its place.
 
     Returns:
-        What was done, and page -> executed notebook of the pages that have it elsewhere than in their own place.
+        What was done; page -> executed notebook of the pages that have it elsewhere than in their own place; and slug
+        -> notebook of each post.
     """
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
@@ -110,7 +110,7 @@ def _run(
     about["outside"] = sorted(map(str, outside(names, project.root).values()))
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
     books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
-    return report, books | {source.page: results for source, results in plan.frozen.items()}
+    return report, books | {source.page: results for source, results in plan.frozen.items()}, done.notebooks
 
 
 def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -162,13 +162,13 @@ def build(
         left += remove_outdated(plan, manifest)
         warnings = stop_at(check_first(project, plan, chosen, jobs, papers, closely=False), project.settings)
         how = {"jobs": jobs, "progress": progress}
-        report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
+        report, books, posts = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
         stale(plan.stored, project, note=True)  # what is new is seen from now on
         report.notes += map(_stays, left)
         report.renderer = chosen
         try:
-            _render(project, papers, report, books, force=force or force_render, **how)
+            _render(project, papers, report, books, posts, force=force or force_render, **how)
         except PressError as error:
             raise PressError([*report.problems, *error.problems]) from None
     report.warnings = sorted(set(report.warnings))
@@ -176,18 +176,25 @@ def build(
 
 
 def _render(
-    project: Project, papers, report: Report, books: dict[str, Path], *, jobs: int, force: bool, progress: Any
+    project: Project,
+    papers: tuple[Paper, ...],
+    report: Report,
+    books: dict[str, Path],
+    posts: dict[str, dict[str, Any]],
+    *,
+    jobs: int,
+    force: bool,
+    progress: Any,
 ) -> None:
     """Render, check, and put the site in its place; the report is completed."""
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    ran = {project.root / page: path for page, path in books.items() if path.suffix == ".ipynb"}  # else frozen results
-    now = {page: json.loads(path.read_bytes()) for page, path in ran.items()}
+    now = {project.root / page_of(slug, book): book for slug, book in posts.items()}
     looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
     if told_by_renderer(project, report.renderer):
         looked_at = []  # what else is wrong with sources has been told before
-    told = stop_at(check_sources(project, papers, looked_at, now), project.settings)
+    told = stop_at(check_sources(project, papers, looked_at, now, posts), project.settings)
     report.warnings += told
     begins = report.renderer == "pandoc"
     kept = spare.make_ready(staging, usable=begins and not force)

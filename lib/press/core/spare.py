@@ -1,8 +1,8 @@
 """The site before last, with which the next one begins: of thousands of files only those that differ are written.
 
-It lies where the next site is put together. Nothing of it is taken on trust: a file stays if nobody has touched it since the
-site was finished (its ctime, which cannot be set, is older than the mark's) and if it holds what the new site has
-under that name. Everything else is removed. So a site is the same whatever it began with.
+It lies where the next site is put together. Nothing of it is taken on trust: a file stays if nobody has touched it
+since the site was finished (its ctime, which cannot be set, is older than the mark's) and if it holds what the new site
+has under that name. Everything else is removed. So a site is the same whatever it began with.
 """
 
 from __future__ import annotations
