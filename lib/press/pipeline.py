@@ -14,7 +14,7 @@ from press import drawing
 from press.checks.leaks import scan_site
 from press.checks.links import check_site, without_twins
 from press.checks.sources import check_sources, told_by_renderer
-from press.core import sitefolder, spare
+from press.core import sitefolder
 from press.core.errors import PressError, Problem
 from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
@@ -197,7 +197,7 @@ def _render(
     told = stop_at(check_sources(project, papers, looked_at, now, posts), project.settings)
     report.warnings += told
     begins = report.renderer == "pandoc"
-    kept = spare.make_ready(staging, usable=begins and not force)
+    kept = sitefolder.make_ready(staging, usable=begins and not force)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
@@ -206,7 +206,7 @@ def _render(
     problems = without_twins(check_site(staging, project, targets=report.renderer == "quarto"), told)
     problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
-    kept += sitefolder.replace_site(staging, project.site, last) + spare.make_ready(staging, usable=begins)
+    kept += sitefolder.replace_site(staging, project.site, last) + sitefolder.make_ready(staging, usable=begins)
     report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
     report.rendered, report.changed = rendered, True
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from press.core import sitefolder, spare
+from press.core import sitefolder, sitemark
 from press.core.errors import Problem
 from press.core.levels import stop_at
 from press.core.project import site_path
@@ -42,8 +42,8 @@ def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
 
     A library that was not to be had then and is now is a reason to put the site together again.
     """
-    mark = sitefolder.read_mark(out)
-    if mark.get("key") != key or not sitefolder.is_whole(out, mark):
+    mark = sitemark.read_mark(out)
+    if mark.get("key") != key or not sitemark.is_whole(out, mark):
         return False
     if needed.any_found(mark.get("lacking", []), cache):
         return False
@@ -81,7 +81,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     problems += targets.plan(site, records, plan, linked) + targets.navigation(site, plan)
     problems = stop_at(problems, site.config.settings())
     # What of an old index stays is not known before the new pages lie there for Pagefind to read.
-    there = spare.begin(out, lambda name: name in plan or name.startswith(f"{search.FOLDER}/"))
+    there = sitefolder.begin(out, lambda name: name in plan or name.startswith(f"{search.FOLDER}/"))
     files = _write(plan, out, there)
     searched = [record for record in found if record["search"]]
     if searched and site.config.get("website.search", True) is not False:
@@ -90,7 +90,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
         (out / name).unlink()
         with contextlib.suppress(OSError):  # something else lies in it
             os.removedirs((out / name).parent)
-    sitefolder.seal(out, files, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
+    sitemark.seal(out, files, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
     return problems
 
 
@@ -99,7 +99,7 @@ def _write(plan: Mapping[str, bytes | Path], out: Path, there: dict[str, list[An
     states = {}
     for name, content in plan.items():
         data = content if isinstance(content, bytes) else content.read_bytes()
-        states[name] = sitefolder.state_of(data)
+        states[name] = sitemark.state_of(data)
         if there.get(name) != states[name]:
             path = out / name
             path.parent.mkdir(parents=True, exist_ok=True)
