@@ -125,21 +125,18 @@ def _render_pages(
     rendered: list[str] = []
     problems: list[Problem] = []
 
-    def one(path: Path) -> dict[str, Any] | None:
+    def one(path: Path) -> None:
+        url = site.urls[path.relative_to(site.root).as_posix()]
+        on_page(url)
         try:
-            record = None if force else onepage.load_page(site, cache, keys[path])
-            if record is None:
-                url = site.urls[path.relative_to(site.root).as_posix()]
-                on_page(url)
-                record = onepage.render_page(site, cache, path, keys[path])
-                rendered.append(url)
-            return record | {"key": keys[path]}
+            records[path] = onepage.render_page(site, cache, path, keys[path])
+            rendered.append(url)
         except PressError as error:
             problems.extend(error.problems)
-            return None
 
+    records = {path: None if force else onepage.load_page(site, cache, key) for path, key in keys.items()}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        records = list(pool.map(one, keys))
+        list(pool.map(one, [path for path, record in records.items() if record is None]))
     if problems:
         raise PressError(sorted(set(problems)))
-    return [record for record in records if record is not None], sorted(rendered)
+    return [record | {"key": keys[path]} for path, record in records.items() if record is not None], sorted(rendered)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from press.renderer.onepage import Site
 
 NOT_FOUND = "404.html"  # which a host shows at any address
 ASSETS = Path(__file__).parent / "assets"
-Plan = dict[str, "bytes | Path"]
+Plan = dict[str, "bytes | Path | tuple[Path, str]"]  # content, a file, or one of the cache with its SHA-256
 
 
 def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
@@ -94,10 +93,15 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     return problems
 
 
-def _write(plan: Mapping[str, bytes | Path], out: Path, there: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def _write(plan: Plan, out: Path, there: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Write what is not there already; the state of all of it."""
     states = {}
     for name, content in plan.items():
+        if isinstance(content, tuple):
+            content, digest = content
+            if name in there and there[name][1] == digest:
+                states[name] = there[name]
+                continue
         data = content if isinstance(content, bytes) else content.read_bytes()
         states[name] = sitemark.state_of(data)
         if there.get(name) != states[name]:
@@ -138,13 +142,13 @@ def _plan_pages(
         markup = around.fill(surroundings, record, needed.fill(record, markup, drawn))
         markup, more = listed.fill(site, cache, record, found, markup, plan, linked)
         problems += more
-        plan[previews.name_of(record["url"])] = folder / previews.FILE
+        plan[previews.name_of(record["url"])] = folder / previews.FILE, record["files"][previews.FILE]
         markup = drafts.unlinked(record, markup)
         if record["url"] == NOT_FOUND:
             markup = markup_tools.from_anywhere(markup, site_path(site.config))
         plan[record["url"]] = markup.encode()
         base = posixpath.dirname(record["url"])
-        for name in record["files"]:
+        for name, digest in record["files"].items():
             if name.startswith("files/"):
-                plan[posixpath.join(base, name.removeprefix("files/"))] = folder / name
+                plan[posixpath.join(base, name.removeprefix("files/"))] = folder / name, digest
     return problems
