@@ -20,7 +20,6 @@ from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.selection import site_inputs
-from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
@@ -191,13 +190,14 @@ def _render(
     pages = site_pages(project)
     report.pages = len(pages)
     now = {project.root / page_of(slug, book): book for slug, book in posts.items()}
-    looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
+    frozen = {project.root / page for page, path in books.items() if path.suffix != ".ipynb"}
+    looked_at = [path for path in pages if path not in frozen]
     if told_by_renderer(project, report.renderer):
         looked_at = []  # what else is wrong with sources has been told before
     told = stop_at(check_sources(project, papers, looked_at, now, posts), project.settings)
     report.warnings += told
     begins = report.renderer == "pandoc"
-    kept = sitefolder.make_ready(staging, usable=begins and not force)
+    report.notes += sitefolder.make_ready(staging, usable=begins and not force)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
@@ -206,8 +206,8 @@ def _render(
     problems = without_twins(check_site(staging, project, targets=report.renderer == "quarto"), told)
     problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
-    kept += sitefolder.replace_site(staging, project.site, last) + sitefolder.make_ready(staging, usable=begins)
-    report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
+    report.notes += sitefolder.replace_site(staging, project.site, last)
+    report.notes += sitefolder.make_ready(staging, usable=begins)
     report.rendered, report.changed = rendered, True
 
 

@@ -139,6 +139,19 @@ def test_what_was_touched_in_the_site_before_last_is_made_again(blog, name):
     assert tree(blog.root / "_site") == at_once(blog)
 
 
+def test_modes_are_those_of_the_present_umask(blog):
+    before = os.umask(0o077)
+    try:
+        for words in ("Third words.", "Fourth words."):
+            blog.write("notes/a.qmd", page(words))
+            blog.press("build", "--force-render")
+    finally:
+        os.umask(before)
+    as_before_last(blog)
+    blog.press("build")
+    assert tree(blog.root / "_site") == at_once(blog)
+
+
 def test_a_file_put_into_the_site_before_last_is_kept(blog):
     """By a shell, say, that stood in the site when it was replaced."""
     blog.write(f"{SPARE}/notes/mine.txt", "mine")

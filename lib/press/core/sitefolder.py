@@ -111,7 +111,7 @@ def replace_site(new: Path, site: Path, last: Path) -> list[str]:
         last: name for the old site meanwhile; beside `new`.
 
     Returns:
-        Folders that hold what an author put into a site that was replaced before.
+        As `tidy`, of a site that an earlier build replaced.
     """
     kept = tidy(last)
     site.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def replace_site(new: Path, site: Path, last: Path) -> list[str]:
 
 
 def tidy(last: Path) -> list[str]:
-    """Remove an old site; whatever in it is not ours is kept under another name, which is returned."""
+    """Remove an old site. What in it is not ours is kept under another name, which the note that is returned tells."""
     if not os.path.lexists(last):
         return []
     if not discard(last):
@@ -137,7 +137,7 @@ def tidy(last: Path) -> list[str]:
     number = next(n for n in range(1, 1000000) if not os.path.lexists(last.with_name(f"kept-{n}")))
     kept = last.with_name(f"kept-{number}")
     os.replace(last, kept)
-    return [f"{kept.parent.name}/{kept.name}"]
+    return [f"{kept.parent.name}/{kept.name}: put into the site while it was replaced; kept here"]
 
 
 def recover(last: Path, site: Path) -> None:
@@ -147,13 +147,10 @@ def recover(last: Path, site: Path) -> None:
 
 
 def make_ready(folder: Path, usable: bool) -> list[str]:
-    """Leave an old site to begin with in the folder, or nothing.
+    """Leave an old site to begin with in the folder, or nothing. Returns as `tidy`.
 
     Args:
         usable: whether one may be begun with.
-
-    Returns:
-        Folders in `.press/` that hold what was put into that old site by somebody else.
     """
     if not read_mark(folder):  # a build was killed here
         shutil.rmtree(folder, ignore_errors=True)

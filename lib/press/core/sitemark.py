@@ -135,8 +135,8 @@ def states(site: Path) -> dict[str, list[Any]]:
     mark = read_mark(site)
     found = {}
     for entry in _files(str(site)):
-        name, state = entry.path[len(str(site)) + 1 :], entry.stat(follow_symlinks=False)
-        if stat.S_ISREG(state.st_mode):
+        if entry.is_file():
+            name, state = entry.path[len(str(site)) + 1 :], entry.stat(follow_symlinks=False)
             found[name] = as_made(mark, name, state) or state_of(Path(entry.path).read_bytes())
     return found
 

@@ -103,7 +103,6 @@ def render_site(
     if not force and assemble.is_current(current or out, key, root, cache):
         return SiteReport(pages, [], changed=False, warnings=list(dict.fromkeys(warnings + store.told(cache, key))))
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
-    out.mkdir(parents=True, exist_ok=True)
     warnings += assemble.assemble(site, cache, out, records, key)
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))

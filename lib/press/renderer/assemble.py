@@ -107,7 +107,6 @@ def _write(plan: Plan, out: Path, there: dict[str, list[Any]]) -> dict[str, list
         if there.get(name) != states[name]:
             path = out / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)  # it may have another name elsewhere, which keeps what it holds
             path.write_bytes(data)
     return states
 
