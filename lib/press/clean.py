@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from press.core import sitefolder, workfolder
+from press.core import sitefolder, sitemark, workfolder
 from press.core.manifest import at_work
 from press.core.project import Project
 from press.core.source import relative
@@ -21,7 +21,7 @@ def clean(project: Project, everything: bool, dry_run: bool = False) -> tuple[li
     with at_work(project) as manifest:
         names = [name for name in manifest.names() if name.endswith((".ipynb", ".qmd"))]  # fetched equations stay
         site, below = relative(project.site, project.root), project.work
-        own, strange = sitefolder.survey(project.site)
+        own, strange = sitemark.survey(project.site)
         gone, left = manifest.remove(names, dry_run)
         paths = workfolder.own(below, everything)
         if not dry_run:

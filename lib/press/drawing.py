@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from press import unchanged
-from press.core import sitefolder
+from press.core import sitemark
 from press.core.config import HOST_FILES
 from press.core.errors import Problem, fail
 from press.core.project import Project
@@ -61,8 +61,8 @@ def with_quarto(
     version = subprocess.run(["quarto", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     ran = "".join(page + file_hash(place) for page, place in sorted(books.items()))
     mark = fingerprint(project, pages, version + onepage.own_source() + ran)
-    published = sitefolder.read_mark(project.site)
-    if not force and published.get("key") == mark and sitefolder.is_whole(project.site, published):
+    published = sitemark.read_mark(project.site)
+    if not force and published.get("key") == mark and sitemark.is_whole(project.site, published):
         return None, []
     books = {page: place for page, place in books.items() if place.suffix == ".ipynb"}  # it knows what it froze
     if books:  # executed pages whose sources are the author's own
@@ -72,7 +72,9 @@ def with_quarto(
     else:
         _run_quarto(project.root, out.relative_to(project.root), project.profile)
     quarto.finish(project, out)
-    sitefolder.seal(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()], {"key": mark})
+    files = {relative(path, out): path for path in out.rglob("*") if path.is_file()}
+    states = {name: sitemark.state_of(path.read_bytes()) for name, path in files.items()}
+    sitemark.seal(out, states, {"key": mark})
     return [relative(page, out) for page in sorted(out.rglob("*.html"))], []
 
 

@@ -74,7 +74,7 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
         sound = notebooks
     problems = set() if keep_going else set(plan.failed)
     try:
-        notebooks = read_notebooks(project, notebooks)
+        notebooks = read_notebooks(project, {source.slug: book for source, book in plan.stored.items()} | notebooks)
         made = make(project, papers, notebooks)
     except PressError as error:
         problems |= set(error.problems)

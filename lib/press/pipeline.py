@@ -5,9 +5,7 @@ Nothing below `_site` is touched before everything else has succeeded; then one 
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.selection import site_inputs
-from press.core.source import relative
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
@@ -87,11 +84,12 @@ def run_posts(
 
 def _run(
     project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False
-) -> tuple[Report, dict[str, Path]]:
+) -> tuple[Report, dict[str, Path], dict[str, dict[str, Any]]]:
     """Execute, and put what ran in its place.
 
     Returns:
-        What was done, and page -> executed notebook of the pages that have it elsewhere than in their own place.
+        What was done; page -> executed notebook of the pages that have it elsewhere than in their own place; and slug
+        -> notebook of each post.
     """
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
@@ -111,7 +109,7 @@ def _run(
     about["outside"] = sorted(map(str, outside(names, project.root).values()))
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
     books = {page: project.root / place for page, place in elsewhere(done.notebooks).items()}
-    return report, books | {source.page: results for source, results in plan.frozen.items()}
+    return report, books | {source.page: results for source, results in plan.frozen.items()}, done.notebooks
 
 
 def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -163,13 +161,13 @@ def build(
         left += remove_outdated(plan, manifest)
         warnings = stop_at(check_first(project, plan, chosen, jobs, papers, closely=False), project.settings)
         how = {"jobs": jobs, "progress": progress}
-        report, books = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
+        report, books, posts = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
         report.warnings += warnings
         stale(plan.stored, project, note=True)  # what is new is seen from now on
         report.notes += map(_stays, left)
         report.renderer = chosen
         try:
-            _render(project, papers, report, books, force=force or force_render, **how)
+            _render(project, papers, report, books, posts, force=force or force_render, **how)
         except PressError as error:
             raise PressError([*report.problems, *error.problems]) from None
     report.warnings = sorted(set(report.warnings))
@@ -177,20 +175,29 @@ def build(
 
 
 def _render(
-    project: Project, papers, report: Report, books: dict[str, Path], *, jobs: int, force: bool, progress: Any
+    project: Project,
+    papers: tuple[Paper, ...],
+    report: Report,
+    books: dict[str, Path],
+    posts: dict[str, dict[str, Any]],
+    *,
+    jobs: int,
+    force: bool,
+    progress: Any,
 ) -> None:
     """Render, check, and put the site in its place; the report is completed."""
     staging, last = project.work / "site-next", project.work / "site-last"
     pages = site_pages(project)
     report.pages = len(pages)
-    ran = {project.root / page: path for page, path in books.items() if path.suffix == ".ipynb"}  # else frozen results
-    now = {page: json.loads(path.read_bytes()) for page, path in ran.items()}
-    looked_at = [path for path in pages if path in now or relative(path, project.root) not in books]
+    now = {project.root / page_of(slug, book): book for slug, book in posts.items()}
+    frozen = {project.root / page for page, path in books.items() if path.suffix != ".ipynb"}
+    looked_at = [path for path in pages if path not in frozen]
     if told_by_renderer(project, report.renderer):
         looked_at = []  # what else is wrong with sources has been told before
-    told = stop_at(check_sources(project, papers, looked_at, now), project.settings)
+    told = stop_at(check_sources(project, papers, looked_at, now, posts), project.settings)
     report.warnings += told
-    shutil.rmtree(staging, ignore_errors=True)
+    begins = report.renderer == "pandoc"
+    report.notes += sitefolder.make_ready(staging, usable=begins and not force)
     draw = drawing.with_quarto if report.renderer == "quarto" else drawing.with_pandoc
     rendered, warnings = draw(project, staging, pages, books, jobs=jobs, force=force, progress=progress)
     report.warnings += warnings
@@ -199,8 +206,8 @@ def _render(
     problems = without_twins(check_site(staging, project, targets=report.renderer == "quarto"), told)
     problems += scan_site(staging, project.site) + sitefolder.site_problems(project)
     report.warnings += stop_at(problems, project.settings)
-    kept = sitefolder.replace_site(staging, project.site, last)
-    report.notes += [f"{name}: put into the site while it was replaced; kept here" for name in kept]
+    report.notes += sitefolder.replace_site(staging, project.site, last)
+    report.notes += sitefolder.make_ready(staging, usable=begins)
     report.rendered, report.changed = rendered, True
 
 

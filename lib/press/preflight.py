@@ -56,7 +56,8 @@ def check_first(
         known = bibliography_keys(project)
     inputs = _inputs(project, pages, papers) if closely or plan.stale else ()
     texts = closely or not told_by_renderer(project, renderer)
-    problems += check_pages(project, pages, posts, known, inputs, texts)
+    read = posts | {source.path: book for source, book in plan.stored.items()}
+    problems += check_pages(project, pages, read, known, inputs, texts)
     if renderer == "pandoc" and (closely or plan.stale or plan.problems):
         from press.renderer.early import refused_early
 

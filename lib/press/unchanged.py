@@ -35,26 +35,29 @@ ENV = re.compile(rb"\{\{<\s*env\s+[\"']?([A-Za-z_]\w*)")
 Table = dict[str, tuple[int, ...]]
 
 
-def table(project: Project, outside: Iterable[str] = ()) -> Table | None:
-    """Path -> state of every file below the root, and of the press's own; None where that cannot be told.
-
-    Args:
-        outside: other files and folders that count.
-    """
-    found: Table = {}
+def table(project: Project) -> Table | None:
+    """Path -> state of every file below the root, and of the press's own; None where that cannot be told."""
     folders = [project.root, *(Path(__file__).parents[1] / name for name in PARTS)]
     folders += [folder for name in KEPT if (folder := project.work / name).is_dir()]
     try:
-        for path in outside:
-            if os.path.isdir(path):
-                folders.append(Path(path))
-            else:
-                found[path] = _state(os.stat(path))
-        for folder in folders:
-            for entry in _files(str(folder), str(project.root)):
-                found[entry.path] = _state(entry.stat(follow_symlinks=entry.is_file()))
+        return _states(map(str, folders), project.root)
     except OSError:  # it may not be read, or is just being removed
         return None
+
+
+def _states(paths: Iterable[str], root: Path) -> Table:
+    """The same of these files, and of those in these folders.
+
+    Raises:
+        OSError: one of them cannot be looked at.
+    """
+    found: Table = {}
+    for path in paths:
+        if os.path.isdir(path):
+            for entry in _files(path, str(root)):
+                found[entry.path] = _state(entry.stat(follow_symlinks=entry.is_file()))
+        else:
+            found[path] = _state(os.stat(path))
     return found
 
 
@@ -126,16 +129,17 @@ def asked_for(text: bytes) -> set[str]:
     return {name.decode() for name in ENV.findall(text)}
 
 
-def last_report(project: Project, how: Mapping[str, Any]) -> dict[str, Any] | None:
+def last_report(project: Project, how: Mapping[str, Any], now: Table | None) -> dict[str, Any] | None:
     """What the last build told, if a build now would find nothing to do; else None.
 
     Args:
         how: the options that it would have.
+        now: the table.
     """
     try:
         noted = json.loads((project.work / UNCHANGED).read_bytes())
-        now = table(project, noted["outside"])
-        same = now is not None and noted["key"] == _key(now, _context(project, how, noted["names"]))
+        whole = now | _states(noted["outside"], project.root)
+        same = noted["key"] == _key(whole, _context(project, how, noted["names"]))
         return noted["report"] if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -168,10 +172,10 @@ def note(
     try:
         names = sorted(set().union(*(asked_for(Path(path).read_bytes()) for path in texts if os.path.isfile(path))))
         began = (project.work / "lock").stat().st_mtime_ns
-        whole = table(project, outside)
-        if whole is None or any(max(whole[path][2:]) >= began for path in whole.keys() - now.keys()):
+        others = _states(outside, project.root)
+        if any(max(others[path][2:]) >= began for path in others.keys() - now.keys()):
             return
-        key = _key(whole, _context(project, how, names))
+        key = _key(now | others, _context(project, how, names))
     except OSError:
         return
     data = {"key": key, "names": names, "outside": outside, "report": dict(report)}

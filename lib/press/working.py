@@ -23,9 +23,10 @@ def act_build(options: argparse.Namespace) -> int:
         return _dry_run(project, [], given, options.force)
     how = {"given": given, "renderer": options.renderer}
     forced = options.force or options.force_render
-    told = None if forced else unchanged.last_report(project, how)
+    before = unchanged.table(project)
+    told = None if forced else unchanged.last_report(project, how, before)
     if told is None:
-        told = _build(options, project, given, how)
+        told = _build(options, project, given, how, before)
     say_all("warning", told["warnings"])
     say_all("note", told["notes"])
     ran, drawn = told["executed"], told["rendered"]
@@ -39,8 +40,14 @@ def act_build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _build(options: argparse.Namespace, project: Project, given: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
-    """Build, keep what the next build has to know to find nothing to do, and return what is to be told."""
+def _build(
+    options: argparse.Namespace, project: Project, given: dict[str, Any], how: dict[str, Any], before: Any
+) -> dict[str, Any]:
+    """Build, keep what the next build has to know to find nothing to do, and return what is to be told.
+
+    Args:
+        before: the table of files, as `unchanged` has it.
+    """
     from dataclasses import astuple
 
     from press import unchanged
@@ -48,7 +55,7 @@ def _build(options: argparse.Namespace, project: Project, given: dict[str, Any],
     from press.core.manifest import Manifest
     from press.pipeline import build
 
-    before, own = unchanged.table(project), set(Manifest(project).names())
+    own = set(Manifest(project).names())
     wishes = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
     with contextlib.closing(Progress()) as progress:
         wishes |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}

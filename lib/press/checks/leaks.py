@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from press.core import sitefolder
+from press.core import sitemark
 from press.core.errors import Problem
-from press.core.secrets import known_values_in, secrets_in, stamp
+from press.core.secrets import environment_secrets, known_values_in, secrets_in, stamp
 
 
 def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
@@ -15,13 +15,14 @@ def scan_site(site: Path, published: Path | None = None) -> list[Problem]:
     Args:
         published: the present site; a file that is in it already was looked at, but for secrets that are new here.
     """
-    marks = [sitefolder.read_mark(folder) for folder in (site, published or site)]
-    before = marks[1].get("files", {}) if published and marks[1].get("shapes") == stamp() else {}
+    mark = sitemark.read_mark(published) if published else {}
+    before = mark["files"] if mark.get("shapes") == stamp() else {}
+    look_again = bool(environment_secrets())
     problems = []
-    for path in sorted(site.rglob("*")):
-        if path.suffix in (".html", ".xml", ".json", ".ipynb", ".txt") and path.is_file():
-            name, text = path.relative_to(site).as_posix(), path.read_text(encoding="utf-8", errors="replace")
-            known = name in before and before[name] == marks[0].get("files", {}).get(name)
+    for name, state in sorted(sitemark.states(site).items()):
+        known = before.get(name) == state
+        if name.endswith((".html", ".xml", ".json", ".ipynb", ".txt")) and (look_again or not known):
+            text = (site / name).read_text(encoding="utf-8", errors="replace")
             for what in (known_values_in if known else secrets_in)(text):
                 problems.append(Problem(name, 0, f"the page would publish {what}"))
     return problems

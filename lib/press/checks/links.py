@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from press.core.errors import PressError, Problem
 from press.core.memory import remembered
 from press.core.project import Project, site_path
+from press.core.sitemark import states
 from press.core.source import read_expanded, relative
 
 UNRESOLVED = re.compile(r"\?@[\w:-]+|\?meta:[\w.-]+")
@@ -39,19 +38,16 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
             and what it could not resolve.
         project: whose root holds the sources, and whose cache remembers what a page was found to hold.
     """
-    pages = {page.relative_to(site).as_posix(): page for page in sorted(site.rglob("*.html"))}
-    pages = {url: page for url, page in pages.items() if not url.startswith(("pagefind/", "site_libs/"))}
-    cache = project.work / "facts"
-    facts = {url: _read(page.read_bytes(), cache) for url, page in pages.items()}
+    files = states(site)
+    pages = [name for name in sorted(files) if name.endswith(".html")]
+    pages = [name for name in pages if not name.startswith(("pagefind/", "site_libs/"))]
+    facts = {url: _read(site / url, files[url][1], project.work / "facts") for url in pages}
     base, offline, root = site_path(project.config), bool(project.settings.get("offline")), project.root
     problems = _foreign_styles(site) if offline else []
-    folder = str(site)
-    # Not Path.is_file, which is slow and raises where a name is longer than any file's: data behind a folder, say.
-    there = functools.cache(lambda name: os.path.isfile(f"{folder}/{name}"))
     for url, found in facts.items():
         source = _source(url, root)
         for link in found["links"]:
-            if (wrong := _broken(link, url, there, facts, base)) and (targets or wrong not in NO_TARGET):
+            if (wrong := _broken(link, url, files, facts, base)) and (targets or wrong not in NO_TARGET):
                 check = "" if wrong == RUNS_SCRIPT else "links"
                 problems.append(_problem(source, root, link, f"{wrong}: {_short(link)}", check))
         if found["no_alt"]:
@@ -94,8 +90,8 @@ def _short(link: str) -> str:
     return link if len(link) <= LONGEST else link[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _read(page: bytes, cache: Path) -> dict[str, Any]:
-    return remembered(cache, page + b"4", lambda: _examine(page))
+def _read(page: Path, digest: str, cache: Path) -> dict[str, Any]:
+    return remembered(cache, f"page 5 {digest}", lambda: _examine(page.read_bytes()))
 
 
 def _examine(page: bytes) -> dict[str, Any]:
@@ -140,11 +136,11 @@ def _visible(body: Any):
         yield element.tail or ""
 
 
-def _broken(link: str, url: str, there: Callable[[str], bool], facts: dict[str, dict[str, Any]], base: str) -> str:
+def _broken(link: str, url: str, there: Container[str], facts: dict[str, dict[str, Any]], base: str) -> str:
     """What is wrong with a link, or "" if nothing is.
 
     Args:
-        there: whether the site has a file of this name.
+        there: the names of the site's files.
         base: where the site lies on its host.
     """
     if SCRIPT_URL.match(link):
@@ -162,9 +158,9 @@ def _broken(link: str, url: str, there: Callable[[str], bool], facts: dict[str, 
         target = posixpath.normpath((path + "/").removeprefix(base).strip("/") or ".") if inside else ".."
     if target.startswith(".."):
         return NO_TARGET[1]
-    if not there(target):
+    if target not in there:
         target = posixpath.normpath(posixpath.join(target, "index.html"))
-    if not there(target):
+    if target not in there:
         return NO_TARGET[0]
     fragment = unquote(parts.fragment)
     if (

@@ -34,15 +34,17 @@ def check_sources(
     papers: Sequence[Paper],
     pages: list[Path],
     notebooks: dict[Path, dict[str, Any]] | None = None,
+    posts: dict[str, dict[str, Any]] | None = None,
 ) -> list[Problem]:
     """Problems in the pages' sources, in the numbers of equations, and between what posts measured and papers' files.
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
         notebooks: page -> what to look at in the place of the notebook that lies there.
+        posts: slug -> the notebook of each executed post; None to read what lies in their places.
     """
     known = bibliography_keys(project)
-    problems = check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known)
+    problems = check_pages(project, pages, notebooks or {}, known) + check_claims(project, papers, known, posts)
     return problems + check_numbers(project.root, papers)
 
 

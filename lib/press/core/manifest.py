@@ -19,7 +19,7 @@ from typing import Any
 from press.core.disk import exchange, locked, move_new, write_atomic
 from press.core.errors import PressError, Problem, fail
 from press.core.project import Project
-from press.core.sitefolder import read_mark
+from press.core.sitemark import read_mark
 from press.core.source import is_generated
 from press.core.workfolder import MANIFEST
 

@@ -1,33 +1,29 @@
 """The published folder: where it may lie, what in it is the press's own, and how a new one takes its place.
 
-A site carries its own mark, `.press-site.json`: every file that the press put there, with size and SHA-256. So a site
-is known again in a clone or a copy. A build exchanges whole folders; it refuses to while anything else is in there.
+A build exchanges whole folders; it refuses to while the site holds anything but what its mark lists (sitemark.py).
+The next one begins with the site before last, which lies where the new site is put together: of thousands of files only
+those that differ are written. A file stays if nobody has touched it since that site was finished and if the new site
+has the same under its name; everything else is removed. So a site is the same whatever it began with.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from press.core import secrets
 from press.core.config import HOST_FILES
-from press.core.disk import exchange, write_atomic
+from press.core.disk import exchange
 from press.core.errors import Problem, fail
 from press.core.project import Project
+from press.core.sitemark import MARK, OLD_MARK, as_made, is_whole, read_mark, survey
 
-MARK = ".press-site.json"
-OLD_MARK = ".press-mark"  # what a press before this one left in a site that Quarto made; it lists nothing
-FORMAT = 2
 SOURCES = ("posts", "papers", "lib", "models", "scripts", "tests", "benchmarks")
 SOURCES += (".git", ".github", ".press", ".quarto", ".venv", "_extensions", "_freeze")
-LITTER = (".DS_Store", "Thumbs.db")  # what file managers leave in any folder that is looked at
 
 
 def check_place(project: Project, out: str | None = None) -> None:
@@ -86,95 +82,6 @@ def site_problems(project: Project) -> list[Problem]:
     return [Problem(*project.config.where("project.output-dir"), message)]
 
 
-def survey(site: Path) -> tuple[list[str], list[str]]:
-    """Files below a folder that are as the press made them, and what else is there; paths relative to it.
-
-    A listed file that nobody has touched since the mark was written (its ctime, which cannot be set) is as it was; for
-    others, as in a clone, the hash decides. A site of an older press lists sizes or nothing: there the ctime decides.
-    """
-    mark = read_mark(site)
-    files = mark.get("files", {})
-    folders = {parent.as_posix() for name in files for parent in Path(name).parents}
-    own, strange = [], []
-
-    def walk(folder: Path, prefix: str) -> None:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        if prefix and not entries and not mark:
-            strange.append(prefix)
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if "files" not in mark or name in folders:
-                    walk(Path(entry.path), name + "/")
-                else:
-                    strange.append(name + "/")
-            elif _is_own(entry, name, mark):
-                own.append(name)
-            else:
-                strange.append(name)
-
-    if site.is_dir() and not site.is_symlink():
-        walk(site, "")
-    elif os.path.lexists(site):
-        strange.append("")
-    return own, strange
-
-
-def _is_own(entry: os.DirEntry[str], name: str, mark: dict[str, Any]) -> bool:
-    found = entry.stat(follow_symlinks=False)
-    if not stat.S_ISREG(found.st_mode):
-        return False
-    if name in (MARK, OLD_MARK):
-        return bool(mark)
-    if entry.name in LITTER:
-        return True
-    untouched = bool(mark) and found.st_ctime_ns < mark["ctime"]
-    if "files" not in mark:
-        return untouched
-    known = mark["files"].get(name)
-    if mark.get("format") != FORMAT:
-        return known == found.st_size and untouched
-    if known is None or known[0] != found.st_size:
-        return False
-    return untouched or _digest(Path(entry.path)) == known[1]
-
-
-def read_mark(site: Path) -> dict[str, Any]:
-    """What the press wrote about a site that it made, with `ctime`, when it did; {} where there is no such mark."""
-    with contextlib.suppress(OSError, ValueError):
-        mark = json.loads((site / MARK).read_text(encoding="utf-8"))
-        if isinstance(mark, dict) and isinstance(mark.get("files"), dict):
-            return mark | {"ctime": (site / MARK).lstat().st_ctime_ns}
-    with contextlib.suppress(OSError, ValueError):
-        if len(bytes.fromhex((site / OLD_MARK).read_text())) == 32:
-            return {"ctime": (site / OLD_MARK).lstat().st_ctime_ns}
-    return {}
-
-
-def seal(folder: Path, names: Iterable[str], about: dict[str, Any]) -> None:
-    """Write the mark of a finished site, last of all: without it nothing in the folder is trusted.
-
-    Args:
-        names: every file in it that is ours.
-        about: what else is to be found in `read_mark`.
-    """
-    files = {name: [os.stat(folder / name).st_size, _digest(folder / name)] for name in sorted(names)}
-    data = {"format": FORMAT, "files": files, "shapes": secrets.stamp()} | about
-    write_atomic(folder / MARK, json.dumps(data).encode())
-
-
-def is_whole(site: Path, mark: dict[str, Any]) -> bool:
-    """Whether each file that a mark lists is there, in its size."""
-    try:
-        return all(os.stat(site / name).st_size == size for name, (size, _) in mark["files"].items())
-    except (OSError, KeyError, TypeError, ValueError):
-        return False
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def discard(site: Path) -> list[str]:
     """Remove from a folder what the press made, its mark last. Returns what is left there, which is not ours."""
     own, strange = survey(site)
@@ -196,15 +103,15 @@ def discard(site: Path) -> list[str]:
 
 
 def replace_site(new: Path, site: Path, last: Path) -> list[str]:
-    """Put the finished folder `new` in the place of the site, in one step where the system can; remove the old one.
+    """Put the finished folder `new` in the place of the site, in one step where the system can, and the old one in its.
 
     Where it cannot there are two renames, between which the site is absent but never half-written: see `recover`.
 
     Args:
-        last: name for the old site while it is removed; beside `new`.
+        last: name for the old site meanwhile; beside `new`.
 
     Returns:
-        Folders that hold what an author put into the old site in the last moment.
+        As `tidy`, of a site that an earlier build replaced.
     """
     kept = tidy(last)
     site.parent.mkdir(parents=True, exist_ok=True)
@@ -216,11 +123,12 @@ def replace_site(new: Path, site: Path, last: Path) -> list[str]:
         os.replace(last, new)
         os.replace(site, last)
         os.replace(new, site)
-    return kept + tidy(last)
+    os.replace(last, new)
+    return kept
 
 
 def tidy(last: Path) -> list[str]:
-    """Remove an old site; whatever in it is not ours is kept under another name, which is returned."""
+    """Remove an old site. What in it is not ours is kept under another name, which the note that is returned tells."""
     if not os.path.lexists(last):
         return []
     if not discard(last):
@@ -229,10 +137,71 @@ def tidy(last: Path) -> list[str]:
     number = next(n for n in range(1, 1000000) if not os.path.lexists(last.with_name(f"kept-{n}")))
     kept = last.with_name(f"kept-{number}")
     os.replace(last, kept)
-    return [f"{kept.parent.name}/{kept.name}"]
+    return [f"{kept.parent.name}/{kept.name}: put into the site while it was replaced; kept here"]
 
 
 def recover(last: Path, site: Path) -> None:
     """After a kill between the two renames of `replace_site`: put the previous folder back, if it is whole."""
     if not os.path.lexists(site) and is_whole(last, read_mark(last)):
         os.replace(last, site)
+
+
+def make_ready(folder: Path, usable: bool) -> list[str]:
+    """Leave an old site to begin with in the folder, or nothing. Returns as `tidy`.
+
+    Args:
+        usable: whether one may be begun with.
+    """
+    if not read_mark(folder):  # a build was killed here
+        shutil.rmtree(folder, ignore_errors=True)
+        return []
+    return [] if usable and not survey(folder)[1] else tidy(folder)
+
+
+def begin(folder: Path, may_stay: Callable[[str], bool]) -> dict[str, list[Any]]:
+    """Make a folder for the site; of an old one that lies there, leave only files that are as they were made.
+
+    Its mark is taken off first: whatever happens from now on, nothing in the folder is trusted any longer.
+
+    Args:
+        may_stay: whether the new site may have a file of this name; others go.
+
+    Returns:
+        Size and SHA-256 of each file that is left.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = read_mark(folder)
+    (folder / MARK).unlink(missing_ok=True)
+    return dict(_left(str(folder), "", mark, may_stay, _usual_mode(folder)))
+
+
+def _usual_mode(folder: Path) -> int:
+    """The mode of a folder that is made here now."""
+    probe = folder / ".press-mode"
+    shutil.rmtree(probe, ignore_errors=True)
+    probe.mkdir()
+    mode = probe.stat().st_mode
+    probe.rmdir()
+    os.chmod(folder, stat.S_IMODE(mode))
+    return mode
+
+
+def _left(
+    folder: str, prefix: str, mark: dict[str, Any], may_stay: Callable[[str], bool], usual: int
+) -> Iterator[tuple[str, list[Any]]]:
+    """The files that stay, each with its state; everything else is removed, folders that hold none of them included."""
+    with os.scandir(folder) as found:
+        entries = list(found)
+    for entry in entries:
+        name, state = prefix + entry.name, entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(state.st_mode):
+            inside = list(_left(entry.path, name + "/", mark, may_stay, usual))
+            yield from inside
+            if not inside:
+                os.rmdir(entry.path)
+            elif state.st_mode != usual:
+                os.chmod(entry.path, stat.S_IMODE(usual))
+        elif may_stay(name) and (known := as_made(mark, name, state)) and state.st_mode & 0o777 == usual & 0o666:
+            yield name, known
+        else:
+            os.unlink(entry.path)

@@ -174,6 +174,8 @@ class _Reader:
         self.above: list[yaml.Node] = []
 
     def read(self, text: str) -> Any:
+        if not text:  # most cells have no options
+            return None
         _check_depth(text)
         node = Loader(text).get_single_node()
         return None if node is None else self.value(node, "", self.kind.schema)

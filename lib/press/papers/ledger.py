@@ -181,7 +181,12 @@ def _wrap(text: str, size: int) -> list[str]:
     return textwrap.wrap(text, size) or [""]
 
 
-def check_claims(project: Project, papers: Sequence[Paper], known: Iterable[str] | None) -> list[Problem]:
+def check_claims(
+    project: Project,
+    papers: Sequence[Paper],
+    known: Iterable[str] | None,
+    notebooks: dict[str, dict[str, Any]] | None = None,
+) -> list[Problem]:
     """What is wrong between papers, posts and recorded verdicts.
 
     A verdict recorded for the scale "small" must be measured by some post, in a build without profile in which no post
@@ -189,9 +194,10 @@ def check_claims(project: Project, papers: Sequence[Paper], known: Iterable[str]
 
     Args:
         known: the bibliography's keys; None where the project has no bibliography.
+        notebooks: what `read_notebooks` would read, where that is known.
     """
     try:
-        notebooks = read_notebooks(project)
+        notebooks = read_notebooks(project) if notebooks is None else notebooks
         entries = ledger(papers, notebooks)
     except PressError as error:
         return error.problems

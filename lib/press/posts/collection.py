@@ -27,7 +27,7 @@ from press.posts.blocks import has_python_cells, notebook_blocks
 from press.posts.enabled import is_draft, is_enabled
 from press.posts.frozen import results_of
 from press.posts.notebook import examine_post
-from press.posts.notebookfile import language_of, read_notebook
+from press.posts.notebookfile import language_of, read_notebook, without_pictures
 from press.posts.post import Post, Source
 
 
@@ -38,14 +38,15 @@ class Posts:
     Args:
         sound: the posts that can be read, those with problems among them.
         broken: slug -> what is wrong with a post.
-        stored: notebooks that are published with their stored outputs, as Quarto does unless it is told to run them.
+        stored: notebooks that are published with their stored outputs, as Quarto does unless it is told to run them;
+            each with what `read_notebooks` gives of it.
         frozen: pages whose results Quarto froze -> the file of these.
         places: where the executed notebooks of all others lie, relative to the root.
     """
 
     sound: list[Post] = field(default_factory=list)
     broken: dict[str, list[Problem]] = field(default_factory=dict)
-    stored: list[Source] = field(default_factory=list)
+    stored: dict[Source, dict[str, Any]] = field(default_factory=dict)
     frozen: dict[Source, Path] = field(default_factory=dict)
     places: set[str] = field(default_factory=set)
 
@@ -110,7 +111,7 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
             if language_of(book) != "python" or not any(cell["cell_type"] == "code" for cell in book["cells"]):
                 continue
             if not _runs(book, source, project):
-                done.stored.append(source)
+                done.stored[source] = _as_stored(book, source)
                 continue
         post, found = examine_post(source, project.config, claims, project.work / "facts", book)
         if post is not None and is_draft(post.meta, project.config):
@@ -124,6 +125,11 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
         if post is not None:
             done.sound.append(post)
     return done
+
+
+def _as_stored(book: dict[str, Any], source: Source) -> dict[str, Any]:
+    noted = {"press": {"page": source.page, "stored": True}}
+    return without_pictures(book) | {"metadata": book["metadata"] | noted}
 
 
 def _runs(book: dict[str, Any], source: Source, project: Project) -> bool:
@@ -200,7 +206,7 @@ def _ends(slug: str, file: str) -> set[str]:
 
 
 def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
-    """Slug -> notebook of each executed post, sorted by slug; stored notebooks are among them.
+    """Slug -> notebook of each executed post, sorted by slug; stored notebooks are among them, without their pictures.
 
     Args:
         having: those that need not be read.
@@ -220,8 +226,7 @@ def read_notebooks(project: Project, having: dict[str, dict[str, Any]] | None = 
             elif source.path.suffix == ".ipynb":
                 book = read_notebook(source.path, project.root)
                 if language_of(book) == "python" and not _runs(book, source, project):
-                    book["metadata"]["press"] = {"page": source.page, "stored": True}
-                    found[source.slug] = book
+                    found[source.slug] = _as_stored(book, source)
         except PressError as error:
             problems += error.problems
     if problems:

@@ -46,6 +46,20 @@ def read_notebook(path: Path, root: Path) -> dict[str, Any]:
         raise fail(name, 0, f"not a notebook: {said.splitlines()[0]}") from None
 
 
+def without_pictures(book: dict[str, Any]) -> dict[str, Any]:
+    """A notebook whose outputs are pictures without content, to be kept in memory beside a thousand others."""
+    cells = [
+        cell | {"outputs": list(map(_bare, cell["outputs"]))} if "outputs" in cell else cell for cell in book["cells"]
+    ]
+    return book | {"cells": cells}
+
+
+def _bare(output: dict[str, Any]) -> dict[str, Any]:
+    if "data" not in output:
+        return output
+    return output | {"data": {kind: "" if kind.startswith("image/") else data for kind, data in output["data"].items()}}
+
+
 def text_of(value: Any) -> str:
     """nbformat's multi-line string: a list of lines or one string."""
     return "".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)

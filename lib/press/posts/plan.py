@@ -47,7 +47,7 @@ class Plan:
         problems: what is wrong with the configuration, the chosen posts or the parameters: nothing may run.
         elsewhere: slug -> what is wrong with a post that is not to run.
         warnings: what is wrong with the chosen posts and does not keep them from running.
-        stored: the chosen notebooks that are published with their stored outputs.
+        stored: the chosen notebooks that are published with their stored outputs; each with what was read of it.
         frozen: the chosen pages whose results Quarto froze -> the file of these.
         notes: what the author should know of the run.
         places: where the executed notebooks of all posts lie or will lie, chosen or not, relative to the root.
@@ -64,7 +64,7 @@ class Plan:
     elsewhere: dict[str, list[Problem]] = field(default_factory=dict)
     unsound: list[Post] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    stored: list[Source] = field(default_factory=list)
+    stored: dict[Source, dict[str, Any]] = field(default_factory=dict)
     frozen: dict[Source, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
@@ -119,7 +119,7 @@ def make_plan(
     elsewhere = {slug: wrong for slug, wrong in broken.items() if slugs and slug not in slugs}
     plan = Plan([], library, cache, problems=[*project.config.problems, *problems], elsewhere=elsewhere)
     plan.places, plan.whole = found.places, not slugs
-    plan.stored = [stored[slug] for slug in chosen if slug in stored]
+    plan.stored = {stored[slug]: found.stored[stored[slug]] for slug in chosen if slug in stored}
     plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):

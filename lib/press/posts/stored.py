@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from press.posts.used import uses_of
 FILE = "stored.json"
 
 
-def stale(sources: Sequence[Source], project: Project, note: bool = False) -> list[Problem]:
+def stale(sources: Iterable[Source], project: Project, note: bool = False) -> list[Problem]:
     """What has changed since each notebook's outputs were first seen.
 
     Args:

@@ -66,13 +66,14 @@ def render_site(
     """Render the project into the directory `out`.
 
     Args:
-        out: is made complete. May hold an earlier site of ours: then only what is stale in it is replaced.
+        out: is made complete. May hold an earlier site of ours: then only what differs is written.
         cache: rendered pages by content; safe to delete, safe against kill -9, shared by concurrent builds.
         jobs: how many pages to render at a time.
         on_page: called with the URL of each page that is rendered now.
         force: render all pages, whatever the cache holds.
         notebooks: page -> the executed notebook to read in its place.
-        current: where the finished site may be already (the live one, say); if it is, nothing is written to `out`.
+        current: where the finished site may be already, if not in `out` (the live one, say); if it is, nothing is
+            written.
 
     Raises:
         PressError: every problem of every page.
@@ -99,10 +100,9 @@ def render_site(
         "resources",
         *static,
     )
-    if not force and any(assemble.is_current(place, key, root, cache) for place in (out, current) if place is not None):
+    if not force and assemble.is_current(current or out, key, root, cache):
         return SiteReport(pages, [], changed=False, warnings=list(dict.fromkeys(warnings + store.told(cache, key))))
     records, rendered = _render_pages(site, cache, keys, jobs, on_page, force)
-    out.mkdir(parents=True, exist_ok=True)
     warnings += assemble.assemble(site, cache, out, records, key)
     warnings += [Problem(*problem) for record in records for problem in record["warnings"]]
     store.prune(cache, set(keys.values()))
@@ -124,21 +124,18 @@ def _render_pages(
     rendered: list[str] = []
     problems: list[Problem] = []
 
-    def one(path: Path) -> dict[str, Any] | None:
+    def one(path: Path) -> None:
+        url = site.urls[path.relative_to(site.root).as_posix()]
+        on_page(url)
         try:
-            record = None if force else onepage.load_page(site, cache, keys[path])
-            if record is None:
-                url = site.urls[path.relative_to(site.root).as_posix()]
-                on_page(url)
-                record = onepage.render_page(site, cache, path, keys[path])
-                rendered.append(url)
-            return record | {"key": keys[path]}
+            records[path] = onepage.render_page(site, cache, path, keys[path])
+            rendered.append(url)
         except PressError as error:
             problems.extend(error.problems)
-            return None
 
+    records = {path: None if force else onepage.load_page(site, cache, key) for path, key in keys.items()}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        records = list(pool.map(one, keys))
+        list(pool.map(one, [path for path, record in records.items() if record is None]))
     if problems:
         raise PressError(sorted(set(problems)))
-    return [record for record in records if record is not None], sorted(rendered)
+    return [record | {"key": keys[path]} for path, record in records.items() if record is not None], sorted(rendered)

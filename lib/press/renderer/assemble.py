@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import posixpath
-import shutil
 from pathlib import Path
 from typing import Any
 
-from press.core import sitefolder
+from press.core import sitefolder, sitemark
 from press.core.errors import Problem
 from press.core.levels import stop_at
 from press.core.project import site_path
@@ -32,7 +33,7 @@ from press.renderer.onepage import Site
 
 NOT_FOUND = "404.html"  # which a host shows at any address
 ASSETS = Path(__file__).parent / "assets"
-Plan = dict[str, "bytes | Path"]
+Plan = dict[str, "bytes | Path | tuple[Path, str]"]  # content, a file, or one of the cache with its SHA-256
 
 
 def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
@@ -40,8 +41,8 @@ def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
 
     A library that was not to be had then and is now is a reason to put the site together again.
     """
-    mark = sitefolder.read_mark(out)
-    if mark.get("key") != key or not sitefolder.is_whole(out, mark):
+    mark = sitemark.read_mark(out)
+    if mark.get("key") != key or not sitemark.is_whole(out, mark):
         return False
     if needed.any_found(mark.get("lacking", []), cache):
         return False
@@ -78,28 +79,36 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     problems += aliases.plan(site.config, records, plan)
     problems += targets.plan(site, records, plan, linked) + targets.navigation(site, plan)
     problems = stop_at(problems, site.config.settings())
-    before = set(sitefolder.read_mark(out).get("files", {}))
-    (out / sitefolder.MARK).unlink(missing_ok=True)
-    _write(plan, out)
+    # What of an old index stays is not known before the new pages lie there for Pagefind to read.
+    there = sitefolder.begin(out, lambda name: name in plan or name.startswith(f"{search.FOLDER}/"))
+    files = _write(plan, out, there)
     searched = [record for record in found if record["search"]]
     if searched and site.config.get("website.search", True) is not False:
-        index: Plan = dict(search.index(cache, out, searched))
-        _write(index, out)
-        plan |= index
-    for name in before - set(plan):
-        (out / name).unlink(missing_ok=True)
-    sitefolder.seal(out, plan, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
+        files |= _write(search.index(cache, out, searched), out, there)
+    for name in there.keys() - files.keys():
+        (out / name).unlink()
+        with contextlib.suppress(OSError):  # something else lies in it
+            os.removedirs((out / name).parent)
+    sitemark.seal(out, files, {"key": key, "linked": linked, "lacking": needed.lacking(records, drawn)})
     return problems
 
 
-def _write(plan: Plan, out: Path) -> None:
-    for folder in {posixpath.dirname(name) for name in plan}:
-        (out / folder).mkdir(parents=True, exist_ok=True)
+def _write(plan: Plan, out: Path, there: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Write what is not there already; the state of all of it."""
+    states = {}
     for name, content in plan.items():
-        if isinstance(content, bytes):
-            (out / name).write_bytes(content)
-        else:
-            shutil.copyfile(content, out / name)
+        if isinstance(content, tuple):
+            content, digest = content
+            if name in there and there[name][1] == digest:
+                states[name] = there[name]
+                continue
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        states[name] = sitemark.state_of(data)
+        if there.get(name) != states[name]:
+            path = out / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    return states
 
 
 def _surroundings(
@@ -132,13 +141,13 @@ def _plan_pages(
         markup = around.fill(surroundings, record, needed.fill(record, markup, drawn))
         markup, more = listed.fill(site, cache, record, found, markup, plan, linked)
         problems += more
-        plan[previews.name_of(record["url"])] = folder / previews.FILE
+        plan[previews.name_of(record["url"])] = folder / previews.FILE, record["files"][previews.FILE]
         markup = drafts.unlinked(record, markup)
         if record["url"] == NOT_FOUND:
             markup = markup_tools.from_anywhere(markup, site_path(site.config))
         plan[record["url"]] = markup.encode()
         base = posixpath.dirname(record["url"])
-        for name in record["files"]:
+        for name, digest in record["files"].items():
             if name.startswith("files/"):
-                plan[posixpath.join(base, name.removeprefix("files/"))] = folder / name
+                plan[posixpath.join(base, name.removeprefix("files/"))] = folder / name, digest
     return problems

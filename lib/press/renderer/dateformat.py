@@ -45,8 +45,13 @@ def _parsed(written: str) -> dt.datetime | None:
 
 def show(value: Any, style: str = "medium") -> str:
     """The date in a named style or in tokens such as "MMM D, YYYY"; what is not a date stays as it is."""
-    date = parse(value)
-    return TOKEN.sub(lambda match: _token(match, date), STYLES.get(style, style)) if date else str(value or "")
+    return _shown(str(value or ""), style)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shown(written: str, style: str) -> str:
+    date = parse(written)
+    return TOKEN.sub(lambda match: _token(match, date), STYLES.get(style, style)) if date else written
 
 
 def _token(match: re.Match[str], date: dt.datetime) -> str:

@@ -67,10 +67,12 @@ def open_site(config: Config, inputs: list[Path], notebooks: Mapping[str, Path] 
     """
     names = [path.relative_to(config.root).as_posix() for path in inputs]
     urls = {name: page.url_of(name) for name in names}
-    problems = []
-    for name in names:
-        twins = [other for other in names if urls[other] == urls[name] and other < name]
+    problems: list[Problem] = []
+    taken: dict[str, list[str]] = {}
+    for name in sorted(names):
+        twins = taken.setdefault(urls[name], [])
         problems += [Problem(name, 0, f"makes the same page as {other}: {urls[name]}") for other in twins]
+        twins.append(name)
     if problems:
         raise PressError(problems)
     data = {key: value for key, value in config.data.items() if key not in ("press", "profile")}

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable
 
 from press.core.pandoc import run_pandoc
-from press.tex.formula import readable
 
 LEFT = re.compile(r'<span class="math (inline|display)">(\$\$?)(.*?)\2</span>', re.DOTALL)
 KINDS = {"inline": "InlineMath", "display": "DisplayMath"}
@@ -20,6 +19,8 @@ def rescued(formulas: Iterable[str]) -> dict[tuple[str, str], str]:
     tried = [(tex, kind) for tex in dict.fromkeys(formulas) if len(tex) <= LONGEST for kind in KINDS]
     if not tried:
         return {}
+    from press.tex.formula import readable  # which brings all of press.tex along, and most pages need none of it
+
     document = json.loads(run_pandoc(["-f", "markdown", "-t", "json"], ""))
     words = {tex: readable(tex) for tex, _ in tried}
     for number, (tex, kind) in enumerate(tried):

@@ -42,8 +42,9 @@ def version() -> str:
         return "unknown"
 
 
-def index(cache: Path, out: Path, records: list[dict[str, Any]]) -> dict[str, Path]:
-    """Files of the search index, as path in the site -> file in the cache. The pages must lie in `out` by now.
+def index(cache: Path, out: Path, records: list[dict[str, Any]]) -> dict[str, tuple[Path, str]]:
+    """Files of the search index, as path in the site -> file in the cache with its SHA-256. The pages must lie in `out`
+    by now.
 
     Raises:
         PressError: Pagefind is missing or failed.
@@ -55,7 +56,7 @@ def index(cache: Path, out: Path, records: list[dict[str, Any]]) -> dict[str, Pa
         with store.scratch(cache) as work:
             _run(out, work / "entry")
             record = store.save(cache, key, work / "entry", {})
-    return {f"{FOLDER}/{name}": cache / key / name for name in record["files"]}
+    return {f"{FOLDER}/{name}": (cache / key / name, digest) for name, digest in record["files"].items()}
 
 
 def _run(out: Path, target: Path) -> None:
