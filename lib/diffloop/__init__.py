@@ -25,11 +25,13 @@ guidance_kinds     cfg_plus_plus, projected (APG)
 text_to_image      text_to_image, and its parts: prompted_model, encode_prompts, decode_latents, denoise, ladder
 image_to_image     image_to_image, encode_images, last_levels
 inpainting         inpaint: by replacement, or with an inpainting U-Net
+instruct_pix2pix   instruct: a picture edited as told, by two guidance scales
 diffedit           diffedit, and its parts: contrast_map, binary_masks, encode, masked_decode
 attention          cross_attention_maps, word_positions, word_map
 
 pretrained         load: a checkpoint as one of the families
 stable_diffusion   StableDiffusion: versions 1 and 2, inpainting, editing by instruction
+stable_diffusion_xl, stable_diffusion_3  StableDiffusionXL; StableDiffusion3, a transformer on a flow
 scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
 checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
 latents            vae_encode, vae_decode, to_unet_scale, to_vae_scale, in_own_type: the VAE and its scale

@@ -32,8 +32,6 @@ def refused(folder, *words):
 @pytest.mark.parametrize(
     ("pipeline", "part", "words"),
     [
-        ("StableDiffusionXLPipeline", "text_encoder_2", "second text encoder (SDXL"),
-        ("StableDiffusion3Pipeline", "transformer", "a transformer in place of the U-Net"),
         ("FluxPipeline", "transformer", "a transformer in place of the U-Net"),
         ("DiTPipeline", "transformer", "DiT"),
         ("PixArtAlphaPipeline", "transformer", "PixArt"),
@@ -52,6 +50,19 @@ def test_a_folder_of_another_family(copy, tmp_path, pipeline, part, words, how):
         index[part] = ["diffusers", "SomeModel"]
     (folder / "model_index.json").write_text(json.dumps(index))
     refused(folder, pipeline, f"{part}/ is ", words)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "part"),
+    [("StableDiffusionXLPipeline", "text_encoder_2"), ("StableDiffusion3Pipeline", "transformer")],
+)
+def test_a_family_that_is_known_by_its_parts_lacks_the_others(tmp_path, pipeline, part):
+    (tmp_path / part).mkdir()
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    with pytest.raises(FileNotFoundError) as error:
+        load(tmp_path)
+    for missing in (f"{part}/config.json", "text_encoder/config.json", "vae/config.json", "tokenizer_2/vocab.json"):
+        assert missing in str(error.value)
 
 
 def test_a_single_network(tmp_path):
