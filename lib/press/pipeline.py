@@ -16,10 +16,10 @@ from press.checks.links import check_site, without_twins
 from press.checks.sources import check_sources, told_by_renderer
 from press.core import sitefolder
 from press.core.errors import PressError, Problem
-from press.core.levels import sift, stop_at
 from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.selection import site_inputs
+from press.core.strictness import sift, stop_at
 from press.pages.publish import page_names, stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish

@@ -8,10 +8,10 @@ from typing import Any
 
 from press.checks.sources import bibliography_keys, check_pages, told_by_renderer
 from press.core.errors import PressError, Problem, collected
-from press.core.levels import CHECKS, any_stops
 from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import is_generated, relative
+from press.core.strictness import CHECKS, any_stops
 from press.pages.publish import page_names
 from press.papers.schema import Paper, claims_by_id, read_papers
 from press.posts.inline import with_placeholders

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from tests.diffloop.tiny_models import seeded, tiny
 from torch import nn
 
+from diffloop.guidance import Guidance
 from diffloop.text_to_image import encode_prompts, text_to_image
 from diffloop.textual_inversion import add_concept, expand, load_concept
 
@@ -108,10 +109,13 @@ def test_every_function_that_takes_a_prompt_expands_it(models):
     typed, written = "a <toy> on black", expand(toy, "a <toy> on black")
     assert typed != written
     assert torch.equal(encode_prompts(toy.models, [typed]), encode_prompts(toy.models, [written]))
-    how = {"steps": 2, "guidance_scale": 2.0}
-    for key in ("prompts", "negative_prompts"):
+    ways = (
+        lambda prompt: {"prompts": [prompt], "guidance_scale": 2.0},
+        lambda prompt: {"prompts": ["a red"], "guidance_scale": Guidance(2.0, negative=[prompt])},
+    )
+    for way in ways:
         pictures = [
-            text_to_image(toy.models, generator=seeded(), **{"prompts": ["a red"], key: [prompt]} | how)
+            text_to_image(toy.models, generator=seeded(), steps=2, **way(prompt))
             for prompt in (typed, written, "a red")
         ]
         assert torch.equal(pictures[0], pictures[1])

@@ -8,6 +8,7 @@ from tests.diffloop.tiny_models import bits, same_bits, seeded, tiny
 
 from diffloop.denoising import text_conditioned
 from diffloop.finetuning import full_copy, load_lora, lora_copy, lora_parameters, lora_state, save_lora
+from diffloop.ladders import levels_at
 
 CLIP_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 
@@ -17,10 +18,13 @@ def models(tmp_path_factory):
     return tiny(tmp_path_factory.mktemp("tiny"))
 
 
+TWO = levels_at(torch.linspace(0.99, 0.01, 1000), torch.tensor([3, 900]), 4)
+
+
 def output(unet, seed=0):
     x, text = torch.randn(2, 4, 8, 8, generator=seeded(seed)), torch.randn(1, 16, 32, generator=seeded(seed + 1))
     with torch.no_grad():
-        return text_conditioned(unet, text)(x, torch.tensor([3, 900]))
+        return text_conditioned(unet, text)(x, TWO)
 
 
 def trained(unet, parameters, steps=3):
@@ -29,7 +33,7 @@ def trained(unet, parameters, steps=3):
     for i in range(steps):
         optimizer.zero_grad()
         x, text = torch.randn(2, 4, 8, 8, generator=seeded(i)), torch.randn(1, 16, 32, generator=seeded(i + 50))
-        text_conditioned(unet, text)(x, torch.tensor([3, 900])).square().mean().backward(inputs=parameters)
+        text_conditioned(unet, text)(x, TWO).square().mean().backward(inputs=parameters)
         optimizer.step()
 
 

@@ -15,6 +15,7 @@ from tests.diffloop.tiny_models import seeded
 
 from diffloop.denoising import text_conditioned
 from diffloop.finetuning import load_lora, lora_copy, lora_parameters, lora_state, save_lora
+from diffloop.ladders import levels_at
 from diffloop.pretrained import load
 
 LAYER = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
@@ -38,10 +39,13 @@ def models(folder):
     return load(folder)
 
 
+TWO = levels_at(torch.linspace(0.99, 0.01, 1000), torch.tensor([3, 900]), 4)
+
+
 def output(unet):
     x, text = torch.randn(2, 4, 8, 8, generator=seeded()), torch.randn(1, 16, 32, generator=seeded(1))
     with torch.no_grad():
-        return text_conditioned(unet, text)(x, torch.tensor([3, 900]))
+        return text_conditioned(unet, text)(x, TWO)
 
 
 def drawn(module):

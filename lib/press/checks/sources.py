@@ -15,10 +15,10 @@ from press.checks.leads import broken_links
 from press.core import bib
 from press.core.celloptions import read_options
 from press.core.errors import Problem, collected, fail
-from press.core.levels import any_stops
 from press.core.merging import as_list
 from press.core.project import Project
 from press.core.source import CAME_FROM, Expanded, page_start, read_expanded, relative
+from press.core.strictness import any_stops
 from press.core.yamlfile import Map
 from press.papers.ledger import check_claims
 from press.papers.library import read_library

@@ -11,11 +11,11 @@ from typing import Any
 
 from press.core import supported
 from press.core.errors import PressError, Problem, fail
-from press.core.levels import check_levels, check_policy
 from press.core.limits import MEANINGS, check_limits
 from press.core.merging import NOT_OF_PAGES, as_list, level, merge
 from press.core.profiles import LOCAL, active_profiles
 from press.core.source import read_text, relative
+from press.core.strictness import check_levels, check_policy
 from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
 FILE = "_quarto.yml"

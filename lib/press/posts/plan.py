@@ -10,8 +10,8 @@ from typing import Any
 
 from postkit.verdicts import Claim
 from press.core.errors import Problem, collected
-from press.core.levels import sift
 from press.core.project import Project
+from press.core.strictness import sift
 from press.posts.cache import Cache, Key, differences, make_key, with_reads
 from press.posts.closure import Library, read_library
 from press.posts.collection import choose, read_posts

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from press.core.errors import Problem
-from press.core.levels import level_of
 from press.core.project import Project
+from press.core.strictness import level_of
 from press.posts.cache import Key
 from press.posts.closure import Library
 from press.posts.post import Post

@@ -20,7 +20,7 @@ icons, texts); around puts in what needs to know of all pages (navitems, sidebar
 listitems, feed). drafts, aliases, targets (of links) and themes (by sass) are for the site as a whole.
 
 What Quarto knows and this renderer does not is shown as well as it can be, and told by name, with file and line;
-`press: checks:` says whether that stops the build (core.levels). A page that Pandoc cannot read is shown as written.
+`press: checks:` says whether that stops the build (core.strictness). A page that Pandoc cannot read is shown as it is.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def render_site(
         PressError: every problem of every page.
     """
     from press.core.errors import Problem
-    from press.core.levels import stop_at
     from press.core.refused import refused
     from press.core.selection import missing_resources, resources, site_inputs
+    from press.core.strictness import stop_at
     from press.renderer import assemble, drafts, navitems, onepage, search, store, symbols, themes
 
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]

@@ -10,9 +10,9 @@ from typing import Any
 
 from press.core import sitefolder, sitemark
 from press.core.errors import Problem
-from press.core.levels import stop_at
 from press.core.project import site_path
 from press.core.selection import resources
+from press.core.strictness import stop_at
 from press.renderer import (
     aliases,
     around,

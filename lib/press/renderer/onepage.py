@@ -15,9 +15,9 @@ from typing import Any
 from press.core import bib
 from press.core.config import Config
 from press.core.errors import PressError, Problem
-from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
 from press.core.source import CROSSREF, read_expanded
+from press.core.strictness import stop_at
 from press.core.yamlfile import place_of
 from press.renderer import authors, chrome, convert, includes, listing, moments, page, shortcodes, store, titleblock
 from press.renderer.record import record_of

@@ -9,7 +9,7 @@ file:close()
 M.reader = 'markdown-yaml_metadata_block-pandoc_title_block'
 
 --- Report a problem. `needle` is text of the author's that the Python side looks up to find file and line; `check` is
---- a name of core/levels.py.
+--- a name of core/strictness.py.
 function M.problem(needle, message, check)
   pandoc.log.warn('press\t' .. (check or 'unsupported') .. '\t' .. needle:gsub('[\t\n]', ' ') .. '\t' .. message)
 end
