@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from press.core.errors import PressError, Problem, collected
+from press.core.fences import fenced_lines
 from press.core.levels import sift
 from press.core.manifest import Manifest
 from press.core.project import Project, open_project
 from press.core.selection import site_inputs
-from press.core.source import fenced_lines, is_generated, read_text, relative
+from press.core.source import is_generated, read_text, relative
 from press.drawing import choose_renderer
 from press.pipeline import not_ours
 from press.posts.blocks import CELL

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from press.core.errors import PressError, Problem, fail
+from press.core.fences import fenced_lines
 from press.core.supported import PAGE
 from press.core.yamlfile import Map, Parsed, Place, parse
 
 INCLUDE = re.compile(r"^\s*\{\{<\s*include\s+(\S+)\s*>\}\}\s*$")
 INCLUDE_ANYWHERE = re.compile(r"(?<!\{)\{\{<\s*include\b")
-FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 FRONT_MATTER_ENDS = ("---", "...")
 CAME_FROM = re.compile(r"^<!-- press: line (\d+) of (\S+) -->$")
 CODE_SPAN = re.compile(r"(`+)(?:.(?!\1))*.?\1", re.DOTALL)
@@ -75,27 +75,6 @@ def read_text(path: Path, root: Path) -> str:
         bad = data[error.start]
         raise fail(name, line, f"not UTF-8: byte 0x{bad:02x}. Save the file with UTF-8 encoding") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def fenced_lines(lines: list[str]) -> Iterator[tuple[int, str, str]]:
-    """Walk over lines and tell code fences from text, by CommonMark's rules.
-
-    Yields:
-        (index, kind, info) with kind one of "text", "open", "code", "close"; info is the fence's info string on "open".
-    """
-    fence = ""
-    for index, line in enumerate(lines):
-        match = FENCE.match(line)
-        if fence:
-            closes = match and match[1].startswith(fence) and not match[2].strip()
-            yield index, "close" if closes else "code", ""
-            if closes:
-                fence = ""
-        elif match and not (match[1][0] == "`" and "`" in match[2]):
-            fence = match[1]
-            yield index, "open", match[2].strip()
-        else:
-            yield index, "text", ""
 
 
 def came_from(file: str, line: int) -> str:

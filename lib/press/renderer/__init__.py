@@ -3,7 +3,7 @@
 The flow, one module a step:
 
     core.config _quarto.yml, profiles, _metadata.yml -> Config; core.selection: which inputs `render:` selects
-    page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line
+    page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line (traced)
                 (cells and outputs write code cells, ansi and interactive what terminals and plots say; foreign
                 shows cells that are not run; shortcodes, with media, resolves {{< ... >}})
     convert     the document -> HTML, through filters/*.lua and template.html; warnings become problems

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from press.core.merging import as_list
 from press.renderer import closing, colours, icons, includes, social, texts, titleblock
 from press.renderer.markup_tools import SCHEME
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site

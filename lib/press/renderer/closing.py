@@ -11,7 +11,7 @@ from press.core import escapes
 from press.core.merging import as_list
 from press.core.yamlfile import Map
 from press.renderer import authors, dateformat, texts
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from press.core.errors import Problem
 from press.core.merging import INCLUDES, as_list
 from press.core.yamlfile import place_of
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.core.config import Config

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from press.core.errors import Problem
-from press.core.source import CODE_SPAN, fenced_lines
+from press.core.fences import fenced_lines
+from press.core.source import CODE_SPAN
 from press.core.yamlfile import Map, place_of
 from press.renderer import media, texts
 

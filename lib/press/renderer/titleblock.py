@@ -11,7 +11,7 @@ from press.core.merging import as_list
 from press.core.yamlfile import Map, place_of
 from press.renderer import authors, colours, dateformat, icons, listitems, texts
 from press.renderer.markup_tools import SCHEME
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site

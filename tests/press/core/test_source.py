@@ -3,6 +3,7 @@
 import pytest
 
 from press.core.errors import PressError
+from press.core.fences import fenced_lines, item_indent
 from press.core.source import front_matter, read_expanded
 
 
@@ -64,3 +65,37 @@ def test_bytes_that_are_not_utf8_are_named_with_their_line(site):
 def test_bad_front_matter(site, text, expected):
     expanded = read_expanded(site.write("a.qmd", text), site.root)
     assert problems(front_matter, expanded)[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1. a\n\n    ```{r}\n    x\n    ```\n", {3: "open", 5: "close"}),
+        ("\t~~~\n\tx\n\t~~~\n", {1: "open", 3: "close"}),
+        ("    ```\n    never closed\n", {}),
+        ("```\n    ```\n```\n", {1: "open", 3: "close"}),
+        ("      ```\n          ```\n   ```\n", {1: "open", 3: "close"}),
+    ],
+)
+def test_fences_are_found_at_any_depth_where_something_closes_them(text, expected):
+    found = {index + 1: kind for index, kind, _ in fenced_lines(text.split("\n")) if kind in ("open", "close")}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("above", "indent", "expected"),
+    [
+        ("1. a", 4, 3),
+        ("10. a", 3, 0),
+        ("- a\n  - b", 6, 4),
+        ("- a\n  - b", 3, 2),
+        ("- a\nlazy", 2, 2),
+        ("- a\n\nb", 2, 0),
+        ("b", 8, 0),
+        ("[^n]: note", 5, 4),
+        ("(a) x", 4, 4),
+    ],
+)
+def test_the_item_of_a_list_that_a_line_belongs_to(above, indent, expected):
+    lines = [*above.split("\n"), "", " " * indent + "x"]
+    assert item_indent(lines, len(lines) - 1) == " " * expected
