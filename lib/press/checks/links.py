@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from press.core.errors import PressError, Problem
 from press.core.memory import remembered
 from press.core.project import Project, site_path
+from press.core.selection import moved
 from press.core.source import read_expanded, relative
 
 UNRESOLVED = re.compile(r"\?@[\w:-]+|\?meta:[\w.-]+")
@@ -45,11 +46,12 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
     facts = {url: _read(page.read_bytes(), cache) for url, page in pages.items()}
     base, offline, root = site_path(project.config), bool(project.settings.get("offline")), project.root
     problems = _foreign_styles(site) if offline else []
+    named = {url: plain for plain, url in moved(project.config).items()}
     folder = str(site)
     # Not Path.is_file, which is slow and raises where a name is longer than any file's: data behind a folder, say.
     there = functools.cache(lambda name: os.path.isfile(f"{folder}/{name}"))
     for url, found in facts.items():
-        source = _source(url, root)
+        source = _source(named.get(url, url), root)
         for link in found["links"]:
             if (wrong := _broken(link, url, there, facts, base)) and (targets or wrong not in NO_TARGET):
                 check = "" if wrong == RUNS_SCRIPT else "links"

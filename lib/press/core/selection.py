@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from press.core import outputfile
 from press.core.config import HOST_FILES, Config
 from press.core.errors import PressError, Problem
 from press.core.merging import as_list
@@ -27,9 +29,60 @@ PASSED_OVER = (
 def site_inputs(config: Config) -> list[Path]:
     """Files that `project.render` selects, sorted; Quarto's default where it is absent.
 
+    Of several that would make the same page it is the last one, as in Quarto, where it is written last.
+
     Raises:
         PressError: a selected file cannot be a page.
     """
+    return [config.root / name for name in sorted(_owners(config).values())]
+
+
+def twins(config: Config) -> list[Problem]:
+    """A problem for each input in whose place another one is published.
+
+    Raises:
+        PressError: a selected file cannot be a page.
+    """
+    owners = _owners(config)
+    problems = []
+    for name in _inputs(config):
+        address = url_of(config, name)
+        if owners[address] != name:
+            message = f"makes the same page as {owners[address]}, which is published: {address}. Rename one of them"
+            problems.append(Problem(name, 0, f"{message}, or leave one out of `render:`", check="addresses"))
+    return problems
+
+
+def url_of(config: Config, name: str) -> str:
+    """The address of an input's page, relative to the site's root, by its own name or its `output-file:`."""
+    path = config.root / name
+    asked = outputfile.asked_by(path if path.is_file() else path.with_name(OWN))
+    return posixpath.join(posixpath.dirname(name), asked) if asked else plain_url(name)
+
+
+def all_urls(config: Config) -> dict[str, str]:
+    """Each input that is selected, those in whose place another is published among them -> its address."""
+    return {name: url_of(config, name) for name in _inputs(config)}
+
+
+def plain_url(name: str) -> str:
+    """The address of an input's page that asks for none of its own."""
+    return posixpath.splitext(name)[0] + ".html"
+
+
+def moved(config: Config) -> dict[str, str]:
+    """The addresses that pages would have without `output-file:` -> those that they have, where these differ."""
+    found = {plain_url(name): url_of(config, name) for name in sorted(_owners(config).values())}
+    return {plain: url for plain, url in found.items() if plain != url}
+
+
+def _owners(config: Config) -> dict[str, str]:
+    """Address -> the input that is published there."""
+    return {url_of(config, name): name for name in _inputs(config)}
+
+
+def _inputs(config: Config) -> list[str]:
+    """All that is selected, sorted."""
     chosen = [name for name in _files(config) if is_rendered(config, name)]
     # What is named in full may lie in a folder that is passed over otherwise.
     named = [pattern.lstrip("/") for pattern in _patterns(config) if not re.search(r"[*?\[]", pattern)]
@@ -40,7 +93,7 @@ def site_inputs(config: Config) -> list[Path]:
         raise PressError(
             [Problem(*place, f"cannot render {name}: only .qmd, .md and .ipynb are pages") for name in wrong]
         )
-    return sorted(config.root / name for name in chosen)
+    return sorted(chosen)
 
 
 def is_rendered(config: Config, name: str) -> bool:

@@ -80,10 +80,11 @@ def render_site(
     from press.core.errors import Problem
     from press.core.levels import stop_at
     from press.core.refused import refused
-    from press.core.selection import missing_resources, resources, site_inputs
+    from press.core.selection import missing_resources, resources, site_inputs, twins
     from press.renderer import assemble, drafts, navitems, onepage, search, store, symbols, themes
 
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
+    problems += twins(settings)
     warnings = stop_at(problems, settings.settings())
     root = settings.root
     site = onepage.open_site(settings, site_inputs(settings), notebooks)

@@ -59,7 +59,7 @@ def href(site: Site, target: str, url: str) -> str:
 def public_url(site: Site, url: str) -> str:
     """The page's address on the web; "" where the configuration has no site-url."""
     base = str(site.config.get("website.site-url") or "").rstrip("/")
-    return f"{base}/{url.removesuffix('index.html')}" if base else ""
+    return f"{base}/{quote(url.removesuffix('index.html'))}" if base else ""
 
 
 def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any], list[Path]]:
@@ -82,11 +82,10 @@ def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any],
 
 
 def own_href(target: str, url: str) -> str:
-    """A link of a page's own metadata: inputs become their pages, "/x" counts from the site's root."""
+    """A link of a page's own metadata: "/x" counts from the site's root."""
     if SCHEME.match(target):
         return target
     file, mark, rest = target.partition("#")
-    file = re.sub(r"\.(qmd|ipynb)$", ".html", file)
     return (prefix(url) + file.lstrip("/") if file.startswith("/") else file) + mark + rest
 
 

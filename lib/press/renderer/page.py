@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from press.core import outputfile
 from press.core.config import Config, check_shapes
 from press.core.errors import Problem, collected
 from press.core.refused import refused_values
@@ -77,6 +78,10 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
             message = f"{key} {meta[key]!r} is not a valid date. Write it as 2026-01-31"
             place = place_of(meta, key) or (document.input, 0)
             document.problems.append(Problem(*place, message, check="metadata"))
+    if meta.get(outputfile.KEY) and not outputfile.name_in(parsed.data):
+        message = f"output-file {meta[outputfile.KEY]!r} is no file name. Write one without folders, on the page itself"
+        place = place_of(meta, outputfile.KEY) or (document.input, 0)
+        document.problems.append(Problem(*place, message, check="metadata"))
     document.problems += refused_values(meta, meta)
     return taken
 
@@ -169,8 +174,3 @@ def _text_cell(document: Document, cell: dict[str, Any], source: str, origin: Or
     _finish(document, start, len(document.lines))
     document.add("")
     document.words += 0 if is_made(cell) else len(source.split(" "))
-
-
-def url_of(name: str) -> str:
-    """The page's URL, relative to the site's root: the input's path with .html for its suffix."""
-    return name.rpartition(".")[0] + ".html"

@@ -14,12 +14,13 @@ from press.renderer import authors, chrome, dateformat, formulas, markup_tools, 
 
 
 def record_of(
-    document: page.Document, markup: str, key: str, folder: Path, styles: Sequence[str] = ()
+    document: page.Document, markup: str, url: str, key: str, folder: Path, styles: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Write a page's files into `folder` and return what others need of it.
 
     Args:
         markup: Pandoc's page, with our markers around the body and the title.
+        url: its address, relative to the site's root.
         key: the page's digest, which the markers hold.
         styles: style sheets of the page's own, relative to the root.
     """
@@ -39,7 +40,7 @@ def record_of(
     meta, find = document.meta, document.finder()
     record = {
         "input": document.input,
-        "url": page.url_of(document.input),
+        "url": url,
         "title": html.unescape(title[1]).strip() if title else "",
         "subtitle": texts.plain(str(meta.get("subtitle") or "")),
         "description": texts.plain(str(meta.get("description") or meta.get("abstract") or ""))
