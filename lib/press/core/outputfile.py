@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from press.core.errors import PressError
-from press.core.source import page_start
+from press.core.frontmatter import mentioning
 
 KEY = "output-file"
-HEAD = 1 << 16  # bytes of a file in which its front matter begins
 LEGAL = re.compile(r"[^\x00-\x1f/\\?#%<>\"|*:._][^\x00-\x1f/\\?#%<>\"|*:]*")
 
 
@@ -30,27 +25,4 @@ def name_in(meta: Mapping[str, Any]) -> str:
 
 def asked_by(path: Path) -> str:
     """The same of a file; "" for one that is not there or cannot be read."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return ""
-    return _asked_by(str(path), state.st_mtime_ns, state.st_size)
-
-
-@functools.lru_cache(maxsize=10_000)
-def _asked_by(path: str, _time: int, _size: int) -> str:
-    try:
-        with open(path, "rb") as stream:
-            if KEY.encode() not in stream.read(HEAD):
-                return ""
-        text = Path(path).read_text(encoding="utf-8-sig")
-        if path.endswith(".ipynb"):
-            text = _first_cell(json.loads(text))
-        return name_in(page_start(text.splitlines(), lambda line: ("", line))[0].data)
-    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError, PressError):
-        return ""  # whoever reads the page says what is wrong
-
-
-def _first_cell(book: Any) -> str:
-    source = book["cells"][0]["source"] if book["cells"][0]["cell_type"] != "code" else ""
-    return "".join(source)
+    return name_in(mentioning(KEY, path))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from press.core import bib
-from press.core.config import Config
+from press.core.config import FILES, Config, named_files
 from press.core.errors import Problem
+from press.core.frontmatter import mentioning
 from press.core.levels import stop_at
 from press.core.pandoc import version as pandoc_version
 from press.core.selection import all_urls, url_of
@@ -134,6 +135,8 @@ def page_key(site: Site, path: Path) -> str:
     day = moments.stamp(site.root, name, data, shared.encode(), project.encode())
     said = repr(shortcodes.environment_in(data.decode(errors="replace")))
     said += repr(shortcodes.variables(site.root)) if re.search(rb"\{\{<\s*var\s", data) else ""
+    named = named_files(site.root, mentioning(FILES[1], path), posixpath.dirname(name))
+    others += [path.read_bytes() if path.is_file() else b"" for path in named]
     said += repr(pagelinks.named(data, site.links, name))
     return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, day, said, *others)
 

@@ -70,7 +70,10 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
     with collected(document.problems):
         parsed, taken = page_start(lines, where)
     document.problems += parsed.problems + parsed.unknown + check_shapes(parsed.data, ("press",))
-    meta = document.meta = config.meta(parsed.data, posixpath.dirname(document.input))
+    folder = posixpath.dirname(document.input)
+    files = config.own_files(parsed.data, folder)
+    document.problems += files.problems + files.unknown
+    meta = document.meta = config.meta(parsed.data, folder)
     moments.resolve(meta, config.root, where(1)[0])
     document.problems += shortcodes.resolve_texts(meta, document.site_meta, document.input)
     for key in ("date", "date-modified"):

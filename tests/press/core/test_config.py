@@ -10,7 +10,7 @@ from press.core.merging import merge
 from press.core.project import open_project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import page_start
-from press.core.yamlfile import place_of
+from press.core.yamlfile import Map, place_of
 
 
 def told(call, *arguments) -> list[str]:
@@ -189,3 +189,17 @@ def test_a_misspelt_key_of_ours_is_told(site):
     found = [str(problem) for problem in read_config(site.root).problems]
     assert found[0].endswith("press: paramters is unknown and has no effect; did you mean parameters?")
     assert "press: telepathy is unknown and has no effect; legal: checks, " in found[1]
+
+
+def test_a_page_has_what_its_metadata_files_say(site):
+    site.write("notes/own.yml", "subtitle: from the file\ntoc: true\nformat:\n  html:\n    code-fold: true\n")
+    site.write("shared.yml", "subtitle: from the last\nnosuch: 1\n")
+    own = Map({"title": "x", "metadata-files": ["own.yml", "/shared.yml", "gone.yml", "../../up.yml"]})
+    config = read_config(site.root)
+    meta = config.meta(own, "notes")
+    assert (meta["title"], meta["subtitle"], meta["code-fold"]) == ("x", "from the last", True)
+    files = config.own_files(own, "notes")
+    assert [problem.check for problem in files.problems] == ["links", "links"]
+    assert [str(problem) for problem in files.unknown] == [
+        "shared.yml:2: metadata key 'nosuch' is unknown: it has no effect"
+    ]

@@ -258,3 +258,13 @@ def test_announcements_and_odd_languages(plain):
     assert line.get("style") == "--ground:#ffc107;--letters:#1d2125"
     assert root.get("lang") == "fr"
     assert set(warnings) == {"5 unsupported"}
+
+
+def test_a_page_is_rendered_again_when_its_metadata_files_change(plain):
+    plain.write("a.yml", "subtitle: One\n")
+    root, _ = page(plain, "metadata-files: [a.yml, b.yml]")
+    assert words(root.find_class("subtitle")[0]) == "One"
+    for name, said in (("a", "Two"), ("b", "Three")):
+        plain.write(f"{name}.yml", f"subtitle: {said}\n")
+        assert plain.build().rendered == ["about.html"]
+        assert words(plain.page("about.html").find_class("subtitle")[0]) == said
