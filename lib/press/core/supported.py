@@ -16,7 +16,7 @@ from press.core.forms import (
     missing,
 )
 from press.core.merging import LIFTED
-from press.core.sitekeys import SITE_KEYS
+from press.core.sitekeys import OURS, SITE_KEYS
 from press.core.yamlfile import Kind, Value
 
 HTML: dict[str, Value] = {
@@ -46,8 +46,7 @@ HTML: dict[str, Value] = {
     **keys("ipynb-shell-interactivity default-image-extension citeproc cite-method shift-heading-level-by tables"),
     **missing(
         ("code-tools", "there is no menu that shows all code; Quarto puts one beside the title"),
-        ("comments", "there are no comments; Quarto loads them from another host"),
-        ("hypothesis", "there are no annotations of Hypothesis; Quarto loads them from another host"),
+        ("comments hypothesis", f"there are no comments: {OURS}"),
         ("filters", "these filters do not run; Quarto applies them to the page"),
         ("ipynb-filters", "these filters do not run; Quarto applies them to the notebook"),
         ("shortcodes", "these shortcodes are not known; Quarto reads them from the file"),

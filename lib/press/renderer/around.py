@@ -14,11 +14,13 @@ from press.renderer.navitems import Around
 
 def fill(around: Around, record: dict[str, Any], markup: str) -> str:
     """A page with what stands around it in the place of its markers."""
-    before, after, side = "", "", ""
+    before, after, side, crumbs = "", "", "", ""
     found = sidebars.sidebar_of(around, record)
     if found:
         tree = sidebars.tree(around, found.get("contents"))
-        side = _sidebar(around, found, tree, record["url"])
+        items = [navitems.entry(around, item, record["url"]) for item in tree]
+        _open(items)
+        side, crumbs = _sidebar(around, found, items, record["url"]), _crumbs(around, items, record)
         asked = record["page-navigation"]
         if around.site.config.get("website.page-navigation") if asked is None else asked:
             before, after = (_neighbour(one, record["url"]) for one in sidebars.neighbours(around, tree, record))
@@ -28,6 +30,7 @@ def fill(around: Around, record: dict[str, Any], markup: str) -> str:
         "theme": Markup('<link rel="stylesheet" href="{}">').format(style) if style else "",
         "navbar": _navbar(around, record["url"]),
         "sidebar": side,
+        "crumbs": crumbs,
         "page-end": end,
         "footer": _footer(around, record["url"]),
     }
@@ -70,10 +73,8 @@ def _navbar(around: Around, url: str) -> Markup:
     )
 
 
-def _sidebar(around: Around, found: dict[str, Any], tree: list[Any], url: str) -> Markup:
+def _sidebar(around: Around, found: dict[str, Any], items: list[dict[str, Any]], url: str) -> Markup:
     level = found.get("collapse-level")
-    items = [navitems.entry(around, item, url) for item in tree]
-    _open(items)
     title = str(found.get("title") or "")
     return templates.render(
         "renderer/sidebar.html",
@@ -97,6 +98,16 @@ def _open(items: list[dict[str, Any]]) -> bool:
             item["open"] = _open(item["children"]) or item["current"]
             here = here or item["open"]
     return here
+
+
+def _crumbs(around: Around, items: list[dict[str, Any]], record: dict[str, Any]) -> Markup:
+    """The sections of the sidebar in which a page stands, above it, unless they are not wanted."""
+    asked, way = record["bread-crumbs"], []
+    wanted = around.site.config.get("website.bread-crumbs", True) if asked is None else asked
+    while item := next((item for item in items if item.get("open")), None):
+        way.append(item)
+        items = [] if item["current"] else item["children"]
+    return templates.render("renderer/crumbs.html", way=way) if wanted and len(way) > 1 else Markup("")
 
 
 def _neighbour(record: dict[str, Any] | None, url: str) -> Any:

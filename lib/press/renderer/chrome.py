@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HEAD_MARKER = "<!--press-head-->"
 SIDES = ("left", "center", "right")
-AROUND = ("theme", "navbar", "sidebar", "page-end", "footer")  # what is put in when all pages are known
+AROUND = ("theme", "navbar", "sidebar", "crumbs", "page-end", "footer")  # what is put in when all pages are known
 
 
 def marker(key: str, name: str) -> str:

@@ -75,6 +75,7 @@ def _wishes(document: page.Document) -> dict[str, Any]:
         "draft": meta.get("draft") is True,
         "search": meta.get("search") is not False,
         "sidebar": meta.get("sidebar"),
+        "bread-crumbs": meta.get("bread-crumbs"),
         "page-navigation": meta.get("page-navigation"),
         "repo-actions": meta.get("repo-actions"),
         "aliases": [str(alias) for alias in chrome.as_list(meta.get("aliases"))],
