@@ -107,7 +107,7 @@ FRONT_MATTER: dict[str, Value] = {
     **keys(" ".join(LIFTED)),
     **keys("suppress-bibliography draft order search aliases exclude-from-listing bread-crumbs pdf-engine"),
     **keys("jupyter kernelspec jupytext language_info engine knitr julia params press data timeout idle-timeout"),
-    **keys("editor execute-dir"),
+    **keys("editor execute-dir language"),
     **keys("citation license copyright funding date-meta page-navigation thanks"),
     **keys("back-to-top-navigation navbar sidebar website twitter-card open-graph google-scholar repo-actions"),
     **keys("affiliations affiliation institute number version status canonical"),

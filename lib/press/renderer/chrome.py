@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from press.core.merging import as_list
-from press.renderer import closing, colours, icons, includes, social, texts, titleblock
+from press.renderer import closing, colours, icons, includes, phrases, social, texts, titleblock
 from press.renderer.markup_tools import SCHEME
 from press.renderer.traced import Document
 
@@ -76,6 +77,8 @@ def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any],
         "head-marker": Markup(HEAD_MARKER),
         **{f"{name}-marker": Markup(marker(key, name)) for name in AROUND},
         "prefix": prefix(url),
+        "words": document.phrases,
+        "scripted": json.dumps(said, ensure_ascii=False) if (said := phrases.scripted(document.phrases)) else "",
         "version": key_version(),
     }
     return found, files
@@ -100,7 +103,7 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
         "suffix": name if name != str(meta.get("title") or "") else "",
         "categories": [{"text": c, "link": home and home + quote(str(c))} for c in categories],
         "canonical": public_url(site, url),
-        "toc-title": meta.get("toc-title", "On this page"),
+        "toc-title": meta.get("toc-title", document.phrases["toc-title-website"]),
     }
 
 

@@ -86,7 +86,7 @@ def _citation(meta: Map, address: str, site: str) -> dict[str, str]:
         ("date", date.strftime("%Y-%m-%d") if date else ""),
         ("url", url),
         ("doi", doi),
-        ("langid", "en"),
+        ("langid", str(meta.get("lang") or "en")),
     ]
     kind = "article" if container else "online"
     body = ",\n".join(f"  {name} = {{{_bibtex(value)}}}" for name, value in rows if value)

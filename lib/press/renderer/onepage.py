@@ -30,6 +30,7 @@ from press.renderer import (
     page,
     pagelinks,
     pageoptions,
+    phrases,
     shortcodes,
     store,
     titleblock,
@@ -85,6 +86,7 @@ def open_site(config: Config, inputs: list[Path], notebooks: Mapping[str, Path] 
     data["checks"] = config.settings().get("checks")  # a page with errors has no entry in the cache
     data["project"] = None  # which pages there are does not change how one of them looks
     data["home"] = "index.html" in urls.values()
+    data["words"] = phrases.stamp(config.root, config.get("language"))
     settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
     return Site(config, inputs, urls, settings, dict(notebooks or {}), pagelinks.looked_up(urls))
 

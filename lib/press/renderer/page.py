@@ -11,6 +11,7 @@ from typing import Any
 from press.core import outputfile
 from press.core.config import Config, check_shapes
 from press.core.errors import Problem, collected
+from press.core.escapes import html
 from press.core.refused import refused_values
 from press.core.source import page_start, read_expanded
 from press.core.yamlfile import Map, Parsed, place_of
@@ -19,15 +20,11 @@ from press.posts.download import file_name, published
 from press.posts.made import is_made
 from press.posts.notebookfile import read_notebook, text_of
 from press.posts.post import INDENT
-from press.renderer import cells, dateformat, foreign, interactive, moments, outputs, shortcodes
+from press.renderer import cells, dateformat, foreign, interactive, moments, outputs, phrases, shortcodes
 from press.renderer.traced import Document, Origin
 
 WIDGETS = "<!--press:widgets-->"
 TITLE = re.compile(r"\s*# +([^\n]+?)(?:\s+#+)?\s*(?:\{[^{}\n]*\}\s*)?(?:\n|$)")
-STORED = """```{=html}
-<div class="press-stored" data-pagefind-ignore="all">The code of this page was not executed by this build.</div>
-```
-"""
 
 
 def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran: bool = True) -> Document:
@@ -55,7 +52,7 @@ def read_frozen(config: Config, path: Path, results: Path) -> Document:
     document.site_meta = config.data | shortcodes.variables(config.root)
     lines = frozen.read_markdown(results).split("\n")
     taken = _start(lines, lambda line: (document.input, 0), document, config)
-    document.add(STORED)
+    document.add(_stored(document))
     document.add("\n".join(lines[taken:]), (document.input, 0))
     _finish(document, 0, len(document.lines))
     document.files |= frozen.pictures(document.input, config.root)
@@ -74,6 +71,7 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
     files = config.own_files(parsed.data, folder)
     document.problems += files.problems + files.unknown
     meta = document.meta = config.meta(parsed.data, folder)
+    document.phrases = phrases.of(config.root, meta.get("lang"), meta.get("language"))
     moments.resolve(meta, config.root, where(1)[0])
     document.problems += shortcodes.resolve_texts(meta, document.site_meta, document.input)
     for key in ("date", "date-modified"):
@@ -121,7 +119,7 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     info = notebook.get("metadata", {})
     press = info.get("press") or {}
     code = any(cell.get("cell_type") == "code" for cell in raw_cells)
-    as_stored = STORED if document.ran and code and not {"key", "failed"} & set(press) else ""
+    as_stored = document.ran and code and not {"key", "failed"} & set(press)
     language = (
         (info.get("language_info") or {}).get("name") or (info.get("kernelspec") or {}).get("language") or "python"
     )
@@ -137,7 +135,7 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
             source = "\n".join(lines[taken:]) if taken else source
             origin = (origin[0], origin[1] + taken if origin[1] else 0)
             if as_stored:
-                document.add(as_stored)
+                document.add(_stored(document))
         if cell.get("cell_type") == "code":
             count, titled = count + 1, True
             start = len(document.lines)
@@ -150,6 +148,11 @@ def _notebook(path: Path, document: Document, config: Config, notebook: dict[str
     if any(library == "widgets" for library, _ in document.needs):
         document.large[WIDGETS] = interactive.state_script(document.widgets)
         document.add(f"\n```{{=html}}\n{WIDGETS}\n```\n")
+
+
+def _stored(document: Document) -> str:
+    said = html(document.phrases["stored"])
+    return f'```{{=html}}\n<div class="press-stored" data-pagefind-ignore="all">{said}</div>\n```\n'
 
 
 def _own_title(document: Document, source: str) -> str:

@@ -12,6 +12,7 @@ from press.renderer.traced import Document
 if TYPE_CHECKING:
     from press.renderer.onepage import Site
 
+LUA = ("crossref-", "callout-", "environment-")  # words that the filters print
 META = ("title", "pagetitle", "subtitle", "author", "description", "abstract")
 META += ("lang", "keywords", "nocite", "link-citations")
 
@@ -33,15 +34,16 @@ def options(site: Site, document: Document, key: str) -> dict[str, Any]:
     return {
         "prefix": chrome.prefix(url),
         "code_fold": str(fold).lower() if fold else "false",
-        "code_summary": meta.get("code-summary", "Code"),
+        "code_summary": meta.get("code-summary", document.phrases["code-summary"]),
         "code_overflow": meta.get("code-overflow", "scroll"),
         "number_sections": bool(meta.get("number-sections", False)),
         "number_depth": meta.get("number-depth", 6),
-        "references_title": meta.get("reference-section-title", "References"),
+        "references_title": meta.get("reference-section-title", document.phrases["section-title-references"]),
         "about": titleblock.about(document, lambda target: chrome.own_href(target, url)) or None,
         "new_window": meta.get("link-external-newwindow") is True,
         "site_url": str(site.config.get("website.site-url") or ""),
         "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
+        "words": {key: word for key, word in document.phrases.items() if key.startswith(LUA)},
         "crossref": meta.get("crossref"),
         "lightbox": bool(meta.get("lightbox")),
         "code_line_numbers": bool(meta.get("code-line-numbers")),

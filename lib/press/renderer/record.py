@@ -28,7 +28,7 @@ def record_of(
     body, _, tail = rest.partition(chrome.marker(key, "end"))
     title = re.search(chrome.marker(key, "title (.*?)"), head, re.DOTALL)
     head = head.replace(title[0], "") if title else head
-    body = markup_tools.appendix(body, chrome.marker(key, "appendix"))
+    body = markup_tools.appendix(body, chrome.marker(key, "appendix"), document.phrases["section-title-footnotes"])
     head, body = formulas.mathml(head), formulas.mathml(with_addresses(body))
     (folder / "page.html").write_text(head + body + tail, encoding="utf-8")
     (folder / "body.html").write_text(body, encoding="utf-8")
@@ -75,6 +75,8 @@ def _wishes(document: page.Document) -> dict[str, Any]:
         "draft": meta.get("draft") is True,
         "search": meta.get("search") is not False,
         "sidebar": meta.get("sidebar"),
+        "lang": meta.get("lang"),
+        "language": meta.get("language"),
         "bread-crumbs": meta.get("bread-crumbs"),
         "page-navigation": meta.get("page-navigation"),
         "repo-actions": meta.get("repo-actions"),

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 TEMPLATES = ("jolla", "trestles", "solana", "marquee", "broadside")
 SHAPES = ("rectangle", "round", "rounded")
 LABELS = {
-    "author-title": "Author", "published-title": "Published", "modified-title": "Modified",
-    "abstract-title": "Abstract", "affiliation-title": "Affiliation", "doi-title": "DOI",
+    "author-title": "title-block-author-single", "published-title": "title-block-published",
+    "modified-title": "title-block-modified", "abstract-title": "section-title-abstract",
+    "affiliation-title": "title-block-affiliation-single", "doi-title": "",
 }  # fmt: skip
 
 
@@ -35,13 +36,14 @@ def variables(site: Site, document: Document, href: Any) -> dict[str, Any]:
     people = authors.authors_of(meta)
     names = [one["name"] for one in people]
     plain = not any(one["url"] or one["email"] or one["orcid"] or one["affiliations"] or one["roles"] for one in people)
-    found: dict[str, Any] = {name: str(meta.get(name) or label) for name, label in LABELS.items()}
+    words = document.phrases
+    found: dict[str, Any] = {name: str(meta.get(name) or words.get(key, "DOI")) for name, key in LABELS.items()}
     if "author-title" not in meta and len(names) > 1:
-        found["author-title"] += "s"
+        found["author-title"] = words["title-block-author-plural"]
     found |= {
-        "date": dateformat.show(meta.get("date"), style),
+        "date": dateformat.show(meta.get("date"), style, words),
         "date-iso": dateformat.show(meta.get("date"), "iso"),
-        "date-modified": dateformat.show(meta.get("date-modified"), style),
+        "date-modified": dateformat.show(meta.get("date-modified"), style, words),
         "by-author": [] if plain else people,
         "affiliations": [{"text": text} for text in _places(people)],
         "doi": str(meta.get("doi") or "").removeprefix("https://doi.org/"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from press.core.errors import Problem
 from press.core.yamlfile import Map, Place
+from press.renderer.phrases import table
 
 Origin = Place
 
@@ -30,6 +31,7 @@ class Document:
         words: the author's Markdown only, for the reading time.
         ran: whether the outputs are there.
         not_run: language -> where the cells stand that are only shown.
+        phrases: what the page prints of its own.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
@@ -46,6 +48,7 @@ class Document:
     ran: bool = True
     not_run: dict[str, list[Origin]] = field(default_factory=dict)
     site_meta: dict[str, Any] = field(default_factory=dict)
+    phrases: dict[str, Any] = field(default_factory=lambda: dict(table("en")))
 
     def add(self, text: str, origin: Origin | None = None) -> None:
         """Append lines; with an origin they count up from it, without one they are nobody's."""

@@ -68,7 +68,7 @@ def test_no_caption_is_dropped(project, options, outputs, line, word):
 
 
 def test_front_matter_and_broken_yaml(project):
-    problems = project.refused(md("x"), front="title: A\ntitel: B\nlisting:\n  sorted: yes\ndate: soon\nlang: fr")
+    problems = project.refused(md("x"), front="title: A\ntitel: B\nlisting:\n  sorted: yes\ndate: soon\nlang: fi")
     assert lines(problems) == [("posts/x/post.qmd", n) for n in (3, 5, 6, 7)]
     problems = project.refused(md("x"), front="title: A\nbad: [1,\nx: 2")
     assert problems[0].file == "posts/x/post.qmd"

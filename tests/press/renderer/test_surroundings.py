@@ -250,13 +250,13 @@ def test_bibliographies(plain, name, text, shown):
 def test_announcements_and_odd_languages(plain):
     plain.write(
         "_quarto.yml",
-        "website:\n  title: T\n  search: false\n  announcement: {content: '**New** [book](index.qmd)', icon: book, type: warning}\nlang: fr\n",
+        "website:\n  title: T\n  search: false\n  announcement: {content: '**New** [book](index.qmd)', icon: book, type: warning}\nlang: fi\n",
     )
     root, warnings = page(plain, "subtitle: S")
     (line,) = root.find_class("announcement")
     assert words(line) == "New book"
     assert line.get("style") == "--ground:#ffc107;--letters:#1d2125"
-    assert root.get("lang") == "fr"
+    assert root.get("lang") == "fi"
     assert set(warnings) == {"5 unsupported"}
 
 
