@@ -40,12 +40,12 @@ HTML: dict[str, Value] = {
     **keys("self-contained embed-resources self-contained-math minimal standalone output-ext html-q-tags ascii"),
     **keys("html-table-processing callout-appearance callout-icon appendix-style appendix-cite-as axe shift-heading"),
     **keys("output-file", TEXT),
+    **keys("code-tools"),
     **keys("email-obfuscation identifier-prefix wrap columns eol dpi slide-level strip-comments"),
     **keys("prefer-html plotly-connected mermaid mermaid-format keep-md keep-source keep-hidden clean-supporting"),
     **keys("notebook-links notebook-view notebook-preview-options format-links quarto-required validate-yaml"),
     **keys("ipynb-shell-interactivity default-image-extension citeproc cite-method shift-heading-level-by tables"),
     **missing(
-        ("code-tools", "there is no menu that shows all code; Quarto puts one beside the title"),
         ("comments hypothesis", f"there are no comments: {OURS}"),
         ("filters", "these filters do not run; Quarto applies them to the page"),
         ("ipynb-filters", "these filters do not run; Quarto applies them to the notebook"),

@@ -9,7 +9,7 @@ from press.core import templates
 from press.core.errors import Problem
 from press.core.merging import as_list
 from press.core.yamlfile import Map, place_of
-from press.renderer import authors, colours, dateformat, icons, listitems, texts
+from press.renderer import authors, codetools, colours, dateformat, icons, listitems, texts
 from press.renderer.markup_tools import SCHEME
 from press.renderer.traced import Document
 
@@ -49,6 +49,7 @@ def variables(site: Site, document: Document, href: Any) -> dict[str, Any]:
         "doi": str(meta.get("doi") or "").removeprefix("https://doi.org/"),
         "envelope": icons.svg("envelope"),
     }
+    found |= codetools.variables(site, document, href)
     found["has-meta"] = bool(people or found["date"] or found["date-modified"] or found["doi"])
     framed = about(document, href)
     found |= {"about": framed if framed and not framed["id"] else {}}

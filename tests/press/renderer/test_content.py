@@ -30,6 +30,28 @@ def told(project, *cells, front="title: A post\ndate: 2026-03-04"):
     return project.page().get_element_by_id("quarto-document-content"), report.warnings
 
 
+def test_code_tools_show_the_source_and_all_code(lenient):
+    front = "title: A\ndate: 2026-03-04\ncode-fold: true\ncode-tools: true"
+    main, warnings = told(lenient, md("# <Words>"), code("x = '```'"), front=front)
+    assert warnings == []
+    (tools,) = main.xpath(".//header//details[contains(@class, 'code-tools')]")
+    assert tools.xpath(".//code/text()") == [f"---\n{front}\n---\n\n# <Words>\n\n````{{python}}\nx = '```'\n````"]
+    assert [words(button) for button in tools.iter("button")] == ["Show all code", "Hide all code"]
+    text = "---\ntitle: B\ncode-tools: {source: repo, caption: Look}\n---\n\nText.\n"
+    lenient.write("about.qmd", text)
+    lenient.build()
+    assert not lenient.page("about.html").find_class("code-tools")  # there is no repository
+    lenient.write("about.qmd", text.replace("repo", "about.qmd"))
+    lenient.build()
+    (tools,) = lenient.page("about.html").find_class("code-tools")
+    assert (words(tools.find("summary")), tools.xpath(".//a/@href")) == ("Look", ["about.html"])
+    lenient.write("about.qmd", text.replace("source: repo", "toggle: false"))
+    lenient.build()
+    assert lenient.page("about.html").find_class("code-tools-source")[0].text_content() == text.replace(
+        "source: repo", "toggle: false"
+    )
+
+
 # Formulas ----------------------------------------------------------------------------------------------------------------
 
 

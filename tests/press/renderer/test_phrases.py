@@ -80,7 +80,8 @@ def test_a_page_speaks_its_language(plain):  # noqa: F811
     plain.write("_quarto.yml", "lang: de-AT\nwebsite:\n  title: T\n  search: false\n  sidebar: {contents: auto}\n")
     plain.write("index.qmd", BODY)
     plain.write(
-        "notes/a.qmd", "---\ntitle: A\nlang: fr\nlanguage: {title-block-published: Paru}\ncategories: [c]\ndate: 2026-03-04\n---\n"
+        "notes/a.qmd",
+        "---\ntitle: A\nlang: fr\nlanguage: {title-block-published: Paru}\ncategories: [c]\ndate: 2026-03-04\n---\n",
     )
     assert plain.build().warnings == []
     root = plain.page("index.html")

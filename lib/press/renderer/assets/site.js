@@ -101,6 +101,10 @@
     if (tab) select(panel, tab, false);
   }
 
+  // Code tools ----------------------------------------------------------------------------------------------------
+  for (const button of $$("button[data-code]"))
+    button.addEventListener("click", () => $$("main details.code-fold").forEach((one) => { one.open = button.dataset.code === "show"; }));
+
   // Copy buttons and heading anchors ----------------------------------------------------------------------------
   const copy = say("copy-button-tooltip", "Copy");
   if ("copy" in body.dataset && navigator.clipboard) {
