@@ -98,6 +98,10 @@ def test_plain_pages_name_their_own_lines(project):
     assert lines(problems) == [("about.qmd", 7), ("extra.txt", 3)]
 
 
+def test_code_in_braces_that_no_engine_knows_is_text(project):
+    assert "{name} of it" in project.render(md("a `{name} of it` b")).text_content()
+
+
 def test_all_pages_are_reported_together(project):
     project.post(md("{{< one >}}"), slug="a")
     project.post(md("{{< two >}}"), slug="b")
