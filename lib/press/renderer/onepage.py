@@ -100,6 +100,7 @@ def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
         if os.path.isfile(path):
             paths.append(path)
         else:
+            document.lost.append(path)
             message = f"bibliography {str(name).lstrip('/')!r}: file not found; what it holds is not cited"
             document.problems.append(Problem(*place, message, check="references"))
     return list(dict.fromkeys(paths))
@@ -111,6 +112,7 @@ def csl_path(config: Config, document: page.Document) -> Path | None:
     path = includes.path_of(config, document, str(name)) if name else None
     if path and not os.path.isfile(path):
         place = place_of(document.meta, "csl") or (document.input, 0)
+        document.lost.append(path)
         message = f"csl {str(name).lstrip('/')!r}: file not found; Chicago's author-date style is used"
         document.problems.append(Problem(*place, message, check="references"))
         return None
@@ -152,8 +154,7 @@ def load_page(site: Site, cache: Path, key: str) -> dict[str, Any] | None:
     """A page's record from the cache, unless it is damaged or a file that only this page names has changed."""
     record = store.load(cache, key)
     for name, sha in (record or {}).get("depends", {}).items():
-        path = site.root / name
-        if not path.is_file() or store.digest(path.read_bytes()) != sha:
+        if store.digest_of(site.root / name) != sha:
             return None
     return record
 
@@ -209,5 +210,6 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         # The site's own bibliography and style are in the key already.
         used = {os.path.relpath(p, site.root): p for p in (csl, *paths, *included) if p}
         shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
-        record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}
+        used |= {os.path.relpath(path, site.root): path for path in document.lost}
+        record["depends"] = {name: store.digest_of(path) for name, path in used.items() if name not in shared}
         return store.save(cache, key, folder, record)

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from press.core.errors import Problem
@@ -32,6 +33,7 @@ class Document:
         ran: whether the outputs are there.
         not_run: language -> where the cells stand that are only shown.
         phrases: what the page prints of its own.
+        lost: the files that its metadata names and that are not there.
         site_meta: what {{< meta >}} finds where the front matter has no such key.
     """
 
@@ -48,6 +50,7 @@ class Document:
     ran: bool = True
     not_run: dict[str, list[Origin]] = field(default_factory=dict)
     site_meta: dict[str, Any] = field(default_factory=dict)
+    lost: list[Path] = field(default_factory=list)
     phrases: dict[str, Any] = field(default_factory=lambda: dict(table("en")))
 
     def add(self, text: str, origin: Origin | None = None) -> None:

@@ -268,3 +268,21 @@ def test_a_page_is_rendered_again_when_its_metadata_files_change(plain):
         plain.write(f"{name}.yml", f"subtitle: {said}\n")
         assert plain.build().rendered == ["about.html"]
         assert words(plain.page("about.html").find_class("subtitle")[0]) == said
+
+
+def test_a_file_that_was_missing_is_published_when_it_is_there(plain):
+    front = "csl: own.csl\nbibliography: refs.bib\ncss: own.css\ninclude-after-body: after.html\nimage: d.png"
+    plain.write("home/index.qmd", "---\ntitle: Home\nlisting:\n  contents: ../\n---\n")
+    _, warnings = page(plain, front, "![a](a.png) [b](b.txt)")
+    assert len(warnings) == 7
+    assert not plain.page("home/index.html").find_class("thumbnail-image")
+    assert plain.build().changed is False
+    files = ["a.png", "b.txt", "own.css", "d.png", "refs.bib", "after.html"]
+    for name in files:
+        plain.write(name, "text")
+        report = plain.build()
+        assert report.changed, name
+        assert len(report.warnings) == 6 - files.index(name), (name, report.warnings)
+    assert all((plain.out / name).is_file() for name in files[:4])
+    assert plain.page("home/index.html").find_class("thumbnail-image")[0].get("src") == "../d.png"
+    assert "text" in plain.page("about.html").text_content()
