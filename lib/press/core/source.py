@@ -110,9 +110,9 @@ def check_fences(expanded: Expanded) -> None:
 def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None) -> Expanded:
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
-    A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
-    fences are left as they are, unless the code is a cell. What follows a comment made by `came_from` counts as lines
-    of the file that it names.
+    A blank line follows each file. A path is relative to the file that includes it; one that starts with "/" is
+    relative to the root. Lines within code fences are left as they are, unless the code is a cell. What follows a
+    comment made by `came_from` counts as lines of the file that it names.
 
     Args:
         problems: where to add what is wrong with includes, which are then left out; None to raise it.
@@ -157,6 +157,9 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
                 continue
             includes.append(included)
             expand(target, (*stack, included))
+            if kind == "text" and lines and lines[-1].strip():  # as Quarto does: what follows begins a paragraph
+                lines.append("")
+                origins.append((shown, index + offset))
 
     expand(path, (relative(path, root),))
     if problems is not None:

@@ -18,8 +18,10 @@ def test_includes_are_expanded_and_every_line_knows_its_file(site):
     site.write("parts/b.md", "two\n{{< include /c.md >}}\n")
     site.write("c.md", "three\n")
     expanded = read_expanded(site.root / "a.qmd", site.root)
-    assert expanded.text == "one\ntwo\nthree\nfour\n"
-    assert [expanded.origin(i) for i in (1, 2, 3, 4)] == [("a.qmd", 1), ("parts/b.md", 1), ("c.md", 1), ("a.qmd", 3)]
+    assert expanded.text == "one\ntwo\nthree\n\nfour\n"
+    assert [expanded.origin(i) for i in range(1, 6)] == [
+        ("a.qmd", 1), ("parts/b.md", 1), ("c.md", 1), ("parts/b.md", 2), ("a.qmd", 3)
+    ]  # fmt: skip
     assert expanded.includes == ("parts/b.md", "c.md")
 
 
