@@ -62,7 +62,7 @@ HTML: dict[str, Value] = {
         ("variant", "the variant has no effect"),
     ),
 }
-"""Keys of `format: html:`, which may stand beside it as well."""
+"""Keys of `format: html:`, which may stand beside it as well; so may all others of a page stand below it."""
 
 OTHER_FORMATS = missing(
     ("pdf latex beamer typst docx odt pptx epub rtf context jats ipynb asciidoc rst", "only html is written"),
@@ -121,8 +121,8 @@ FRONT_MATTER: dict[str, Value] = {
     ),
     "about": mapping_or_text(ABOUT),
     "execute": mapping_or_flag(EXECUTE),
-    "format": mapping_or_text({"html": mapping_or_text(HTML), **OTHER_FORMATS}),
 }
+FRONT_MATTER["format"] = mapping_or_text({"html": mapping_or_text(dict(FRONT_MATTER)), **OTHER_FORMATS})
 
 CELL = keys(
     "label tags echo output include eval warning error code-fold code-summary code-overflow fig-cap fig-alt fig-subcap "

@@ -31,6 +31,12 @@ def test_what_is_not_done_is_told_once_and_only_where_it_is_wanted(value):
     )
 
 
+def test_what_a_page_has_may_stand_below_its_format():
+    keys = "    jupyter: python3\n    title: x\n    execute: {echo: false}\n    bibliography: a.bib\n"
+    assert told(f"format:\n  html:\n{keys}") == []
+    assert [line for line, _, _ in told(f"format:\n  html:\n{keys}    format: pdf\n")] == [7]
+
+
 def test_another_format_is_told_with_its_line():
     assert [(line, check) for line, check, _ in told("format:\n  html:\n    toc: true\n  pdf: default\n")] == [
         (4, "unsupported")
