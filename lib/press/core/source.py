@@ -179,10 +179,17 @@ def _not_includable(target: Path, root: Path, asked: str, included: str, stack: 
 
 
 def front_matter_length(lines: list[str]) -> int:
-    """How many lines the front matter takes, its two fences included; 0 for none."""
-    if not lines or lines[0].rstrip() != "---":
-        return 0
-    return next((i + 1 for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), 0)
+    """How many lines the front matter takes, its two fences and blank lines above it included; 0 for none."""
+    first = _first(lines)
+    if first < 0 or (first and not "".join(lines[first + 1 : first + 2]).strip()):
+        return 0  # below blank lines, a line --- with another one below is a rule
+    return next((i + 1 for i in range(first + 1, len(lines)) if lines[i].rstrip() in FRONT_MATTER_ENDS), 0)
+
+
+def _first(lines: list[str]) -> int:
+    """The index of the line --- with which front matter begins; -1 for none."""
+    first = next((index for index, line in enumerate(lines) if line.strip()), -1)
+    return first if first >= 0 and lines[first].rstrip() == "---" else -1
 
 
 def front_matter(expanded: Expanded) -> tuple[Parsed, int]:
@@ -192,7 +199,7 @@ def front_matter(expanded: Expanded) -> tuple[Parsed, int]:
         PressError: none at all, never closed, broken YAML, or not a mapping.
     """
     lines = expanded.text.split("\n")
-    if not lines or lines[0].rstrip() != "---":
+    if _first(lines) < 0:
         raise fail(
             *expanded.origin(1), "no front matter. Begin the file with a line ---, then title: and so on, then ---"
         )
@@ -213,4 +220,5 @@ def page_start(lines: list[str], where: Callable[[int], Place]) -> tuple[Parsed,
     taken = front_matter_length(lines)
     if not taken:
         return Parsed(Map()), 0
-    return parse("\n".join(lines[1 : taken - 1]), PAGE, lambda line: where(line + 1)), taken
+    first = _first(lines) + 1
+    return parse("\n".join(lines[first : taken - 1]), PAGE, lambda line: where(line + first)), taken

@@ -25,12 +25,14 @@ INLINE_CODE = re.compile(r"(?<!`)`\{(python|r|julia|ojs|jl)\}\s[^`]*`(?!`)")  # 
 
 
 def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple[list[str], list[Problem]]:
-    """The lines with their shortcodes resolved, and what is wrong with them. Code stays as it is."""
+    """The lines with their shortcodes resolved, and what is wrong with them. Code stays as it is, but raw HTML."""
     problems: list[Problem] = []
     done = list(lines)
-    comment = False  # whether a line begins within one
-    for index, kind, _ in fenced_lines(lines):
+    comment, raw = False, False  # whether a line begins within one
+    for index, kind, info in fenced_lines(lines):
         line = lines[index]
+        raw = info == "{=html}" if kind == "open" else raw
+        kind = "text" if kind == "code" and raw else kind
         began, comment = comment, kind == "text" and _stays_open(line, comment)
         if began and comment:
             continue

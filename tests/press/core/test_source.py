@@ -4,7 +4,7 @@ import pytest
 
 from press.core.errors import PressError
 from press.core.fences import fenced_lines, item_indent
-from press.core.source import front_matter, read_expanded
+from press.core.source import front_matter, page_start, read_expanded
 
 
 def problems(call, *arguments) -> list[str]:
@@ -101,3 +101,19 @@ def test_fences_are_found_at_any_depth_where_something_closes_them(text, expecte
 def test_the_item_of_a_list_that_a_line_belongs_to(above, indent, expected):
     lines = [*above.split("\n"), "", " " * indent + "x"]
     assert item_indent(lines, len(lines) - 1) == " " * expected
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "line"),
+    [
+        ("---\ntitle: x\n---\n", 3, 2),
+        ("\n \n---\ntitle: x\n---\nText.", 5, 4),
+        ("\n---\n\ntitle: x\n---\n", 0, 0),
+        ("\n---\n", 0, 0),
+        ("\nText.\n---\ntitle: x\n---\n", 0, 0),
+    ],
+)
+def test_front_matter_may_stand_below_blank_lines(text, taken, line):
+    parsed, found = page_start(text.split("\n"), lambda number: ("a.qmd", number))
+    assert found == taken
+    assert parsed.data.places.get("title", ("", 0))[1] == line

@@ -52,6 +52,15 @@ def test_code_tools_show_the_source_and_all_code(lenient):
     )
 
 
+def test_shortcodes_within_raw_html_are_resolved(lenient):
+    main, warnings = told(
+        lenient, md('```{=html}\n<a href="https://x.org/{{< meta date >}}">x</a>\n```\n\n```\n{{< meta date >}}\n```')
+    )
+    assert warnings == []
+    assert main.xpath(".//a[text()='x']/@href") == ["https://x.org/2026-03-04"]
+    assert "{{< meta date >}}" in main.text_content()
+
+
 # Formulas ----------------------------------------------------------------------------------------------------------------
 
 
