@@ -9,7 +9,7 @@ from press.core.errors import Problem
 from press.core.yamlfile import Map, place_of
 
 TYPES = ("website", "default")
-LANGUAGES = ("de", "en", "es", "fr", "ja", "zh")  # in which pages print what they say of their own
+LANGUAGES = ("de", "en", "es", "fr", "ja", "pt", "zh")  # in which pages print what they say of their own
 
 
 def refused(config: Config) -> list[Problem]:

@@ -121,9 +121,9 @@ def _selected(config: Config, name: str) -> bool:
     chosen = False
     for pattern in patterns:
         if pattern.startswith("!"):
-            chosen = chosen and not _matches(name, pattern[1:].lstrip("/"))
+            chosen = chosen and not _matches(name, pattern[1:])
         else:
-            chosen = chosen or _matches(name, pattern.lstrip("/"))
+            chosen = chosen or _matches(name, pattern)
     return chosen
 
 
@@ -137,8 +137,13 @@ def _patterns(config: Config) -> list[str]:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """A file may be named in full; a pattern stands for pages only, and one that matches a folder for all in it."""
-    bare = pattern.rstrip("/")
+    """A file may be named in full; a pattern stands for pages only, and one that matches a folder for all in it.
+
+    As in Quarto, `*.qmd` and `posts/*.qmd` match at any depth, `/*.qmd` in the root alone.
+    """
+    bare = pattern.strip("/")
+    if re.search(r"[*?\[]", bare) and not pattern.startswith(("/", "**")):
+        bare = f"**/{bare}"
     if name == bare:
         return True
     return name.endswith(SUFFIXES) and any(_regex(glob).fullmatch(name) for glob in (bare, bare + "/**"))

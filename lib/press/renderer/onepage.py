@@ -185,7 +185,7 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         text = bib.read([path for path in paths if path.suffix == ".bib"])
         keys = {*bib.entries(text)[0], *bib.other_keys([path for path in paths if path.suffix != ".bib"])}
         options["keys"] = dict.fromkeys(cited & keys, True)
-        unknown = sorted(key for key in cited - keys if not CROSSREF.match(key))
+        unknown = sorted(key for key in cited - keys - {"*"} if not CROSSREF.match(key))
         options["unknown"] = {key: bib.unknown(key, keys) for key in unknown}
         text = text if "@*" in nocite else bib.subset(text, cited)
         markup = convert.render(

@@ -161,7 +161,9 @@ def test_unknown_keys_of_a_folder_are_told_where_they_stand(site):
         ("[index.qmd]", {"index.qmd"}),
         ("a", {"a/x.qmd", "a/y.ipynb", "a/b/z.md"}),
         ("['a/*']", {"a/x.qmd", "a/y.ipynb", "a/b/z.md"}),
-        ("['*.qmd']", {"index.qmd"}),
+        ("['*.qmd']", {"index.qmd", "a/x.qmd"}),
+        ("['/*.qmd']", {"index.qmd"}),
+        ("['b/*.md']", {"a/b/z.md"}),
         ("['**/*.qmd', '!a/x.qmd']", {"index.qmd"}),
         ("['**/*', '!a/b/']", {"index.qmd", "a/x.qmd", "a/y.ipynb"}),
         ("[/a/x.qmd, a/gone.qmd]", {"a/x.qmd"}),
@@ -203,3 +205,18 @@ def test_a_page_has_what_its_metadata_files_say(site):
     assert [str(problem) for problem in files.unknown] == [
         "shared.yml:2: metadata key 'nosuch' is unknown: it has no effect"
     ]
+
+
+def test_a_pattern_without_folders_matches_in_all_of_them(site):
+    for name in ("top.qmd", "notes/deep/a.qmd", "talks/b.qmd", "talks/c.md"):
+        site.write(name, "---\ntitle: x\n---\n")
+    for patterns, expected in (
+        ("['*.qmd', '!talks/']", ["index.qmd", "notes/deep/a.qmd", "top.qmd"]),
+        ("['/*.qmd']", ["index.qmd", "top.qmd"]),
+        ("['*.qmd', '!b.qmd']", ["index.qmd", "notes/deep/a.qmd", "talks/b.qmd", "top.qmd"]),
+        ("['*.md']", ["talks/c.md"]),
+        ("['notes/*.qmd']", []),
+    ):
+        site.write("_quarto.yml", f"project:\n  render: {patterns}\n")
+        found = [path.relative_to(site.root).as_posix() for path in site_inputs(read_config(site.root))]
+        assert found == expected, patterns

@@ -65,6 +65,7 @@ def test_every_language_has_all_words():
         ("de", "04.03.2026", "Mittwoch, 4. M\u00e4rz 2026"),
         ("fr", "4 mars 2026", "mercredi 4 mars 2026"),
         ("es", "4 mar 2026", "mi\u00e9rcoles, 4 de marzo de 2026"),
+        ("pt", "4 de mar. de 2026", "quarta-feira, 4 de mar\u00e7o de 2026"),
         ("ja", "2026/03/04", "2026\u5e743\u67084\u65e5\u6c34\u66dc\u65e5"),
         ("zh", "2026\u5e743\u67084\u65e5", "2026\u5e743\u67084\u65e5\u661f\u671f\u4e09"),
     ],
@@ -105,10 +106,10 @@ def test_a_page_speaks_its_language(plain):  # noqa: F811
 
 
 def test_a_project_says_its_words(plain):  # noqa: F811
-    plain.write("index.qmd", "---\ntitle: T\ndate: 2026-03-04\nlang: pt\n---\n")
+    plain.write("index.qmd", "---\ntitle: T\ndate: 2026-03-04\nlang: fi\n---\n")
     (told,) = plain.build().warnings
-    assert "lang 'pt'" in told.message
+    assert "lang 'fi'" in told.message
     assert "Published" in text_of(plain.page("index.html"))
-    plain.write("_language.yml", "title-block-published: Out\nmonths: none\npt:\n  title-block-published: Publicado\n")
+    plain.write("_language.yml", "title-block-published: Out\nmonths: none\nfi:\n  title-block-published: Julkaistu\n")
     plain.build()
-    assert "PublicadoMar 4, 2026" in text_of(plain.page("index.html"))
+    assert "JulkaistuMar 4, 2026" in text_of(plain.page("index.html"))

@@ -286,3 +286,11 @@ def test_a_file_that_was_missing_is_published_when_it_is_there(plain):
     assert all((plain.out / name).is_file() for name in files[:4])
     assert plain.page("home/index.html").find_class("thumbnail-image")[0].get("src") == "../d.png"
     assert "text" in plain.page("about.html").text_content()
+
+
+def test_a_listing_finds_files_by_their_suffix_in_folders_below(plain):
+    plain.write("notes/index.qmd", "---\ntitle: Notes\nlisting:\n  contents: '*.qmd'\n---\n")
+    plain.write("notes/deep/a.qmd", "---\ntitle: A\nnocite: '@*'\n---\n")
+    assert plain.build().warnings == []
+    links = plain.page("notes/index.html").xpath("//h3[contains(@class, 'listing-title')]/a/@href")
+    assert links == ["../notes/deep/a.html"]
