@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from press.core.errors import Problem
 
+FORMULA = re.compile(r"^(math|raw tex) `.*?`(?=[ :])", re.DOTALL)
 MOST = 4  # lines of one file that are named one by one
 
 
@@ -29,10 +31,14 @@ def count(number: int, what: str) -> str:
 
 
 def folded(problems: Iterable[Problem]) -> list[Problem]:
-    """What is said word for word of several places, once: with the first of them, and how many more there are."""
+    """What is said word for word of several places, once: with the first of them, and how many more there are.
+
+    Of formulas with the same fault, the first one stands for all.
+    """
     groups: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
-        groups.setdefault((problem.message, problem.detail, problem.check), []).append(problem)
+        said = FORMULA.sub(r"\1", problem.message)
+        groups.setdefault((said, problem.detail, problem.check), []).append(problem)
     return [replace(first, message=first.message + _also(first, others)) for first, *others in groups.values()]
 
 

@@ -127,6 +127,10 @@ def test_preview_serves_rebuilds_and_reloads(site):
 def test_what_many_places_share_is_told_once():
     same = [Problem(*place, "said", check="links") for place in (("a", 1), ("a", 5), ("a", 9), ("b", 1), ("c", 2))]
     many = [Problem("d", line, "often") for line in range(1, 9)]
+    math = [
+        Problem("e", line, f"math `{tex}` cannot: \\E", check="math") for line, tex in enumerate(("a", "`b", "c"), 1)
+    ]
+    assert [str(problem) for problem in folded(math)] == ["e:1: math `a` cannot: \\E (also on lines 2, 3)"]
     told = folded([*same, Problem("b", 2, "other"), *many, Problem("b", 3, "said", check="math")])
     assert [str(problem) for problem in told] == [
         "a:1: said (also on lines 5, 9 and in 2 more files)",

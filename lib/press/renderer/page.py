@@ -20,7 +20,7 @@ from press.posts.download import file_name, published
 from press.posts.made import is_made
 from press.posts.notebookfile import read_notebook, text_of
 from press.posts.post import INDENT
-from press.renderer import cells, dateformat, foreign, interactive, moments, outputs, phrases, shortcodes
+from press.renderer import cells, dateformat, foreign, interactive, mathmacros, moments, outputs, phrases, shortcodes
 from press.renderer.traced import Document, Origin
 
 WIDGETS = "<!--press:widgets-->"
@@ -105,6 +105,7 @@ def _finish(document: Document, start: int, end: int) -> None:
     )
     document.lines[start:end] = resolved
     document.problems += problems
+    mathmacros.lift(document, start)
     foreign.show(document, start)
 
 
