@@ -16,7 +16,8 @@ HEAD = re.compile(
     rf"|DeclareMathOperator\*?\s*{NAME}\s*|g?def\s*\\[A-Za-z]+\s*(?:#\d\s*)*)(?=\{{)"
 )
 LET = re.compile(r"\\let\s*\\[A-Za-z]+\s*=?\s*\\[A-Za-z]+")
-BLANK = re.compile(r"(?:\s|%[^\n]*(?:\n|$))*")
+NOTHING = r"\\(?:nonumber|notag)\b"
+BLANK = re.compile(rf"(?:\s|%[^\n]*(?:\n|$)|{NOTHING})*")
 MARK = re.compile(r"^\s*\$\$\s*$")
 END = re.compile(r"^\s*\$\$\s*(?:\{[^{}]*\}\s*)?$")
 ONE_LINE = re.compile(r"^\s*(\$\$?)([^$]+)\1\s*$")
@@ -50,7 +51,8 @@ def _take_out(document: Document, opened: int, closed: int) -> None:
     if not length or not count:
         return
     taken = lines[opened + 1 : opened + 1 + count]
-    definitions = " ".join(line.strip() for line in taken if not line.lstrip().startswith("%"))
+    taken = [re.sub(NOTHING, "", line).strip() for line in taken if not line.lstrip().startswith("%")]
+    definitions = " ".join(filter(None, taken))
     rest, places = lines[opened + 1 + count : closed + 1], origins[opened + 1 + count : closed + 1]
     lines[opened : closed + 1] = [definitions, *[""] * count, *rest]
     if len(rest) > 1:

@@ -65,7 +65,7 @@ def test_shortcodes_within_raw_html_are_resolved(lenient):
 
 
 def test_macros_that_a_formula_defines_are_known_in_the_whole_page(project):
-    macros = "$$\n% a comment\n\\newcommand{\\bx}[1]{\n  \\mathbf{#1}}\n\\DeclareMathOperator*{\\E}{\\mathbb{E}}\n$$"
+    macros = "$$\n% a comment\n\\nonumber\n\\newcommand{\\bx}[1]{\n  \\mathbf{#1}}\n\\DeclareMathOperator*{\\E}{\\mathbb{E}}\n$$"
     more = "$$\\def\\by{\\mathbf{y}}$$\n\n$$\n\\newcommand{\\cE}{\\mathcal{E}}\n\\cE = 1\n$$ {#eq-a}"
     main = project.render(md(f"{macros}\n\n{more}"), md("Then $\\E \\bx{z} \\by \\cE$, @eq-a."))
     assert len(main.xpath(".//math")) == 2
