@@ -15,7 +15,7 @@ from press.core.yamlfile import Map
 HEAD = 1 << 16  # bytes of a file in which its front matter begins
 
 
-def mentioning(key: str, path: Path) -> Map:
+def mentioning(key: str, path: str | Path) -> Map:
     """The front matter of Quarto Markdown or of a notebook; empty where it does not have the key, or cannot be read."""
     try:
         state = os.stat(path)

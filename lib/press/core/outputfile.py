@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from press.core.frontmatter import mentioning
@@ -23,6 +22,6 @@ def name_in(meta: Mapping[str, Any]) -> str:
     return said if said.endswith((".html", ".htm")) else f"{said}.html"
 
 
-def asked_by(path: Path) -> str:
+def asked_by(path: str) -> str:
     """The same of a file; "" for one that is not there or cannot be read."""
     return name_in(mentioning(KEY, path))

@@ -34,7 +34,8 @@ def site_inputs(config: Config) -> list[Path]:
     Raises:
         PressError: a selected file cannot be a page.
     """
-    return [config.root / name for name in sorted(_owners(config).values())]
+    owners = {url: name for name, url in all_urls(config).items()}
+    return [config.root / name for name in sorted(owners.values())]
 
 
 def twins(config: Config) -> list[Problem]:
@@ -43,20 +44,21 @@ def twins(config: Config) -> list[Problem]:
     Raises:
         PressError: a selected file cannot be a page.
     """
-    owners = _owners(config)
-    problems = []
-    for name in _inputs(config):
-        address = url_of(config, name)
-        if owners[address] != name:
-            message = f"makes the same page as {owners[address]}, which is published: {address}. Rename one of them"
+    urls, problems = all_urls(config), []
+    owners = {url: name for name, url in urls.items()}
+    for name, url in urls.items():
+        if owners[url] != name:
+            message = f"makes the same page as {owners[url]}, which is published: {url}. Rename one of them"
             problems.append(Problem(name, 0, f"{message}, or leave one out of `render:`", check="addresses"))
     return problems
 
 
 def url_of(config: Config, name: str) -> str:
     """The address of an input's page, relative to the site's root, by its own name or its `output-file:`."""
-    path = config.root / name
-    asked = outputfile.asked_by(path if path.is_file() else path.with_name(OWN))
+    path = f"{config.root}/{name}"
+    if name.endswith("/index.ipynb") and not os.path.isfile(path):  # it will be made of this
+        path = f"{posixpath.dirname(path)}/{OWN}"
+    asked = outputfile.asked_by(path)
     return posixpath.join(posixpath.dirname(name), asked) if asked else plain_url(name)
 
 
@@ -72,13 +74,8 @@ def plain_url(name: str) -> str:
 
 def moved(config: Config) -> dict[str, str]:
     """The addresses that pages would have without `output-file:` -> those that they have, where these differ."""
-    found = {plain_url(name): url_of(config, name) for name in sorted(_owners(config).values())}
-    return {plain: url for plain, url in found.items() if plain != url}
-
-
-def _owners(config: Config) -> dict[str, str]:
-    """Address -> the input that is published there."""
-    return {url_of(config, name): name for name in _inputs(config)}
+    owners = {url: plain_url(name) for name, url in all_urls(config).items()}
+    return {plain: url for url, plain in owners.items() if plain != url}
 
 
 def _inputs(config: Config) -> list[str]:
