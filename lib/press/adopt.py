@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from press.core.errors import PressError, Problem, collected
+from press.core.fences import fenced_lines
 from press.core.manifest import Manifest
 from press.core.project import Project, open_project
 from press.core.selection import site_inputs
-from press.core.source import fenced_lines, is_generated, read_text, relative
+from press.core.source import is_generated, read_text, relative
 from press.core.strictness import sift
 from press.drawing import choose_renderer
 from press.pipeline import not_ours

@@ -9,7 +9,7 @@ from typing import Any
 from press.checks.sources import bibliography_keys, check_pages, told_by_renderer
 from press.core.errors import PressError, Problem, collected
 from press.core.project import Project
-from press.core.selection import is_rendered, site_inputs
+from press.core.selection import is_rendered, site_inputs, twins
 from press.core.source import is_generated, relative
 from press.core.strictness import CHECKS, any_stops
 from press.pages.publish import page_names
@@ -50,6 +50,8 @@ def check_first(
         closely: look all the same, as nothing will be rendered.
     """
     problems = [*plan.problems, *plan.warnings, *stale(plan.stored, project)]
+    with collected(problems):
+        problems += twins(project.config)
     pages, posts = _sources(project, plan, problems)
     known = None
     with collected(problems):

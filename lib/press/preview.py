@@ -17,6 +17,7 @@ from press.core.project import Project, open_project
 from press.core.sitefolder import check_place, site_problems
 from press.core.source import is_generated, relative
 from press.pipeline import build
+from press.telling import folded
 
 RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
 IGNORED = ("index_files", "__pycache__", "node_modules", "venv")
@@ -128,7 +129,7 @@ def _build(project: Project, jobs: int, renderer: str) -> bool:
     except PressError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr, flush=True)
         return False
-    told = [f"warning: {problem}" for problem in report.warnings] + [f"note: {note}" for note in report.notes]
+    told = [f"warning: {problem}" for problem in folded(report.warnings)] + [f"note: {note}" for note in report.notes]
     print(*told, sep="\n", end="\n" if told else "", file=sys.stderr)
     print(
         f"built: {len(report.executed)} posts ran, {len(report.rendered)} pages rendered", file=sys.stderr, flush=True

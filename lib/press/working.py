@@ -9,7 +9,7 @@ from typing import Any
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.options import parameters_of, project_of
-from press.telling import count, say, say_all
+from press.telling import count, folded, say, say_all
 
 IDLE = "not executed, as `execute: enabled: false` or `engine: markdown` asks for"
 
@@ -33,7 +33,8 @@ def act_build(options: argparse.Namespace) -> int:
     state = f"{ran} posts ran, {drawn} pages rendered" if ran or told["changed"] else "nothing changed, 0 posts ran"
     print(f"{project.site.relative_to(project.root)}/: {told['pages']} pages with {told['renderer']}; {state}")
     if number := len(told["warnings"]):
-        print(f"{count(number, 'warning')}; `press: checks: strict` in _quarto.yml makes each an error")
+        more = f" about {told['places']} places, which `press check` lists" if told["places"] > number else ""
+        print(f"{count(number, 'warning')}{more}; `press: checks: strict` in _quarto.yml makes each an error")
     if told["failed"]:
         print(f"failed: {', '.join(told['failed'])}; the page of each says where and why")
         raise PressError([Problem(*problem) for problem in told["problems"]])
@@ -60,7 +61,8 @@ def _build(
     with contextlib.closing(Progress()) as progress:
         wishes |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
         report = build(project, given, **wishes)
-    told = {"warnings": list(map(str, report.warnings)), "notes": report.notes, "failed": report.failed}
+    told = {"warnings": list(map(str, folded(report.warnings))), "notes": report.notes, "failed": report.failed}
+    told["places"] = len(report.warnings)
     told |= {"pages": report.pages, "renderer": report.renderer, "problems": list(map(astuple, report.problems))}
     done = {"executed": len(report.executed), "rendered": len(report.rendered), "changed": report.changed}
     if not report.failed:

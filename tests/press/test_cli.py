@@ -10,6 +10,8 @@ import urllib.request
 import pytest
 
 from press.cli import main
+from press.core.errors import Problem
+from press.telling import folded
 from tests.press.conftest import cell
 
 COMMANDS = ("init", "build", "run", "why", "preview", "new", "fetch", "check", "claims", "sync", "clean")
@@ -120,3 +122,31 @@ def test_preview_serves_rebuilds_and_reloads(site):
     finally:
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(20) == 0
+
+
+def test_what_many_places_share_is_told_once():
+    same = [Problem(*place, "said", check="links") for place in (("a", 1), ("a", 5), ("a", 9), ("b", 1), ("c", 2))]
+    many = [Problem("d", line, "often") for line in range(1, 9)]
+    math = [
+        Problem("e", line, f"math `{tex}` cannot: \\E", check="math") for line, tex in enumerate(("a", "`b", "c"), 1)
+    ]
+    assert [str(problem) for problem in folded(math)] == ["e:1: math `a` cannot: \\E (also on lines 2, 3)"]
+    told = folded([*same, Problem("b", 2, "other"), *many, Problem("b", 3, "said", check="math")])
+    assert [str(problem) for problem in told] == [
+        "a:1: said (also on lines 5, 9 and in 2 more files)",
+        "b:2: other",
+        "d:1: often (also on 7 more lines)",
+        "b:3: said",
+    ]
+
+
+def test_an_unknown_key_is_told_once_for_all_pages(site):
+    for name in "abc":
+        site.write(f"{name}.qmd", f"---\ntitle: {name}\nlayout: page\n---\n")
+    site.write("_quarto.yml", "project:\n  type: website\n")
+    done = site.press("build")
+    assert [line for line in done.stderr.splitlines() if "layout" in line] == [
+        "warning: a.qmd:3: front matter key 'layout' is unknown: it has no effect (also in 2 more files)"
+    ]
+    assert "2 warnings about 4 places, which `press check` lists" in done.stdout
+    assert site.press("check").stderr.count("key 'layout' is unknown") == 3

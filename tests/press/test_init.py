@@ -275,7 +275,7 @@ def test_a_new_post_lies_as_the_others_do(tmp_path):
     assert plain.press("new", "post", "one").stdout == "posts/one/index.qmd\n"
     book = _project(tmp_path / "book", "  render: [index.qmd, posts/*/index.ipynb]\n")
     assert book.press("new", "post", "one").stdout == "posts/one/post.qmd\n"
-    mixed = _project(tmp_path / "mixed", "  render: ['*.qmd', posts/*/index.*]\n")
+    mixed = _project(tmp_path / "mixed", "  render: ['/*.qmd', posts/*/index.*]\n")
     assert mixed.press("new", "post", "one").stdout == "posts/one/index.qmd\n"
     mixed.write("posts/old/post.qmd", post("Words."))
     assert mixed.press("new", "post", "two").stdout == "posts/two/post.qmd\n"

@@ -9,16 +9,17 @@ import os
 import posixpath
 import re
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from press.core.config import Config
 from press.core.errors import Problem
+from press.core.selection import url_of
 
 ELSEWHERE = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#|\?|$)")
 
 
-def broken_links(links: list[list[Any]], page: str, inputs: Collection[str], root: Path) -> list[Problem]:
+def broken_links(links: list[list[Any]], page: str, inputs: Collection[str], config: Config) -> list[Problem]:
     """A problem for each link that leads neither to a page nor to a file of the project.
 
     Args:
@@ -26,7 +27,7 @@ def broken_links(links: list[list[Any]], page: str, inputs: Collection[str], roo
         page: the page's input, relative to the root.
         inputs: every input of the site, those that the build will generate among them.
     """
-    addresses = {posixpath.splitext(name)[0] + ".html" for name in inputs}
+    addresses, root = {url_of(config, name) for name in inputs}, config.root
     problems = []
     for link, file, line in links:
         path = unquote(link.partition("#")[0].partition("?")[0])

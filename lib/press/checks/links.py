@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from press.core.errors import PressError, Problem
 from press.core.memory import remembered
 from press.core.project import Project, site_path
+from press.core.selection import moved
 from press.core.sitemark import states
 from press.core.source import read_expanded, relative
 
@@ -44,8 +45,9 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
     facts = {url: _read(site / url, files[url][1], project.work / "facts") for url in pages}
     base, offline, root = site_path(project.config), bool(project.settings.get("offline")), project.root
     problems = _foreign_styles(site) if offline else []
+    named = {url: plain for plain, url in moved(project.config).items()}
     for url, found in facts.items():
-        source = _source(url, root)
+        source = _source(named.get(url, url), root)
         for link in found["links"]:
             if (wrong := _broken(link, url, files, facts, base)) and (targets or wrong not in NO_TARGET):
                 check = "" if wrong == RUNS_SCRIPT else "links"

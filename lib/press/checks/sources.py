@@ -78,7 +78,7 @@ def check_pages(
                 meta, facts = qmd_facts(page, project, problems, texts)
             problems += _judge(facts, _with_own(known, meta, page, project))
             if inputs:
-                problems += broken_links(facts.links, relative(page, project.root), inputs, project.root)
+                problems += broken_links(facts.links, relative(page, project.root), inputs, project.config)
     return problems
 
 

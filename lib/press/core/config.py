@@ -20,6 +20,7 @@ from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
 FILE = "_quarto.yml"
 OURS = ("checks", "idle-timeout", "notebook-branch", "offline", "parameters", "shell", "timeout")  # below `press:`
+FILES = ("metadata-files", "metadata-file")
 HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
 
 
@@ -79,14 +80,44 @@ class Config:
         Paths of the project and of folders begin with a slash; those of the page itself count from its folder. A key
         that is null is not there.
         """
+        own = merge(own, self.own_files(own, folder).data)
         shared = Map({k: v for k, v in self.data.items() if k not in NOT_OF_PAGES}, self.data.places)
         done = merge(merge(level(shared, ""), self.folder(folder).data), level(own))
         return Map({key: value for key, value in done.items() if value is not None}, done.places)
+
+    def own_files(self, own: Map, folder: str) -> Parsed:
+        """What the files say that a page names under `metadata-files:`, the last of them over the others.
+
+        Args:
+            own: the page's front matter.
+            folder: in which the page lies, relative to the root.
+        """
+        done = Parsed(Map())
+        for path in named_files(self.root, own, folder):
+            try:
+                if not path.resolve().is_relative_to(self.root) or not path.is_file():
+                    place = place_of(own, FILES[0]) or place_of(own, FILES[1]) or (folder, 0)
+                    message = f"{FILES[0]}: {relative(path, self.root)} is not a file of the project. It is passed over"
+                    raise PressError(Problem(*place, message, check="links"))
+                read = read_yaml_file(path, self.root, supported.FOLDER)
+            except PressError as error:
+                done.problems += error.problems
+                continue
+            done.problems += read.problems + check_shapes(read.data, ("press",))
+            done.unknown += read.unknown
+            done.data = merge(done.data, read.data)
+        return done
 
     def settings(self, meta: Map | None = None) -> dict[str, Any]:
         """The `press:` part of the configuration, with what a page's metadata says over it."""
         own = (meta or {}).get("press")
         return merge(self.data.get("press") or Map(), own if isinstance(own, dict) else Map())
+
+
+def named_files(root: Path, own: Map, folder: str) -> list[Path]:
+    """The files that a page names under `metadata-files:`, as seen from its folder, or with "/" from the root."""
+    names = [name for key in FILES for name in as_list(own.get(key)) if isinstance(name, str) and name]
+    return [root / name.lstrip("/") if name.startswith("/") else root / folder / name for name in names]
 
 
 def _folder_metadata(root: Path, name: str) -> Parsed:

@@ -9,6 +9,7 @@ from press.core.errors import Problem
 from press.core.yamlfile import Map, place_of
 
 TYPES = ("website", "default")
+LANGUAGES = ("de", "en", "es", "fr", "ja", "pt", "zh")  # in which pages print what they say of their own
 
 
 def refused(config: Config) -> list[Problem]:
@@ -24,6 +25,12 @@ def refused(config: Config) -> list[Problem]:
     return problems
 
 
+def language_of(lang: Any) -> str:
+    """The one of LANGUAGES that `lang:` means, such as "de" for de-AT; "" for another."""
+    name = str(lang or "en").lower().replace("_", "-").partition("-")[0]
+    return name if name in LANGUAGES else ""
+
+
 def refused_values(values: dict[str, Any], data: Map, above: str = "") -> list[Problem]:
     """Values of a page's options that the embedded renderer cannot do justice.
 
@@ -31,7 +38,8 @@ def refused_values(values: dict[str, Any], data: Map, above: str = "") -> list[P
         data: where the values stand: in it, below the dotted key `above`.
     """
     lang = values.get("lang")
-    if lang is None or str(lang).lower().startswith("en"):
+    if language_of(lang):
         return []
     message = f"lang {lang!r}: words around the text, such as Published and On this page, are English"
+    message += f", unless language: says them. Translated are {', '.join(LANGUAGES)}"
     return [Problem(*(place_of(data, f"{above}lang") or ("", 0)), message, check="unsupported")]

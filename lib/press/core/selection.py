@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from press.core import outputfile
 from press.core.config import HOST_FILES, Config
 from press.core.errors import PressError, Problem
 from press.core.merging import as_list
@@ -27,9 +29,57 @@ PASSED_OVER = (
 def site_inputs(config: Config) -> list[Path]:
     """Files that `project.render` selects, sorted; Quarto's default where it is absent.
 
+    Of several that would make the same page it is the last one, as in Quarto, where it is written last.
+
     Raises:
         PressError: a selected file cannot be a page.
     """
+    owners = {url: name for name, url in all_urls(config).items()}
+    return [config.root / name for name in sorted(owners.values())]
+
+
+def twins(config: Config) -> list[Problem]:
+    """A problem for each input in whose place another one is published.
+
+    Raises:
+        PressError: a selected file cannot be a page.
+    """
+    urls, problems = all_urls(config), []
+    owners = {url: name for name, url in urls.items()}
+    for name, url in urls.items():
+        if owners[url] != name:
+            message = f"makes the same page as {owners[url]}, which is published: {url}. Rename one of them"
+            problems.append(Problem(name, 0, f"{message}, or leave one out of `render:`", check="addresses"))
+    return problems
+
+
+def url_of(config: Config, name: str) -> str:
+    """The address of an input's page, relative to the site's root, by its own name or its `output-file:`."""
+    path = f"{config.root}/{name}"
+    if name.endswith("/index.ipynb") and not os.path.isfile(path):  # it will be made of this
+        path = f"{posixpath.dirname(path)}/{OWN}"
+    asked = outputfile.asked_by(path)
+    return posixpath.join(posixpath.dirname(name), asked) if asked else plain_url(name)
+
+
+def all_urls(config: Config) -> dict[str, str]:
+    """Each input that is selected, those in whose place another is published among them -> its address."""
+    return {name: url_of(config, name) for name in _inputs(config)}
+
+
+def plain_url(name: str) -> str:
+    """The address of an input's page that asks for none of its own."""
+    return posixpath.splitext(name)[0] + ".html"
+
+
+def moved(config: Config) -> dict[str, str]:
+    """The addresses that pages would have without `output-file:` -> those that they have, where these differ."""
+    owners = {url: plain_url(name) for name, url in all_urls(config).items()}
+    return {plain: url for url, plain in owners.items() if plain != url}
+
+
+def _inputs(config: Config) -> list[str]:
+    """All that is selected, sorted."""
     chosen = [name for name in _files(config) if is_rendered(config, name)]
     # What is named in full may lie in a folder that is passed over otherwise.
     named = [pattern.lstrip("/") for pattern in _patterns(config) if not re.search(r"[*?\[]", pattern)]
@@ -40,7 +90,7 @@ def site_inputs(config: Config) -> list[Path]:
         raise PressError(
             [Problem(*place, f"cannot render {name}: only .qmd, .md and .ipynb are pages") for name in wrong]
         )
-    return sorted(config.root / name for name in chosen)
+    return sorted(chosen)
 
 
 def is_rendered(config: Config, name: str) -> bool:
@@ -68,9 +118,9 @@ def _selected(config: Config, name: str) -> bool:
     chosen = False
     for pattern in patterns:
         if pattern.startswith("!"):
-            chosen = chosen and not _matches(name, pattern[1:].lstrip("/"))
+            chosen = chosen and not _matches(name, pattern[1:])
         else:
-            chosen = chosen or _matches(name, pattern.lstrip("/"))
+            chosen = chosen or _matches(name, pattern)
     return chosen
 
 
@@ -84,8 +134,13 @@ def _patterns(config: Config) -> list[str]:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """A file may be named in full; a pattern stands for pages only, and one that matches a folder for all in it."""
-    bare = pattern.rstrip("/")
+    """A file may be named in full; a pattern stands for pages only, and one that matches a folder for all in it.
+
+    As in Quarto, `*.qmd` and `posts/*.qmd` match at any depth, `/*.qmd` in the root alone.
+    """
+    bare = pattern.strip("/")
+    if re.search(r"[*?\[]", bare) and not pattern.startswith(("/", "**")):
+        bare = f"**/{bare}"
     if name == bare:
         return True
     return name.endswith(SUFFIXES) and any(_regex(glob).fullmatch(name) for glob in (bare, bare + "/**"))

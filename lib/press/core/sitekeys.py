@@ -5,6 +5,7 @@ from __future__ import annotations
 from press.core.forms import TEXT, TEXTS, items, keys, mapping, mapping_or_flag, mapping_or_text, missing
 from press.core.yamlfile import Value
 
+OURS = "on purpose, pages of this renderer ask no other host for anything of their own"
 NAV_ITEM: dict[str, Value] = {
     **keys("text href url file icon aria-label rel target id section auto expanded"),
 }
@@ -34,7 +35,7 @@ WEBSITE: dict[str, Value] = {
     **keys("title description site-url site-path image image-alt favicon repo-url repo-branch repo-subdir", TEXT),
     **keys("issue-url repo-link-target repo-link-rel draft-mode", TEXT),
     **keys("drafts repo-actions", TEXTS),
-    **keys("back-to-top-navigation page-navigation"),
+    **keys("back-to-top-navigation page-navigation bread-crumbs"),
     "open-graph": mapping_or_flag(None),
     "twitter-card": mapping_or_flag(None),
     "search": mapping_or_flag(SEARCH),
@@ -45,13 +46,12 @@ WEBSITE: dict[str, Value] = {
     ),
     "announcement": mapping_or_text(keys("content dismissable icon position type")),
     **missing(
-        ("google-analytics plausible-analytics", "visits are not counted; Quarto loads a script from another host"),
-        ("cookie-consent", "nothing asks for consent; these pages set no cookies"),
-        ("comments", "there are no comments; Quarto loads them from another host"),
+        ("google-analytics plausible-analytics", f"visits are not counted: {OURS}"),
+        ("cookie-consent", "nothing asks for consent: these pages set no cookies"),
+        ("comments", f"there are no comments: {OURS}"),
         ("reader-mode", "there is no button that hides what is around the text"),
         ("margin-header margin-footer body-header body-footer", "nothing is shown there; Quarto puts it on every page"),
         ("other-links code-links", "these links are not shown; Quarto puts them beside the text"),
-        ("bread-crumbs", "the path to a page is not shown above it"),
         ("llms-txt", "no llms.txt is written"),
     ),
 }

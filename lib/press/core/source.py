@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from press.core.errors import PressError, Problem, fail
+from press.core.fences import fenced_lines
 from press.core.supported import PAGE
 from press.core.yamlfile import Map, Parsed, Place, parse
 
 INCLUDE = re.compile(r"^\s*\{\{<\s*include\s+(\S+)\s*>\}\}\s*$")
 INCLUDE_ANYWHERE = re.compile(r"(?<!\{)\{\{<\s*include\b")
-FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 FRONT_MATTER_ENDS = ("---", "...")
 CAME_FROM = re.compile(r"^<!-- press: line (\d+) of (\S+) -->$")
 CODE_SPAN = re.compile(r"(`+)(?:.(?!\1))*.?\1", re.DOTALL)
@@ -77,27 +77,6 @@ def read_text(path: Path, root: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def fenced_lines(lines: list[str]) -> Iterator[tuple[int, str, str]]:
-    """Walk over lines and tell code fences from text, by CommonMark's rules.
-
-    Yields:
-        (index, kind, info) with kind one of "text", "open", "code", "close"; info is the fence's info string on "open".
-    """
-    fence = ""
-    for index, line in enumerate(lines):
-        match = FENCE.match(line)
-        if fence:
-            closes = match and match[1].startswith(fence) and not match[2].strip()
-            yield index, "close" if closes else "code", ""
-            if closes:
-                fence = ""
-        elif match and not (match[1][0] == "`" and "`" in match[2]):
-            fence = match[1]
-            yield index, "open", match[2].strip()
-        else:
-            yield index, "text", ""
-
-
 def came_from(file: str, line: int) -> str:
     """A comment for generated pages: what follows is line `line` of `file` and on; line 0 means the page itself."""
     return f"<!-- press: line {line} of {file} -->"
@@ -133,9 +112,9 @@ def check_fences(expanded: Expanded) -> None:
 def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None) -> Expanded:
     """The file's text with each `{{< include FILE >}}` line replaced by that file, recursively.
 
-    A path is relative to the file that includes it; one that starts with "/" is relative to the root. Lines within code
-    fences are left as they are, unless the code is a cell. What follows a comment made by `came_from` counts as lines
-    of the file that it names.
+    A blank line follows each file. A path is relative to the file that includes it; one that starts with "/" is
+    relative to the root. Lines within code fences are left as they are, unless the code is a cell. What follows a
+    comment made by `came_from` counts as lines of the file that it names.
 
     Args:
         problems: where to add what is wrong with includes, which are then left out; None to raise it.
@@ -180,6 +159,9 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
                 continue
             includes.append(included)
             expand(target, (*stack, included))
+            if kind == "text" and lines and lines[-1].strip():  # as Quarto does: what follows begins a paragraph
+                lines.append("")
+                origins.append((shown, index + offset))
 
     expand(path, (relative(path, root),))
     if problems is not None:
@@ -199,10 +181,17 @@ def _not_includable(target: Path, root: Path, asked: str, included: str, stack: 
 
 
 def front_matter_length(lines: list[str]) -> int:
-    """How many lines the front matter takes, its two fences included; 0 for none."""
-    if not lines or lines[0].rstrip() != "---":
-        return 0
-    return next((i + 1 for i, line in enumerate(lines[1:], 1) if line.rstrip() in FRONT_MATTER_ENDS), 0)
+    """How many lines the front matter takes, its two fences and blank lines above it included; 0 for none."""
+    first = _first(lines)
+    if first < 0 or (first and not "".join(lines[first + 1 : first + 2]).strip()):
+        return 0  # below blank lines, a line --- with another one below is a rule
+    return next((i + 1 for i in range(first + 1, len(lines)) if lines[i].rstrip() in FRONT_MATTER_ENDS), 0)
+
+
+def _first(lines: list[str]) -> int:
+    """The index of the line --- with which front matter begins; -1 for none."""
+    first = next((index for index, line in enumerate(lines) if line.strip()), -1)
+    return first if first >= 0 and lines[first].rstrip() == "---" else -1
 
 
 def front_matter(expanded: Expanded) -> tuple[Parsed, int]:
@@ -212,7 +201,7 @@ def front_matter(expanded: Expanded) -> tuple[Parsed, int]:
         PressError: none at all, never closed, broken YAML, or not a mapping.
     """
     lines = expanded.text.split("\n")
-    if not lines or lines[0].rstrip() != "---":
+    if _first(lines) < 0:
         raise fail(
             *expanded.origin(1), "no front matter. Begin the file with a line ---, then title: and so on, then ---"
         )
@@ -233,4 +222,5 @@ def page_start(lines: list[str], where: Callable[[int], Place]) -> tuple[Parsed,
     taken = front_matter_length(lines)
     if not taken:
         return Parsed(Map()), 0
-    return parse("\n".join(lines[1 : taken - 1]), PAGE, lambda line: where(line + 1)), taken
+    first = _first(lines) + 1
+    return parse("\n".join(lines[first : taken - 1]), PAGE, lambda line: where(line + first)), taken

@@ -13,6 +13,7 @@ from press.core.errors import PressError, Problem
 from press.core.yamlfile import Map, place_of
 
 CHECKS = {
+    "addresses": "two files that would make the same page",
     "alt-text": "a picture without alternative text",
     "links": "a link of the site that leads nowhere",
     "markdown": "what Pandoc had to repair",

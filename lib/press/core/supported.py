@@ -16,7 +16,7 @@ from press.core.forms import (
     missing,
 )
 from press.core.merging import LIFTED
-from press.core.sitekeys import SITE_KEYS
+from press.core.sitekeys import OURS, SITE_KEYS
 from press.core.yamlfile import Kind, Value
 
 HTML: dict[str, Value] = {
@@ -39,14 +39,14 @@ HTML: dict[str, Value] = {
     **keys("fig-width fig-height fig-dpi fig-align fig-format fig-asp fig-responsive df-print capsule"),
     **keys("self-contained embed-resources self-contained-math minimal standalone output-ext html-q-tags ascii"),
     **keys("html-table-processing callout-appearance callout-icon appendix-style appendix-cite-as axe shift-heading"),
+    **keys("output-file", TEXT),
+    **keys("code-tools"),
     **keys("email-obfuscation identifier-prefix wrap columns eol dpi slide-level strip-comments"),
     **keys("prefer-html plotly-connected mermaid mermaid-format keep-md keep-source keep-hidden clean-supporting"),
     **keys("notebook-links notebook-view notebook-preview-options format-links quarto-required validate-yaml"),
     **keys("ipynb-shell-interactivity default-image-extension citeproc cite-method shift-heading-level-by tables"),
     **missing(
-        ("code-tools", "there is no menu that shows all code; Quarto puts one beside the title"),
-        ("comments", "there are no comments; Quarto loads them from another host"),
-        ("hypothesis", "there are no annotations of Hypothesis; Quarto loads them from another host"),
+        ("comments hypothesis", f"there are no comments: {OURS}"),
         ("filters", "these filters do not run; Quarto applies them to the page"),
         ("ipynb-filters", "these filters do not run; Quarto applies them to the notebook"),
         ("shortcodes", "these shortcodes are not known; Quarto reads them from the file"),
@@ -58,13 +58,11 @@ HTML: dict[str, Value] = {
         ("other-links code-links", "these links are not shown; Quarto puts them beside the text"),
         ("shiny server", "nothing runs behind the page; Quarto's needs a server"),
         ("reader-mode", "there is no button that hides what is around the text"),
-        ("metadata-file metadata-files", "these files are not read; Quarto merges them into the page's metadata"),
-        ("output-file", "the page lies where its input's name says; Quarto gives it this name"),
         ("ojs-engine", "Observable cells are not run"),
         ("variant", "the variant has no effect"),
     ),
 }
-"""Keys of `format: html:`, which may stand beside it as well."""
+"""Keys of `format: html:`, which may stand beside it as well; so may all others of a page stand below it."""
 
 OTHER_FORMATS = missing(
     ("pdf latex beamer typst docx odt pptx epub rtf context jats ipynb asciidoc rst", "only html is written"),
@@ -102,13 +100,14 @@ FRONT_MATTER: dict[str, Value] = {
     **keys("title subtitle pagetitle date date-modified date-format description abstract image image-alt lang", TEXT),
     **keys("image-width image-height dir doi license-url description-meta title-prefix quarto-version", TEXT),
     **keys("categories keywords subject", TEXTS),
-    **keys("csl", NAME),
+    **keys("csl metadata-file", NAME),
+    **keys("metadata-files", NAMES),
     **keys("bibliography", NAMES),
     **keys("nocite", TEXTS),
     **keys(" ".join(LIFTED)),
     **keys("suppress-bibliography draft order search aliases exclude-from-listing bread-crumbs pdf-engine"),
     **keys("jupyter kernelspec jupytext language_info engine knitr julia params press data timeout idle-timeout"),
-    **keys("editor execute-dir"),
+    **keys("editor execute-dir language"),
     **keys("citation license copyright funding date-meta page-navigation thanks"),
     **keys("back-to-top-navigation navbar sidebar website twitter-card open-graph google-scholar repo-actions"),
     **keys("affiliations affiliation institute number version status canonical"),
@@ -122,8 +121,8 @@ FRONT_MATTER: dict[str, Value] = {
     ),
     "about": mapping_or_text(ABOUT),
     "execute": mapping_or_flag(EXECUTE),
-    "format": mapping_or_text({"html": mapping_or_text(HTML), **OTHER_FORMATS}),
 }
+FRONT_MATTER["format"] = mapping_or_text({"html": mapping_or_text(dict(FRONT_MATTER)), **OTHER_FORMATS})
 
 CELL = keys(
     "label tags echo output include eval warning error code-fold code-summary code-overflow fig-cap fig-alt fig-subcap "

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,13 @@ class Page:
     cells: dict[str, str]
     input: str = ""
 
+    def moved(self, addresses: Mapping[str, str]) -> Page:
+        """The page where some pages stand at other addresses than their inputs' names say."""
+        if not addresses:
+            return self
+        links = [[_at(address, addresses), section] for address, section in self.links]
+        return replace(self, url=_at(self.url, addresses), links=links)
+
     def section_of(self, place: tuple[str, int]) -> str:
         """The section of the cell at this place; "" where it stands before the first, or is not known."""
         return self.cells.get(f"{place[0]}:{place[1]}", "")
@@ -62,6 +69,11 @@ class Page:
     def sections_citing(self, citekey: str) -> list[str]:
         """Names of the sections that cite a paper, in order."""
         return list(dict.fromkeys(section for key, section in self.cited if key == citekey))
+
+
+def _at(address: str, addresses: Mapping[str, str]) -> str:
+    path, mark, name = address.partition("#")
+    return addresses.get(path, path) + mark + name
 
 
 def read_post_page(slug: str, notebook: dict[str, Any], folder: Path) -> Page:

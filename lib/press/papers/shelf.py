@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from press.core import selection
 from press.core.errors import PressError, Problem
 from press.core.project import Project
-from press.core.selection import is_rendered
 from press.core.source import Expanded, check_fences, front_matter, read_expanded
 from press.papers import library, mentions
 from press.papers.functions import check_functions
@@ -125,19 +125,21 @@ def read_shelf(project: Project, papers: tuple[Paper, ...], notebooks: dict[str,
                 problems += error.problems
     if problems:
         raise PressError(problems)
+    moved = selection.moved(project.config)
+    posts = (mentions.read_post_page(slug, notebook, folder) for slug, notebook in notebooks.items())
     return Shelf(
         project.root,
         papers,
         notes,
         entries,
         notebooks,
-        tuple(mentions.read_post_page(slug, notebook, folder) for slug, notebook in notebooks.items()),
-        read_pages(project),
+        tuple(page.moved(moved) for page in posts),
+        tuple(page.moved(moved) for page in read_pages(project)),
         library.read_library(project) or {},
         library.zotero_links(project),
         library.zotero_statuses(project),
         str(project.config.get("website.repo-url") or "").rstrip("/"),
-        lambda name: is_rendered(project.config, name),
+        lambda name: selection.is_rendered(project.config, name),
         {paper.citekey: paper for paper in papers},
     )
 

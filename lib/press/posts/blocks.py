@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from press.core.errors import Problem
-from press.core.source import Expanded, fenced_lines, front_matter_length
+from press.core.fences import fenced_lines, indent_of, item_indent
+from press.core.source import Expanded, front_matter_length
 
 CELL = re.compile(r"^\{\s*([A-Za-z][\w+-]*)\b(.*)\}$")
 EDITORS = re.compile(r"\s*(?:vscode\s*=\s*\{.*\})?\s*")  # what an editor notes in a cell's header
@@ -27,6 +28,7 @@ class Block:
         number: of the cell in its notebook, from 1; 0 in Quarto Markdown.
         tags: those of a notebook's cell; cells of Quarto Markdown have them among their options.
         stored: what a notebook keeps beside the source: outputs, execution_count, attachments.
+        indent: the spaces before the text of the list item that a cell stands in, where its outputs go too.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Block:
     number: int = 0
     tags: tuple[str, ...] = ()
     stored: dict[str, Any] = field(default_factory=dict, repr=False)
+    indent: str = ""
 
 
 def markdown_blocks(expanded: Expanded, problems: list[Problem]) -> list[Block]:
@@ -53,13 +56,13 @@ def markdown_blocks(expanded: Expanded, problems: list[Problem]) -> list[Block]:
         while kind != "code" and start < end and not lines[start].strip():
             start += 1
         own = lines[start:end]
-        if kind == "code":  # may be indented as its fence is
-            indent = len(lines[start - 1]) - len(lines[start - 1].lstrip(" "))
-            own = [line[min(indent, len(line) - len(line.lstrip(" "))) :] for line in own]
+        indent = indent_of(lines[start - 1]) if kind == "code" else ""
+        own = [line[min(len(indent), len(indent_of(line))) :] for line in own]
         source = "\n".join(own)
         if kind == "code" or source.strip():
             source = source if kind == "code" else source.rstrip()
-            blocks.append(Block(kind, source, *expanded.origin(start + 1)))
+            within = item_indent(lines, start - 1) if indent else ""
+            blocks.append(Block(kind, source, *expanded.origin(start + 1), indent=within))
 
     if matter:
         add("raw", 0, matter)

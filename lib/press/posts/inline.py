@@ -10,7 +10,7 @@ from typing import Any
 
 from press.core.errors import Problem
 from press.core.escapes import markdown
-from press.core.source import fenced_lines
+from press.core.fences import fenced_lines
 from press.posts.blocks import Block
 from press.posts.magics import BROKEN
 from press.posts.notebookfile import text_of

@@ -15,7 +15,7 @@ from typing import Any
 from postkit.claims import MIME
 from press.core.command import git
 from press.core.templates import render
-from press.posts.post import Post
+from press.posts.post import INDENT, Post
 
 MADE = "made"  # in a cell's metadata.press: the press made this cell, no author
 FENCE = "`" * 8
@@ -80,9 +80,9 @@ def details(what: str, cell: str, facts: Facts) -> str:
     return str(render("posts/made.html", what=what, facts=[("cell", cell), *facts]))
 
 
-def raw_cell(name: str, html: str, place: dict[str, Any]) -> dict[str, Any]:
+def raw_cell(name: str, html: str, place: dict[str, Any], indent: str = "") -> dict[str, Any]:
     """A Markdown cell that both renderers show as this HTML; of one line, so that nothing in it can end its fence."""
-    source = [f"{FENCE}{{=html}}\n", " ".join(html.split("\n")) + "\n", FENCE]
+    source = [f"{indent}{FENCE}{{=html}}\n", f"{indent}{' '.join(html.split(chr(10)))}\n", indent + FENCE]
     metadata = {"press": {"file": place.get("file", ""), "line": place.get("line", 0), MADE: True}}
     return {"cell_type": "markdown", "id": name, "metadata": metadata, "source": source}
 
@@ -115,7 +115,7 @@ def with_provenance(notebook: dict[str, Any], post: Post, executed: dict[str, An
         cells.append(cell | {"outputs": [_in_box(output, said, facts) for output in cell["outputs"]]})
         if _draws(label, own, cell["outputs"]):
             html = details(label or "this figure", said, facts)
-            cells.append(raw_cell(f"made-{cell['id']}", html, place))
+            cells.append(raw_cell(f"made-{cell['id']}", html, place, cell["metadata"].get(INDENT, "")))
     return notebook | {"cells": cells}
 
 

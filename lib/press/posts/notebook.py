@@ -26,7 +26,7 @@ from press.posts.blocks import Block, markdown_blocks, notebook_blocks
 from press.posts.enabled import is_enabled, is_off, is_on
 from press.posts.inline import filled, find_inline, read_inline
 from press.posts.parameters import read_parameters
-from press.posts.post import KERNEL, CodeCell, Inline, Post, Source, new_cell
+from press.posts.post import INDENT, KERNEL, CodeCell, Inline, Post, Source, new_cell
 from press.posts.prose import SHORTCODE, resolve
 from press.posts.used import uses_of
 
@@ -140,7 +140,8 @@ def _cells(
                 problems.append(Problem(*_place(options, "eval", block), message, check="unsupported"))
             may_fail = is_on(options.get("error", execute.get("error"))) or "raises-exception" in tags
             cells.append(CodeCell(name, block.source, options, block.file, block.line, tags, evaluated, may_fail))
-            out.append(new_cell("code", name, block.source, place | ({"tags": list(tags)} if tags else {})))
+            place |= ({"tags": list(tags)} if tags else {}) | ({INDENT: block.indent} if block.indent else {})
+            out.append(new_cell("code", name, block.source, place))
             continue
         texts += 1
         name = f"text-{texts}"
@@ -215,7 +216,8 @@ def with_outputs(post: Post, executed: dict[str, Any]) -> dict[str, Any]:
             cell = cell | {"outputs": done["outputs"], "execution_count": done["execution_count"]}
         cells.append(cell)
         if injected and "parameters" in cell["metadata"].get("tags", []):
-            cells.append(injected | {"metadata": injected["metadata"] | {"press": cell["metadata"]["press"]}})
+            place = {key: value for key, value in cell["metadata"].items() if key in ("press", INDENT)}
+            cells.append(injected | {"metadata": injected["metadata"] | place})
     noted = executed["metadata"]["press"] | {"page": post.page, "source": post.file}
     widgets = {key: executed["metadata"][key] for key in ("widgets",) if key in executed["metadata"]}
     return post.notebook | {"cells": cells, "metadata": post.notebook["metadata"] | widgets | {"press": noted}}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")  # frequent, and of no matter to the key
 KERNEL = "python3"
+INDENT = "md-indent"  # Quarto's name for the spaces before a cell, in its metadata
 KEPT = ".press/posts"  # executed notebooks that have no place among the sources
 
 

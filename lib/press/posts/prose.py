@@ -15,7 +15,8 @@ from press.core import yamlfile
 from press.core.celloptions import ROW, is_option
 from press.core.errors import PressError, Problem
 from press.core.escapes import markdown
-from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, fenced_lines, front_matter_length
+from press.core.fences import fenced_lines
+from press.core.source import CODE_SPAN, FRONT_MATTER_ENDS, Expanded, front_matter_length
 
 SHORTCODE = re.compile(r"(?<!\{)\{\{<\s*claim\b\s*(.*?)\s*>\}\}(?!\})")
 

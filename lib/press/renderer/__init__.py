@@ -3,12 +3,13 @@
 The flow, one module a step:
 
     core.config _quarto.yml, profiles, _metadata.yml -> Config; core.selection: which inputs `render:` selects
-    page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line
+    page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line (traced)
                 (cells and outputs write code cells, ansi and interactive what terminals and plots say; foreign
-                shows cells that are not run; shortcodes, with media, resolves {{< ... >}})
+                shows cells that are not run; mathmacros finds macros; shortcodes, with media, resolves {{< ... >}})
     convert     the document -> HTML, through filters/*.lua and template.html; warnings become problems
                 (rescue says formulas in other words that Pandoc cannot read)
-    onepage     ties these together for one page, under a key that covers all the page is made of
+    onepage     ties these together for one page, under a key that covers all the page is made of (pageoptions: what its
+                front matter has the filters do; pagelinks: where its links to sources lead)
     record      what a page leaves for the others: title, date, picture, links
     store       the page cache: written aside, renamed last, verified on every read
     previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
@@ -16,8 +17,9 @@ The flow, one module a step:
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
 What surrounds a page's text: chrome fills the template (from titleblock, authors, closing, social, includes, colours,
-icons, texts); around puts in what needs to know of all pages (navitems, sidebars); listed the lists of pages (listing,
-listitems, feed). drafts, aliases, targets (of links) and themes (by sass) are for the site as a whole.
+icons, texts, codetools); around puts in what needs to know of all pages (navitems, sidebars); listed the lists of pages
+(listing, listitems, feed); phrases the words of the page's language (`languages/`). drafts, aliases, targets (of links)
+and themes (by sass) are for the site as a whole.
 
 What Quarto knows and this renderer does not is shown as well as it can be, and told by name, with file and line;
 `press: checks:` says whether that stops the build (core.strictness). A page that Pandoc cannot read is shown as it is.
@@ -80,11 +82,12 @@ def render_site(
     """
     from press.core.errors import Problem
     from press.core.refused import refused
-    from press.core.selection import missing_resources, resources, site_inputs
+    from press.core.selection import missing_resources, resources, site_inputs, twins
     from press.core.strictness import stop_at
     from press.renderer import assemble, drafts, navitems, onepage, search, store, symbols, themes
 
     problems = [*settings.problems, *refused(settings), *missing_resources(settings), *navitems.check(settings)]
+    problems += twins(settings)
     warnings = stop_at(problems, settings.settings())
     root = settings.root
     site = onepage.open_site(settings, site_inputs(settings), notebooks)

@@ -8,26 +8,33 @@ from markupsafe import Markup
 
 from press.core import templates
 from press.core.merging import as_list
-from press.renderer import chrome, navitems, sidebars, texts
+from press.renderer import chrome, navitems, phrases, sidebars, texts
 from press.renderer.navitems import Around
+from press.renderer.phrases import Words
 
 
 def fill(around: Around, record: dict[str, Any], markup: str) -> str:
     """A page with what stands around it in the place of its markers."""
-    before, after, side = "", "", ""
+    before, after, side, crumbs = "", "", "", ""
+    own = phrases.of(around.site.root, record["lang"], record["language"])
     found = sidebars.sidebar_of(around, record)
     if found:
         tree = sidebars.tree(around, found.get("contents"))
-        side = _sidebar(around, found, tree, record["url"])
+        items = [navitems.entry(around, item, record["url"]) for item in tree]
+        _open(items)
+        side, crumbs = _sidebar(around, found, items, record["url"], own), _crumbs(around, items, record, own)
         asked = record["page-navigation"]
         if around.site.config.get("website.page-navigation") if asked is None else asked:
             before, after = (_neighbour(one, record["url"]) for one in sidebars.neighbours(around, tree, record))
-    end = templates.render("renderer/pageend.html", before=before, after=after, actions=_actions(around, record))
+    end = templates.render(
+        "renderer/pageend.html", before=before, after=after, actions=_actions(around, record, own), words=own
+    )
     style = chrome.prefix(record["url"]) + around.theme if around.theme else ""
     parts = {
         "theme": Markup('<link rel="stylesheet" href="{}">').format(style) if style else "",
-        "navbar": _navbar(around, record["url"]),
+        "navbar": _navbar(around, record["url"], own),
         "sidebar": side,
+        "crumbs": crumbs,
         "page-end": end,
         "footer": _footer(around, record["url"]),
     }
@@ -47,7 +54,7 @@ def _logo(around: Around, found: Any, url: str) -> str:
     return chrome.href(around.site, found, url) if isinstance(found, str) and found else ""
 
 
-def _navbar(around: Around, url: str) -> Markup:
+def _navbar(around: Around, url: str, own: Words) -> Markup:
     config = around.site.config
     bar = config.get("website.navbar")
     bar = bar if isinstance(bar, dict) else {}
@@ -67,19 +74,18 @@ def _navbar(around: Around, url: str) -> Markup:
         home=chrome.prefix(url) + "index.html" if home == "/index.html" else around.href(str(home), url),
         left=_entries(around, bar.get("left"), url),
         right=right,
+        menu=own["toggle-navigation"],
     )
 
 
-def _sidebar(around: Around, found: dict[str, Any], tree: list[Any], url: str) -> Markup:
+def _sidebar(around: Around, found: dict[str, Any], items: list[dict[str, Any]], url: str, own: Words) -> Markup:
     level = found.get("collapse-level")
-    items = [navitems.entry(around, item, url) for item in tree]
-    _open(items)
     title = str(found.get("title") or "")
     return templates.render(
         "renderer/sidebar.html",
         style="floating" if found.get("style") == "floating" else "docked",
-        title=texts.inline(title or "Contents"),
-        label=title or "Contents",
+        title=texts.inline(title or own["contents"]),
+        label=title or own["contents"],
         logo=_logo(around, found.get("logo"), url),
         logo_alt=str(found.get("logo-alt") or "Home"),
         home=around.href(str(found.get("logo-href") or "index.html"), url),
@@ -99,11 +105,23 @@ def _open(items: list[dict[str, Any]]) -> bool:
     return here
 
 
+def _crumbs(around: Around, items: list[dict[str, Any]], record: dict[str, Any], own: Words) -> Markup:
+    """The sections of the sidebar in which a page stands, above it, unless they are not wanted."""
+    asked, way = record["bread-crumbs"], []
+    wanted = around.site.config.get("website.bread-crumbs", True) if asked is None else asked
+    while item := next((item for item in items if item.get("open")), None):
+        way.append(item)
+        items = [] if item["current"] else item["children"]
+    if not wanted or len(way) < 2:
+        return Markup("")
+    return templates.render("renderer/crumbs.html", way=way, label=own["breadcrumb"])
+
+
 def _neighbour(record: dict[str, Any] | None, url: str) -> Any:
     return record and {"href": chrome.prefix(url) + record["url"], "title": record["title"]}
 
 
-def _actions(around: Around, record: dict[str, Any]) -> list[tuple[str, str]]:
+def _actions(around: Around, record: dict[str, Any], own: Words) -> list[tuple[str, str]]:
     """`repo-actions:` links to the page's source on the host of its repository."""
     config = around.site.config
     asked = record["repo-actions"] if record["repo-actions"] is not None else config.get("website.repo-actions")
@@ -113,9 +131,9 @@ def _actions(around: Around, record: dict[str, Any]) -> list[tuple[str, str]]:
     folder = str(config.get("website.repo-subdir") or "").strip("/")
     path = f"{folder}/{record['input']}".lstrip("/")
     known = {
-        "edit": ("Edit this page", repo and f"{repo}/edit/{branch}/{path}"),
-        "source": ("View source", repo and f"{repo}/blob/{branch}/{path}"),
-        "issue": ("Report an issue", issues),
+        "edit": (own["repo-action-links-edit"], repo and f"{repo}/edit/{branch}/{path}"),
+        "source": (own["repo-action-links-source"], repo and f"{repo}/blob/{branch}/{path}"),
+        "issue": (own["repo-action-links-issue"], issues),
     }
     return [known[name] for name in as_list(asked) if isinstance(name, str) and name in known and known[name][1]]
 

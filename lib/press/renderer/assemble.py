@@ -37,7 +37,8 @@ Plan = dict[str, "bytes | Path | tuple[Path, str]"]  # content, a file, or one o
 
 
 def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
-    """Whether a directory holds the site of this key: each file in its size, and the linked files as they were.
+    """Whether a directory holds the site of this key: each file in its size, and the linked files as they were, which
+    may be that they were not there.
 
     A library that was not to be had then and is now is a reason to put the site together again.
     """
@@ -47,7 +48,7 @@ def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
     if needed.any_found(mark.get("lacking", []), cache):
         return False
     try:
-        return all(store.digest((root / name).read_bytes()) == sha for name, sha in mark["linked"].items())
+        return all(store.digest_of(root / name) == sha for name, sha in mark["linked"].items())
     except OSError:
         return False
 
@@ -77,7 +78,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     if site.config.get("website.site-url"):
         plan["sitemap.xml"] = feed.sitemap(found, site.config).encode()
     problems += aliases.plan(site.config, records, plan)
-    problems += targets.plan(site, records, plan, linked) + targets.navigation(site, plan)
+    problems += targets.plan(site, records, plan, linked) + targets.navigation(site, plan, linked)
     problems = stop_at(problems, site.config.settings())
     # What of an old index stays is not known before the new pages lie there for Pagefind to read.
     there = sitefolder.begin(out, lambda name: name in plan or name.startswith(f"{search.FOLDER}/"))

@@ -13,7 +13,7 @@ from press.core.yamlfile import Map
 from press.renderer import outputs
 
 if TYPE_CHECKING:
-    from press.renderer.page import Document, Origin
+    from press.renderer.traced import Document, Origin
 
 # Tags that Quarto reads as options.
 TAGS = {

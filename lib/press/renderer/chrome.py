@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -11,16 +12,16 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from press.core.merging import as_list
-from press.renderer import closing, colours, icons, includes, social, texts, titleblock
+from press.renderer import closing, colours, icons, includes, phrases, social, texts, titleblock
 from press.renderer.markup_tools import SCHEME
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site
 
 HEAD_MARKER = "<!--press-head-->"
 SIDES = ("left", "center", "right")
-AROUND = ("theme", "navbar", "sidebar", "page-end", "footer")  # what is put in when all pages are known
+AROUND = ("theme", "navbar", "sidebar", "crumbs", "page-end", "footer")  # what is put in when all pages are known
 
 
 def marker(key: str, name: str) -> str:
@@ -59,7 +60,7 @@ def href(site: Site, target: str, url: str) -> str:
 def public_url(site: Site, url: str) -> str:
     """The page's address on the web; "" where the configuration has no site-url."""
     base = str(site.config.get("website.site-url") or "").rstrip("/")
-    return f"{base}/{url.removesuffix('index.html')}" if base else ""
+    return f"{base}/{quote(url.removesuffix('index.html'))}" if base else ""
 
 
 def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any], list[Path]]:
@@ -76,17 +77,18 @@ def variables(site: Site, document: Document, key: str) -> tuple[dict[str, Any],
         "head-marker": Markup(HEAD_MARKER),
         **{f"{name}-marker": Markup(marker(key, name)) for name in AROUND},
         "prefix": prefix(url),
+        "words": document.phrases,
+        "scripted": json.dumps(said, ensure_ascii=False) if (said := phrases.scripted(document.phrases)) else "",
         "version": key_version(),
     }
     return found, files
 
 
 def own_href(target: str, url: str) -> str:
-    """A link of a page's own metadata: inputs become their pages, "/x" counts from the site's root."""
+    """A link of a page's own metadata: "/x" counts from the site's root."""
     if SCHEME.match(target):
         return target
     file, mark, rest = target.partition("#")
-    file = re.sub(r"\.(qmd|ipynb)$", ".html", file)
     return (prefix(url) + file.lstrip("/") if file.startswith("/") else file) + mark + rest
 
 
@@ -101,7 +103,7 @@ def _about(site: Site, document: Document, url: str) -> dict[str, Any]:
         "suffix": name if name != str(meta.get("title") or "") else "",
         "categories": [{"text": c, "link": home and home + quote(str(c))} for c in categories],
         "canonical": public_url(site, url),
-        "toc-title": meta.get("toc-title", "On this page"),
+        "toc-title": meta.get("toc-title", document.phrases["toc-title-website"]),
     }
 
 

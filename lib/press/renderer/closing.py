@@ -11,7 +11,7 @@ from press.core import escapes
 from press.core.merging import as_list
 from press.core.yamlfile import Map
 from press.renderer import authors, dateformat, texts
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site
@@ -86,7 +86,7 @@ def _citation(meta: Map, address: str, site: str) -> dict[str, str]:
         ("date", date.strftime("%Y-%m-%d") if date else ""),
         ("url", url),
         ("doi", doi),
-        ("langid", "en"),
+        ("langid", str(meta.get("lang") or "en")),
     ]
     kind = "article" if container else "online"
     body = ",\n".join(f"  {name} = {{{_bibtex(value)}}}" for name, value in rows if value)

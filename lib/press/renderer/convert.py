@@ -18,7 +18,7 @@ from press.core.command import OverLimit, run_within
 from press.core.errors import PressError, Problem
 from press.core.pandoc import binary
 from press.renderer import outputs, rescue
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 HERE = Path(__file__).parent
 UNREADABLE = re.compile(r"bibliography|\bCSL\b|citeproc", re.IGNORECASE)  # what Pandoc says of a file that is none

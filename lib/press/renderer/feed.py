@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from press.core import escapes, templates
 from press.core.config import Config
@@ -31,8 +31,8 @@ def rss(
     base = site_url(config)
     options = feed_of(listing)
     kind = options.get("type", "full")
-    page = urljoin(base, record["url"].removesuffix("index.html"))
-    own = urljoin(base, name)
+    page = urljoin(base, quote(record["url"].removesuffix("index.html")))
+    own = urljoin(base, quote(name))
     newest = sorted(shown, key=lambda item: item["date_iso"], reverse=True)[: whole(options.get("items"), 20)]
     title = options.get("title") or config.get("website.title") or record["title"]
     about = options.get("description") or record["description"] or config.get("website.description") or ""
@@ -52,7 +52,7 @@ def rss(
 def _entry(item: dict[str, Any], base: str, kind: str, body_of: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
     """A record as the template shows it."""
     outside = item.get("href")
-    address = urljoin(base, item["url"] if outside is None else outside.lstrip("/"))
+    address = urljoin(base, quote(item["url"]) if outside is None else outside.lstrip("/"))
     image = item["image"]
     whole_text = kind not in ("partial", "metadata") and outside is None
     content = markup_tools.absolute(body_of(item), address) if whole_text else escapes.html(item["description"])
@@ -76,4 +76,6 @@ def sitemap(records: list[dict[str, Any]], config: Config) -> str:
     """sitemap.xml over all pages."""
     base = site_url(config)
     rows = sorted((record["url"], record["date_iso"]) for record in records)
-    return templates.render("renderer/sitemap.xml", pages=[(urljoin(base, url), changed) for url, changed in rows])
+    return templates.render(
+        "renderer/sitemap.xml", pages=[(urljoin(base, quote(url)), changed) for url, changed in rows]
+    )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from press.core.errors import Problem
-from press.core.source import fenced_lines
+from press.core.fences import fenced_lines, indent_of, item_indent
 from press.renderer import outputs
 
 if TYPE_CHECKING:
-    from press.renderer.page import Document, Origin
+    from press.renderer.traced import Document, Origin
 
 CELL = re.compile(r"^\{+\s*([A-Za-z][\w+#-]*)\s*(?:[ ,]\s*([^{}]*?))?\s*\}+\s*(\S*)$")
 ROW = re.compile(r"^\s*(?:#|//|%%|--|;|\(\*|!)\s*\| ?")
@@ -46,14 +46,18 @@ def show(document: Document, start: int) -> None:
         if match:
             cell = (match, index)
         elif cell and kind == "close":
-            first = cell[1] + 1
-            body = list(zip(lines[first:index], origins[first:index], strict=True))
-            done += _cell(document, cell[0], body, origins[cell[1]] or (document.input, 0))
+            first, indent = cell[1] + 1, indent_of(lines[cell[1]])
+            rows = [line[min(len(indent), len(indent_of(line))) :] for line in lines[first:index]]
+            body = list(zip(rows, origins[first:index], strict=True))
+            shown = _cell(document, cell[0], body, origins[cell[1]] or (document.input, 0))
+            within = item_indent(document.lines, start + cell[1])
+            done += [(within + line if line else line, origin) for line, origin in shown]
             cell = None
         elif not cell and myst and kind == "text" and BREAK.match(lines[index]):
             done.append(("", origins[index]))
         elif not cell:
-            done.append((_within(document, lines[index], origins[index]), origins[index]))
+            line = _within(document, lines[index], origins[index]) if kind == "text" else lines[index]
+            done.append((line, origins[index]))
     if cell:  # never closed
         done += zip(lines[cell[1] :], origins[cell[1] :], strict=True)
     document.lines[start:] = [line for line, _ in done]

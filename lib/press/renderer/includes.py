@@ -12,7 +12,7 @@ from markupsafe import Markup
 from press.core.errors import Problem
 from press.core.merging import INCLUDES, as_list
 from press.core.yamlfile import place_of
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.core.config import Config
@@ -48,6 +48,7 @@ def _text(path: Path, key: str, name: str, document: Document) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = "not UTF-8" if isinstance(error, ValueError) else "file not found"
+        document.lost.append(path)
         document.problems.append(Problem(*place, f"{key} {name.lstrip('/')!r}: {why}", check="links"))
         return ""
 
@@ -66,4 +67,5 @@ def check_styles(config: Config, document: Document) -> list[Problem]:
     """Style sheets that are not there."""
     place = place_of(document.meta, "css") or (document.input, 0)
     lost = [n for n in own_styles(config, document) if "://" not in n and not os.path.isfile(config.root / n)]
+    document.lost += [config.root / name for name in lost]
     return [Problem(*place, f"css {name!r}: file not found", check="links") for name in lost]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from press.core import templates
 from press.core.errors import Problem
 from press.core.merging import as_list
-from press.renderer import chrome, feed, listing, listitems, store
+from press.renderer import chrome, feed, listing, listitems, markup_tools, store
 from press.renderer.onepage import Site
 
 
@@ -32,7 +34,7 @@ def fill(
     extra: dict[str, Any] = {"image": open_graph_image(site, record), "feed": "", "feed_title": ""}
     for one in record["listings"]:
         problems += _read(site, one, record, linked)
-        shown = listing.items(one, record, found, site.root)
+        shown = [_with_picture(site, item) for item in listing.items(one, record, found, site.root)]
         record["links"] = record["links"] + _pictures(shown, record)
         made = listing.render(one, record, shown, site.config)
         markup = markup.replace(chrome.marker(record["key"], f"listing-{one['id']}"), made, 1)
@@ -57,6 +59,16 @@ def _read(site: Site, one: dict[str, Any], record: dict[str, Any], linked: dict[
         else:
             linked[name] = store.digest((site.root / name).read_bytes())
     return problems
+
+
+def _with_picture(site: Site, item: dict[str, Any]) -> dict[str, Any]:
+    """An item without its picture, if that is a file that is not there; its own page tells."""
+    image = unquote(item["image"].partition("?")[0])
+    if not image or "files/" + image in item.get("files", ()) or markup_tools.SCHEME.match(image):
+        return item
+    folder = "" if image.startswith("/") else posixpath.dirname(item["url"])
+    there = os.path.isfile(site.root / posixpath.normpath(posixpath.join(folder, image.lstrip("/"))))
+    return item if there else item | {"image": ""}
 
 
 def _pictures(shown: list[dict[str, Any]], record: dict[str, Any]) -> list[list[Any]]:

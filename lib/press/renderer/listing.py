@@ -13,15 +13,15 @@ from press.core.config import Config
 from press.core.errors import Problem
 from press.core.merging import as_list
 from press.core.yamlfile import Map, place_of
-from press.renderer import dateformat, listitems
+from press.renderer import dateformat, listitems, phrases
 from press.renderer.chrome import prefix
 from press.renderer.markup_tools import SCHEME
+from press.renderer.phrases import Words
 
 TYPES = ("default", "grid", "table")
 FIELDS = ("image", "date", "title", "subtitle", "author", "description", "categories", "reading-time")
 DEFAULT_FIELDS = ["date", "title", "author", "subtitle", "image", "description", "categories"]
 TABLE_FIELDS = ["date", "title", "author"]
-NAMES = {"reading-time": "Reading time", "word-count": "Words", "filename": "File", "file-modified": "Modified"}
 STYLES = (True, False, "numbered", "unnumbered", "cloud")
 
 
@@ -105,6 +105,7 @@ def render(listing: dict[str, Any], record: dict[str, Any], shown: list[dict[str
     )
     said = listing.get("field-display-names")
     names = said if isinstance(said, dict) else {}
+    own = phrases.of(config.root, record["lang"], record["language"])
     most = max(counts.values(), default=1)
     limit = whole(listing.get("max-description-length"), 0)
     return templates.render(
@@ -113,15 +114,22 @@ def render(listing: dict[str, Any], record: dict[str, Any], shown: list[dict[str
         kind=kind,
         page_size=whole(listing.get("page-size"), {"grid": 18, "table": 30}.get(kind, 25)),
         fields=fields,
-        headings=[(field, str(names.get(field) or NAMES.get(field) or field.capitalize())) for field in fields],
+        headings=[(field, str(names.get(field) or _name(field, own))) for field in fields],
         links=[str(field) for field in as_list(listing.get("field-links"))] or ["title", "filename"],
         counts=sorted(counts.items(), key=lambda pair: pair[0].casefold()),
         categories=categories if categories in ("cloud", "unnumbered") else "default",
         sizes={name: round(0.8 + 0.7 * number / most, 2) for name, number in counts.items()},
         tools={name: _tool(listing, name, kind, fields) for name in ("sort-ui", "filter-ui")},
         look=_look(listing, kind),
-        entries=[_entry(item, record["url"], style, limit, fields) for item in shown],
+        entries=[_entry(item, record["url"], style, limit, fields, own) for item in shown],
+        words=own,
     )
+
+
+def _name(field: str, own: Words) -> str:
+    """What a field is called at the head of a table."""
+    usual = field.replace("-", " ").capitalize()
+    return str(own.get(f"listing-page-field-{field.removeprefix('date-').replace('-', '')}", usual))
 
 
 def _tool(listing: dict[str, Any], name: str, kind: str, fields: list[str]) -> str:
@@ -141,7 +149,7 @@ def _look(listing: dict[str, Any], kind: str) -> str:
     return ";".join(filter(None, parts))
 
 
-def _entry(item: dict[str, Any], url: str, style: str, limit: int, fields: list[str]) -> dict[str, Any]:
+def _entry(item: dict[str, Any], url: str, style: str, limit: int, fields: list[str], own: Words) -> dict[str, Any]:
     """A record as the template shows it; texts of over `limit` characters are cut, unless it is 0."""
 
     def cut(text: str) -> str:
@@ -150,7 +158,7 @@ def _entry(item: dict[str, Any], url: str, style: str, limit: int, fields: list[
     def shown(field: str) -> str:
         value = listitems.value_of(item, field)
         if field.startswith("date"):
-            return dateformat.show(value, style)
+            return dateformat.show(value, style, own)
         return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
     modified = item.get("modified", "")
@@ -159,8 +167,8 @@ def _entry(item: dict[str, Any], url: str, style: str, limit: int, fields: list[
         "subtitle": cut(item["subtitle"]),
         "description": cut(item["description"]),
         "iso": dateformat.show(item["date"], "iso") if item["date"] else "",
-        "date": dateformat.show(item["date"], style),
-        "modified": dateformat.show(modified, style),
+        "date": dateformat.show(item["date"], style, own),
+        "modified": dateformat.show(modified, style, own),
         "author": ", ".join(item["author"]),
         "image": item["image"] and local(item["image"], item, url),
         "values": {field: shown(field) for field in fields},

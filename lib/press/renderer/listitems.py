@@ -67,6 +67,8 @@ def _match(
 @functools.lru_cache(maxsize=256)
 def glob_of(pattern: str, folder: str) -> re.Pattern[str]:
     """Which inputs a pattern stands for, as seen from a folder; a bare folder means everything in it."""
+    if re.search(r"[*?].*\.\w+$", pattern) and not pattern.startswith(("/", ".", "**")):
+        pattern = f"**/{pattern}"  # as in Quarto, `*.qmd` and `posts/*.qmd` stand for files at any depth
     pattern = _path(pattern, folder)
     if not re.search(r"[*?]|\.\w+$", pattern):
         pattern = "**" if pattern == "." else pattern + "/**"

@@ -6,6 +6,8 @@ import re
 from typing import Any
 from urllib.parse import urljoin
 
+from press.core import escapes
+
 LINKS = (("img", "src"), ("a", "href"), ("source", "src"), ("video", "src"), ("audio", "src"), ("iframe", "src"),
          ("video", "poster"), ("script", "src"), ("link", "href"), ("object", "data"))  # fmt: skip
 SCHEME = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#)")
@@ -53,11 +55,12 @@ def first_paragraph(root: Any) -> str:
     return ""
 
 
-def appendix(body: str, marker: str) -> str:
+def appendix(body: str, marker: str, notes: str) -> str:
     """Put the references after the last section, not into it, and give the footnotes their heading.
 
     Args:
         marker: stands before and after the references, where there are any.
+        notes: what the footnotes are called.
     """
     parts = body.split(marker)
     references = parts[1] + "\n" if len(parts) == 3 else ""
@@ -66,7 +69,8 @@ def appendix(body: str, marker: str) -> str:
     if not found:
         return body + references
     after = re.sub(r"^\s*<hr\s*/?>", "", after)
-    return f'{before}{references}{found}\n<h2 class="anchored quarto-appendix-heading">Footnotes</h2>{after}'
+    heading = f'<h2 class="anchored quarto-appendix-heading">{escapes.html(notes)}</h2>'
+    return f"{before}{references}{found}\n{heading}{after}"
 
 
 def scrolling_tables(text: str) -> str:

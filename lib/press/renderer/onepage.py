@@ -13,18 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from press.core import bib
-from press.core.config import Config
-from press.core.errors import PressError, Problem
+from press.core.config import FILES, Config, named_files
+from press.core.errors import Problem
+from press.core.frontmatter import mentioning
 from press.core.pandoc import version as pandoc_version
+from press.core.selection import all_urls, url_of
 from press.core.source import CROSSREF, read_expanded
 from press.core.strictness import stop_at
 from press.core.yamlfile import place_of
-from press.renderer import authors, chrome, convert, includes, listing, moments, page, shortcodes, store, titleblock
+from press.renderer import (
+    chrome,
+    convert,
+    includes,
+    listing,
+    moments,
+    page,
+    pagelinks,
+    pageoptions,
+    phrases,
+    shortcodes,
+    store,
+    titleblock,
+)
 from press.renderer.record import record_of
 
 HERE = Path(__file__).parent
-META = ("title", "pagetitle", "subtitle", "author", "description", "abstract")
-META += ("lang", "keywords", "nocite", "link-citations")
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Site:
         urls: input path (relative to the root) -> URL relative to the site's root.
         settings: digest of configuration, our own source and Pandoc's version.
         notebooks: input -> the executed notebook that is read in its place.
+        links: as `urls`; empty where links to inputs become links to pages by their suffix alone.
     """
 
     config: Config
@@ -42,6 +56,7 @@ class Site:
     urls: dict[str, str]
     settings: str
     notebooks: dict[str, Path] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -60,27 +75,20 @@ def own_source() -> str:
 
 
 def open_site(config: Config, inputs: list[Path], notebooks: Mapping[str, Path] | None = None) -> Site:
-    """Bundle what pages share; refuses two inputs that would make the same page.
+    """Bundle what pages share.
 
     Args:
         notebooks: input -> the executed notebook to read in its place.
     """
     names = [path.relative_to(config.root).as_posix() for path in inputs]
-    urls = {name: page.url_of(name) for name in names}
-    problems: list[Problem] = []
-    taken: dict[str, list[str]] = {}
-    for name in sorted(names):
-        twins = taken.setdefault(urls[name], [])
-        problems += [Problem(name, 0, f"makes the same page as {other}: {urls[name]}") for other in twins]
-        twins.append(name)
-    if problems:
-        raise PressError(problems)
+    urls = all_urls(config) | {name: url_of(config, name) for name in names}
     data = {key: value for key, value in config.data.items() if key not in ("press", "profile")}
     data["checks"] = config.settings().get("checks")  # a page with errors has no entry in the cache
     data["project"] = None  # which pages there are does not change how one of them looks
     data["home"] = "index.html" in urls.values()
+    data["words"] = phrases.stamp(config.root, config.get("language"))
     settings = store.digest(json.dumps(data, sort_keys=True, default=str), own_source(), pandoc_version())
-    return Site(config, inputs, urls, settings, dict(notebooks or {}))
+    return Site(config, inputs, urls, settings, dict(notebooks or {}), pagelinks.looked_up(urls))
 
 
 def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
@@ -92,6 +100,7 @@ def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
         if os.path.isfile(path):
             paths.append(path)
         else:
+            document.lost.append(path)
             message = f"bibliography {str(name).lstrip('/')!r}: file not found; what it holds is not cited"
             document.problems.append(Problem(*place, message, check="references"))
     return list(dict.fromkeys(paths))
@@ -103,6 +112,7 @@ def csl_path(config: Config, document: page.Document) -> Path | None:
     path = includes.path_of(config, document, str(name)) if name else None
     if path and not os.path.isfile(path):
         place = place_of(document.meta, "csl") or (document.input, 0)
+        document.lost.append(path)
         message = f"csl {str(name).lstrip('/')!r}: file not found; Chicago's author-date style is used"
         document.problems.append(Problem(*place, message, check="references"))
         return None
@@ -129,6 +139,9 @@ def page_key(site: Site, path: Path) -> str:
     day = moments.stamp(site.root, name, data, shared.encode(), project.encode())
     said = repr(shortcodes.environment_in(data.decode(errors="replace")))
     said += repr(shortcodes.variables(site.root)) if re.search(rb"\{\{<\s*var\s", data) else ""
+    named = named_files(site.root, mentioning(FILES[1], path), posixpath.dirname(name))
+    others += [path.read_bytes() if path.is_file() else b"" for path in named]
+    said += repr(pagelinks.named(data, site.links, name))
     return store.digest(site.settings, name, data, bib.subset(text, cited), style, shared, day, said, *others)
 
 
@@ -141,8 +154,7 @@ def load_page(site: Site, cache: Path, key: str) -> dict[str, Any] | None:
     """A page's record from the cache, unless it is damaged or a file that only this page names has changed."""
     record = store.load(cache, key)
     for name, sha in (record or {}).get("depends", {}).items():
-        path = site.root / name
-        if not path.is_file() or store.digest(path.read_bytes()) != sha:
+        if store.digest_of(site.root / name) != sha:
             return None
     return record
 
@@ -163,7 +175,7 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
     variables, included = chrome.variables(site, document, key)
     paths = bibliography_paths(site.config, document)
     csl = csl_path(site.config, document)
-    options = _options(site, document, key) | {"appendix": chrome.marker(key, "appendix")}
+    options = pageoptions.options(site, document, key) | {"appendix": chrome.marker(key, "appendix")}
     options["profiles"] = list(site.config.profiles)
     with store.scratch(cache) as work:
         (work / "run").mkdir()
@@ -173,78 +185,31 @@ def render_page(site: Site, cache: Path, path: Path, key: str) -> dict[str, Any]
         text = bib.read([path for path in paths if path.suffix == ".bib"])
         keys = {*bib.entries(text)[0], *bib.other_keys([path for path in paths if path.suffix != ".bib"])}
         options["keys"] = dict.fromkeys(cited & keys, True)
-        unknown = sorted(key for key in cited - keys if not CROSSREF.match(key))
+        unknown = sorted(key for key in cited - keys - {"*"} if not CROSSREF.match(key))
         options["unknown"] = {key: bib.unknown(key, keys) for key in unknown}
         text = text if "@*" in nocite else bib.subset(text, cited)
         markup = convert.render(
             document,
             work / "run",
-            meta=_meta(document),
+            meta=pageoptions.meta(document),
             variables=variables,
             options=options,
             bibliography=text,
             others=[path for path in paths if path.suffix != ".bib"],
             csl=csl,
-            toc_depth=_toc_depth(document),
+            toc_depth=pageoptions.toc_depth(document),
         )
+        markup = pagelinks.relinked(markup, site.urls, document.input)
         warnings = stop_at(document.problems, site.config.settings())
         folder = work / "entry"
         folder.mkdir()
         styles = [name for name in includes.own_styles(site.config, document) if "://" not in name]
-        record = record_of(document, markup, key, folder, styles)
+        record = record_of(document, markup, site.urls[document.input], key, folder, styles)
         record["warnings"] = [astuple(problem) for problem in warnings]
         record["needs"] = [[name, astuple(problem) if problem else None] for name, problem in document.needs]
         # The site's own bibliography and style are in the key already.
         used = {os.path.relpath(p, site.root): p for p in (csl, *paths, *included) if p}
         shared = {name.lstrip("/") for key in ("csl", "bibliography") for name in chrome.as_list(site.config.get(key))}
-        record["depends"] = {name: store.digest(p.read_bytes()) for name, p in used.items() if name not in shared}
+        used |= {os.path.relpath(path, site.root): path for path in document.lost}
+        record["depends"] = {name: store.digest_of(path) for name, path in used.items() if name not in shared}
         return store.save(cache, key, folder, record)
-
-
-def _toc_depth(document: page.Document) -> int:
-    return document.meta.get("toc-depth", 3) if document.meta.get("toc") else 0
-
-
-def _options(site: Site, document: page.Document, key: str) -> dict[str, Any]:
-    meta = document.meta
-    url = page.url_of(document.input)
-    fold = meta.get("code-fold", False)
-    return {
-        "prefix": chrome.prefix(url),
-        "code_fold": str(fold).lower() if fold else "false",
-        "code_summary": meta.get("code-summary", "Code"),
-        "code_overflow": meta.get("code-overflow", "scroll"),
-        "number_sections": bool(meta.get("number-sections", False)),
-        "number_depth": meta.get("number-depth", 6),
-        "references_title": meta.get("reference-section-title", "References"),
-        "about": titleblock.about(document, lambda target: chrome.own_href(target, url)) or None,
-        "new_window": meta.get("link-external-newwindow") is True,
-        "site_url": str(site.config.get("website.site-url") or ""),
-        "explicit_refs": any(re.search(r"^:{3,}\s*\{[^}]*#refs\b", line) for line in document.lines),
-        "crossref": meta.get("crossref"),
-        "lightbox": bool(meta.get("lightbox")),
-        "code_line_numbers": bool(meta.get("code-line-numbers")),
-        "code_annotations": meta.get("code-annotations", "below"),
-        "truths": {key: shortcodes.lookup(meta, key) not in (None, "", "false") for key in _asked(document)},
-        "listings": {one["id"]: chrome.marker(key, f"listing-{one['id']}") for one in chrome.listings_of(document)},
-    }
-
-
-def _asked(document: page.Document) -> set[str]:
-    """The keys of the front matter that conditions in the text ask for."""
-    return {key for line in document.lines for key in re.findall(r"(?:when|unless)-meta=[\"']?([\w.-]+)", line)}
-
-
-def _meta(document: page.Document) -> dict[str, Any]:
-    meta = {key: document.meta[key] for key in META if key in document.meta}
-    if "nocite" in meta:
-        meta["nocite"] = ", ".join(map(str, chrome.as_list(meta["nocite"])))
-    meta.setdefault("lang", "en")
-    meta["link-citations"] = bool(meta.get("link-citations", True))
-    if document.meta.get("suppress-bibliography"):
-        meta["suppress-bibliography"] = True
-    if not meta.get("title"):
-        # Quarto takes the name of the file; a page without any title would be unfindable.
-        meta["pagetitle"] = Path(document.input).stem
-    meta["author"] = [one["name"] for one in authors.authors_of(document.meta)]
-    return meta

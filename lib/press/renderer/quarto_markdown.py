@@ -13,6 +13,7 @@ from press.core.config import Config
 from press.core.source import page_start
 from press.core.yamlfile import Map
 from press.posts.notebookfile import text_of
+from press.posts.post import INDENT
 from press.renderer.cells import TAGS
 from press.renderer.outputs import SUFFIX, as_math, decoded, fence, mime_of, plain, quote, without_noise
 
@@ -48,7 +49,10 @@ def to_markdown(notebook: Mapping[str, Any], page: str, root: Path, config: Conf
         source = text_of(cell["source"])
         if cell["cell_type"] == "code":
             number += 1
-            parts.append(_cell(cell, source, shared, root / page, number))
+            indent = str(cell["metadata"].get(INDENT, ""))
+            parts.append(
+                re.sub(r"^(?=.)", indent, _cell(cell, source, shared, root / page, number), flags=re.MULTILINE)
+            )
         else:
             parts.append(source)
     return "\n\n".join(filter(None, parts)) + "\n"

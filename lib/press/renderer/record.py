@@ -14,12 +14,13 @@ from press.renderer import authors, chrome, dateformat, formulas, markup_tools, 
 
 
 def record_of(
-    document: page.Document, markup: str, key: str, folder: Path, styles: Sequence[str] = ()
+    document: page.Document, markup: str, url: str, key: str, folder: Path, styles: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Write a page's files into `folder` and return what others need of it.
 
     Args:
         markup: Pandoc's page, with our markers around the body and the title.
+        url: its address, relative to the site's root.
         key: the page's digest, which the markers hold.
         styles: style sheets of the page's own, relative to the root.
     """
@@ -27,7 +28,7 @@ def record_of(
     body, _, tail = rest.partition(chrome.marker(key, "end"))
     title = re.search(chrome.marker(key, "title (.*?)"), head, re.DOTALL)
     head = head.replace(title[0], "") if title else head
-    body = markup_tools.appendix(body, chrome.marker(key, "appendix"))
+    body = markup_tools.appendix(body, chrome.marker(key, "appendix"), document.phrases["section-title-footnotes"])
     head, body = formulas.mathml(head), formulas.mathml(with_addresses(body))
     (folder / "page.html").write_text(head + body + tail, encoding="utf-8")
     (folder / "body.html").write_text(body, encoding="utf-8")
@@ -39,7 +40,7 @@ def record_of(
     meta, find = document.meta, document.finder()
     record = {
         "input": document.input,
-        "url": page.url_of(document.input),
+        "url": url,
         "title": html.unescape(title[1]).strip() if title else "",
         "subtitle": texts.plain(str(meta.get("subtitle") or "")),
         "description": texts.plain(str(meta.get("description") or meta.get("abstract") or ""))
@@ -74,6 +75,9 @@ def _wishes(document: page.Document) -> dict[str, Any]:
         "draft": meta.get("draft") is True,
         "search": meta.get("search") is not False,
         "sidebar": meta.get("sidebar"),
+        "lang": meta.get("lang"),
+        "language": meta.get("language"),
+        "bread-crumbs": meta.get("bread-crumbs"),
         "page-navigation": meta.get("page-navigation"),
         "repo-actions": meta.get("repo-actions"),
         "aliases": [str(alias) for alias in chrome.as_list(meta.get("aliases"))],

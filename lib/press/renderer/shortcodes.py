@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from press.core.errors import Problem
-from press.core.source import CODE_SPAN, fenced_lines
+from press.core.fences import fenced_lines
+from press.core.source import CODE_SPAN
 from press.core.yamlfile import Map, place_of
 from press.renderer import media, texts
 
@@ -20,16 +21,18 @@ WORD = re.compile(r"""(?:([\w-]+)\s*=\s*)?(?:"([^"]*)"|'([^']*)'|([^\s"'=]\S*))"
 ENVIRONMENT = re.compile(r"\{\{<\s*env\s+[\"']?(\w+)")
 VARIABLES = "press-variables"  # in the metadata: what _variables.yml says
 COMMENT = re.compile(r"<!--.*?-->")
-INLINE_CODE = re.compile(r"(?<!`)`\{(\w+)\}\s[^`]*`(?!`)")
+INLINE_CODE = re.compile(r"(?<!`)`\{(python|r|julia|ojs|jl)\}\s[^`]*`(?!`)")  # whose engines Quarto would ask
 
 
 def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple[list[str], list[Problem]]:
-    """The lines with their shortcodes resolved, and what is wrong with them. Code stays as it is."""
+    """The lines with their shortcodes resolved, and what is wrong with them. Code stays as it is, but raw HTML."""
     problems: list[Problem] = []
     done = list(lines)
-    comment = False  # whether a line begins within one
-    for index, kind, _ in fenced_lines(lines):
+    comment, raw = False, False  # whether a line begins within one
+    for index, kind, info in fenced_lines(lines):
         line = lines[index]
+        raw = info == "{=html}" if kind == "open" else raw
+        kind = "text" if kind == "code" and raw else kind
         began, comment = comment, kind == "text" and _stays_open(line, comment)
         if began and comment:
             continue

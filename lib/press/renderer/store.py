@@ -33,6 +33,11 @@ def digest(*parts: bytes | str) -> str:
     return total.hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """A file's digest; "" where there is none."""
+    return digest(path.read_bytes()) if os.path.isfile(path) else ""
+
+
 @contextmanager
 def scratch(cache: Path) -> Iterator[Path]:
     """A directory of one's own beside the entries; gone afterwards."""

@@ -35,6 +35,7 @@ def plan(site: Site, records: list[dict[str, Any]], plan: dict[str, Any], linked
             if folder_page in plan or name in record["hidden"]:
                 continue
             if name.startswith("../") or not os.path.isfile(source) or source.suffix in (".qmd", ".ipynb"):
+                _note(site, name, linked)
                 message = _broken(site, link, name)
                 problems += [Problem(place[0], place[1], message, check="links") for place in places]
                 continue
@@ -58,7 +59,7 @@ def _broken(site: Site, link: str, name: str) -> str:
     return f"broken link {link!r}: neither a page of the site nor a file of the project ({name})"
 
 
-def navigation(site: Site, plan: dict[str, Any]) -> list[Problem]:
+def navigation(site: Site, plan: dict[str, Any], linked: dict[str, str]) -> list[Problem]:
     """Items of bars, sidebars and footer that lead nowhere; the files that they and logos name are published."""
     problems = []
     for dotted, item in navitems.walk(site.config):
@@ -68,6 +69,7 @@ def navigation(site: Site, plan: dict[str, Any]) -> list[Problem]:
         path = chrome.href(site, said, "index.html").partition("#")[0].partition("?")[0].removeprefix("./")
         if not path or re.match(r"^(?:[a-zA-Z][\w+.-]*:|//)", path) or _publish(site, path, plan):
             continue
+        _note(site, path, linked)
         place = site.config.where(f"{dotted}.href")
         where = dotted.split(".")[1]
         problems.append(Problem(*place, f"{where}: {said!r} is not a page of the site", check="links"))
@@ -75,8 +77,15 @@ def navigation(site: Site, plan: dict[str, Any]) -> list[Problem]:
         logo = site.config.get(key)
         path = chrome.href(site, logo, "index.html").removeprefix("./") if isinstance(logo, str) else ""
         if path and "://" not in path and not _publish(site, path, plan):
+            _note(site, path, linked)
             problems.append(Problem(*site.config.where(key), f"logo {logo!r}: file not found", check="links"))
     return problems
+
+
+def _note(site: Site, name: str, linked: dict[str, str]) -> None:
+    """Have the site put together again when a file that was looked for is another one, or there at last."""
+    if not name.startswith("../"):
+        linked[name] = store.digest_of(site.root / name)
 
 
 def _publish(site: Site, path: str, plan: dict[str, Any]) -> bool:

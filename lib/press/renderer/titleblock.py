@@ -9,9 +9,9 @@ from press.core import templates
 from press.core.errors import Problem
 from press.core.merging import as_list
 from press.core.yamlfile import Map, place_of
-from press.renderer import authors, colours, dateformat, icons, listitems, texts
+from press.renderer import authors, codetools, colours, dateformat, icons, listitems, texts
 from press.renderer.markup_tools import SCHEME
-from press.renderer.page import Document
+from press.renderer.traced import Document
 
 if TYPE_CHECKING:
     from press.renderer.onepage import Site
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 TEMPLATES = ("jolla", "trestles", "solana", "marquee", "broadside")
 SHAPES = ("rectangle", "round", "rounded")
 LABELS = {
-    "author-title": "Author", "published-title": "Published", "modified-title": "Modified",
-    "abstract-title": "Abstract", "affiliation-title": "Affiliation", "doi-title": "DOI",
+    "author-title": "title-block-author-single", "published-title": "title-block-published",
+    "modified-title": "title-block-modified", "abstract-title": "section-title-abstract",
+    "affiliation-title": "title-block-affiliation-single", "doi-title": "",
 }  # fmt: skip
 
 
@@ -35,18 +36,20 @@ def variables(site: Site, document: Document, href: Any) -> dict[str, Any]:
     people = authors.authors_of(meta)
     names = [one["name"] for one in people]
     plain = not any(one["url"] or one["email"] or one["orcid"] or one["affiliations"] or one["roles"] for one in people)
-    found: dict[str, Any] = {name: str(meta.get(name) or label) for name, label in LABELS.items()}
+    words = document.phrases
+    found: dict[str, Any] = {name: str(meta.get(name) or words.get(key, "DOI")) for name, key in LABELS.items()}
     if "author-title" not in meta and len(names) > 1:
-        found["author-title"] += "s"
+        found["author-title"] = words["title-block-author-plural"]
     found |= {
-        "date": dateformat.show(meta.get("date"), style),
+        "date": dateformat.show(meta.get("date"), style, words),
         "date-iso": dateformat.show(meta.get("date"), "iso"),
-        "date-modified": dateformat.show(meta.get("date-modified"), style),
+        "date-modified": dateformat.show(meta.get("date-modified"), style, words),
         "by-author": [] if plain else people,
         "affiliations": [{"text": text} for text in _places(people)],
         "doi": str(meta.get("doi") or "").removeprefix("https://doi.org/"),
         "envelope": icons.svg("envelope"),
     }
+    found |= codetools.variables(site, document, href)
     found["has-meta"] = bool(people or found["date"] or found["date-modified"] or found["doi"])
     framed = about(document, href)
     found |= {"about": framed if framed and not framed["id"] else {}}

@@ -10,7 +10,7 @@ from press.core.merging import merge
 from press.core.project import open_project
 from press.core.selection import is_rendered, site_inputs
 from press.core.source import page_start
-from press.core.yamlfile import place_of
+from press.core.yamlfile import Map, place_of
 
 
 def told(call, *arguments) -> list[str]:
@@ -161,7 +161,9 @@ def test_unknown_keys_of_a_folder_are_told_where_they_stand(site):
         ("[index.qmd]", {"index.qmd"}),
         ("a", {"a/x.qmd", "a/y.ipynb", "a/b/z.md"}),
         ("['a/*']", {"a/x.qmd", "a/y.ipynb", "a/b/z.md"}),
-        ("['*.qmd']", {"index.qmd"}),
+        ("['*.qmd']", {"index.qmd", "a/x.qmd"}),
+        ("['/*.qmd']", {"index.qmd"}),
+        ("['b/*.md']", {"a/b/z.md"}),
         ("['**/*.qmd', '!a/x.qmd']", {"index.qmd"}),
         ("['**/*', '!a/b/']", {"index.qmd", "a/x.qmd", "a/y.ipynb"}),
         ("[/a/x.qmd, a/gone.qmd]", {"a/x.qmd"}),
@@ -189,3 +191,32 @@ def test_a_misspelt_key_of_ours_is_told(site):
     found = [str(problem) for problem in read_config(site.root).problems]
     assert found[0].endswith("press: paramters is unknown and has no effect; did you mean parameters?")
     assert "press: telepathy is unknown and has no effect; legal: checks, " in found[1]
+
+
+def test_a_page_has_what_its_metadata_files_say(site):
+    site.write("notes/own.yml", "subtitle: from the file\ntoc: true\nformat:\n  html:\n    code-fold: true\n")
+    site.write("shared.yml", "subtitle: from the last\nnosuch: 1\n")
+    own = Map({"title": "x", "metadata-files": ["own.yml", "/shared.yml", "gone.yml", "../../up.yml"]})
+    config = read_config(site.root)
+    meta = config.meta(own, "notes")
+    assert (meta["title"], meta["subtitle"], meta["code-fold"]) == ("x", "from the last", True)
+    files = config.own_files(own, "notes")
+    assert [problem.check for problem in files.problems] == ["links", "links"]
+    assert [str(problem) for problem in files.unknown] == [
+        "shared.yml:2: metadata key 'nosuch' is unknown: it has no effect"
+    ]
+
+
+def test_a_pattern_without_folders_matches_in_all_of_them(site):
+    for name in ("top.qmd", "notes/deep/a.qmd", "talks/b.qmd", "talks/c.md"):
+        site.write(name, "---\ntitle: x\n---\n")
+    for patterns, expected in (
+        ("['*.qmd', '!talks/']", ["index.qmd", "notes/deep/a.qmd", "top.qmd"]),
+        ("['/*.qmd']", ["index.qmd", "top.qmd"]),
+        ("['*.qmd', '!b.qmd']", ["index.qmd", "notes/deep/a.qmd", "talks/b.qmd", "top.qmd"]),
+        ("['*.md']", ["talks/c.md"]),
+        ("['notes/*.qmd']", []),
+    ):
+        site.write("_quarto.yml", f"project:\n  render: {patterns}\n")
+        found = [path.relative_to(site.root).as_posix() for path in site_inputs(read_config(site.root))]
+        assert found == expected, patterns

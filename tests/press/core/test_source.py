@@ -3,7 +3,8 @@
 import pytest
 
 from press.core.errors import PressError
-from press.core.source import front_matter, read_expanded
+from press.core.fences import fenced_lines, item_indent
+from press.core.source import front_matter, page_start, read_expanded
 
 
 def problems(call, *arguments) -> list[str]:
@@ -17,8 +18,10 @@ def test_includes_are_expanded_and_every_line_knows_its_file(site):
     site.write("parts/b.md", "two\n{{< include /c.md >}}\n")
     site.write("c.md", "three\n")
     expanded = read_expanded(site.root / "a.qmd", site.root)
-    assert expanded.text == "one\ntwo\nthree\nfour\n"
-    assert [expanded.origin(i) for i in (1, 2, 3, 4)] == [("a.qmd", 1), ("parts/b.md", 1), ("c.md", 1), ("a.qmd", 3)]
+    assert expanded.text == "one\ntwo\nthree\n\nfour\n"
+    assert [expanded.origin(i) for i in range(1, 6)] == [
+        ("a.qmd", 1), ("parts/b.md", 1), ("c.md", 1), ("parts/b.md", 2), ("a.qmd", 3)
+    ]  # fmt: skip
     assert expanded.includes == ("parts/b.md", "c.md")
 
 
@@ -64,3 +67,53 @@ def test_bytes_that_are_not_utf8_are_named_with_their_line(site):
 def test_bad_front_matter(site, text, expected):
     expanded = read_expanded(site.write("a.qmd", text), site.root)
     assert problems(front_matter, expanded)[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1. a\n\n    ```{r}\n    x\n    ```\n", {3: "open", 5: "close"}),
+        ("\t~~~\n\tx\n\t~~~\n", {1: "open", 3: "close"}),
+        ("    ```\n    never closed\n", {}),
+        ("```\n    ```\n```\n", {1: "open", 3: "close"}),
+        ("      ```\n          ```\n   ```\n", {1: "open", 3: "close"}),
+    ],
+)
+def test_fences_are_found_at_any_depth_where_something_closes_them(text, expected):
+    found = {index + 1: kind for index, kind, _ in fenced_lines(text.split("\n")) if kind in ("open", "close")}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("above", "indent", "expected"),
+    [
+        ("1. a", 4, 3),
+        ("10. a", 3, 0),
+        ("- a\n  - b", 6, 4),
+        ("- a\n  - b", 3, 2),
+        ("- a\nlazy", 2, 2),
+        ("- a\n\nb", 2, 0),
+        ("b", 8, 0),
+        ("[^n]: note", 5, 4),
+        ("(a) x", 4, 4),
+    ],
+)
+def test_the_item_of_a_list_that_a_line_belongs_to(above, indent, expected):
+    lines = [*above.split("\n"), "", " " * indent + "x"]
+    assert item_indent(lines, len(lines) - 1) == " " * expected
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "line"),
+    [
+        ("---\ntitle: x\n---\n", 3, 2),
+        ("\n \n---\ntitle: x\n---\nText.", 5, 4),
+        ("\n---\n\ntitle: x\n---\n", 0, 0),
+        ("\n---\n", 0, 0),
+        ("\nText.\n---\ntitle: x\n---\n", 0, 0),
+    ],
+)
+def test_front_matter_may_stand_below_blank_lines(text, taken, line):
+    parsed, found = page_start(text.split("\n"), lambda number: ("a.qmd", number))
+    assert found == taken
+    assert parsed.data.places.get("title", ("", 0))[1] == line

@@ -25,7 +25,16 @@ def test_what_is_not_done_is_told_once_and_only_where_it_is_wanted(value):
     assert told(f"title: x\ncomments: {value}") == []
     ((line, check, message),) = told("title: x\ncomments:\n  utterances:\n    repo: a/b\n")
     assert (line, check) == (2, "unsupported")
-    assert message == "front matter key 'comments': there are no comments; Quarto loads them from another host"
+    assert message == (
+        "front matter key 'comments': there are no comments: on purpose, pages of this renderer ask no other host"
+        " for anything of their own"
+    )
+
+
+def test_what_a_page_has_may_stand_below_its_format():
+    keys = "    jupyter: python3\n    title: x\n    execute: {echo: false}\n    bibliography: a.bib\n"
+    assert told(f"format:\n  html:\n{keys}") == []
+    assert [line for line, _, _ in told(f"format:\n  html:\n{keys}    format: pdf\n")] == [7]
 
 
 def test_another_format_is_told_with_its_line():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ STARTS = ("1. ", "- ", "+ ", "# ", "> ", "% ", ": ", "=== ", "::: ", "(a) ", "| 
 NAME = "known2020"
 
 
+def words(text: str) -> dict[str, str]:
+    """What pages print of their own, which projects may change."""
+    return defaultdict(lambda: text)
+
+
 def entry(text: str) -> dict[str, Any]:
     """A row of a listing, of a feed."""
     names = ("link", "title", "subtitle", "description", "iso", "date", "author", "image", "image_alt", "minutes")
@@ -42,7 +48,7 @@ def listing(text: str) -> dict[str, Any]:
     rows = [entry(text) | {"values": dict.fromkeys(names, text), "others": {"x": text}}] * 2
     values = {"id": text, "kind": text, "page_size": 3, "counts": [(text, 2)], "entries": rows, "fields": names}
     values |= {"headings": [(text, text)], "links": ["title"], "categories": "cloud", "sizes": {text: 1.0}}
-    return values | {"tools": {"sort-ui": text, "filter-ui": text}, "look": text}
+    return values | {"tools": {"sort-ui": text, "filter-ui": text}, "look": text, "words": words(text)}
 
 
 def nav(text: str, children: Any = ()) -> dict[str, Any]:
@@ -62,9 +68,9 @@ def page(text: str) -> dict[str, Any]:
     names += ("og_site_name", "sitetitle", "og_locale", "favicon", "prefix", "version", "hover", "header_style")
     names += ("banner_style", "toc", "toc_title", "title", "subtitle", "description", "abstract", "abstract_title")
     names += ("author_title", "affiliation_title", "published_title", "modified_title", "doi_title", "date", "doi")
-    names += ("date_modified", "envelope", "copyright", "body")
+    names += ("date_modified", "envelope", "copyright", "body", "scripted")
     marks = ("title_start", "start", "end", "head_marker")
-    marks += tuple(f"{name}_marker" for name in ("theme", "navbar", "sidebar", "page_end", "footer"))
+    marks += tuple(f"{name}_marker" for name in ("theme", "navbar", "sidebar", "crumbs", "page_end", "footer"))
     pieces = ("include_in_header", "include_before_body", "include_after_body")
     switches = ("open_graph", "copy", "wide", "search", "banner", "shaded", "searched", "back_to_top", "has_meta")
     author = dict.fromkeys(("url", "name", "email", "orcid", "roles"), text)
@@ -75,7 +81,8 @@ def page(text: str) -> dict[str, Any]:
         "twitter": [{"name": text, "text": text}], "announcement": dict.fromkeys(("style", "icon", "text"), text),
         "categories": [{"link": text, "text": text}, {"link": "", "text": text}], "affiliations": [{"text": text}],
         "license": [{"url": text, "text": text}], "cite_as": {"bibtex": text, "text": text},
-        "about": dict.fromkeys(("template", "image", "links"), text),
+        "about": dict.fromkeys(("template", "image", "links"), text), "words": words(text),
+        "code_tools": {"caption": text, "toggle": True, "link": "", "text": text},
     }  # fmt: skip
 
 
@@ -158,12 +165,16 @@ CASES = {
     "renderer/scripts.html": lambda text: {"styles": [text], "scripts": [text]},
     "renderer/head.html": lambda text: {"image": text, "feed": text, "feed_title": text},
     "renderer/footer.html": lambda text: {"parts": [nav(text), nav(text) | {"href": ""}]},
-    "renderer/navbar.html": lambda text: dict.fromkeys(("brand", "logo", "logo_alt", "home"), text)
+    "renderer/navbar.html": lambda text: dict.fromkeys(("brand", "logo", "logo_alt", "home", "menu"), text)
     | {"left": [nav(text), nav(text, [nav(text, [nav(text)])])], "right": [nav(text)]},
     "renderer/sidebar.html": lambda text: dict.fromkeys(("style", "title", "label", "logo", "logo_alt", "home"), text)
     | {"items": [nav(text), nav(text, [nav(text)])], "tools": [nav(text)], "level": 2},
     "renderer/pageend.html": lambda text: {
-        "actions": [(text, text)], "before": {"href": text, "title": text}, "after": {"href": text, "title": text}
+        "actions": [(text, text)], "before": {"href": text, "title": text}, "after": {"href": text, "title": text},
+        "words": words(text),
+    },
+    "renderer/crumbs.html": lambda text: {
+        "label": text, "way": [nav(text) | {"current": False}, nav(text) | {"current": False, "href": ""}, nav(text)]
     },
     "renderer/about.html": lambda text: dict.fromkeys(("image", "alt", "hover", "shape", "style"), text)
     | {"links": [dict.fromkeys(("href", "label", "icon", "text"), text) | {"new": True}] * 2},

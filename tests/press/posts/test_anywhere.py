@@ -10,6 +10,7 @@ import pytest
 from press.core.project import open_project
 from press.posts.collection import read_posts, sources
 from tests.press.conftest import Site, cell
+from tests.press.strangers import no_kernels
 
 CONFIG = "project:\n  type: website\nwebsite:\n  title: A blog\n"
 RUN = "execute:\n  enabled: true\n"
@@ -229,3 +230,17 @@ def test_work_is_done_in_the_projects_folder_where_it_says_so(blog):
     assert "top ['a.qmd']" in text(blog, "notes/a.html")
     blog.write("top.py", "x = 'other'\n")
     assert "module top.py changed" in blog.press("why").stdout
+
+
+def test_a_cell_within_a_list_runs_and_its_output_stands_there(blog):
+    from lxml import html
+
+    deep = "    ```{python}\n    if True:\n        print(1)\n    ```\n\n    ```{r}\n    shown\n    ```\n"
+    blog.write("notes/a.qmd", f"---\ntitle: x\ndescription: d\n---\n\n1. One\n\n{deep}\n    After.\n2. Two\n")
+    with no_kernels():
+        blog.press("build")
+    items = html.fromstring(blog.read("_site/notes/a.html")).xpath("//main/ol/li")
+    assert len(items) == 2
+    assert items[0].xpath(".//div[contains(@class, 'cell-output')]//code")[0].text == "ran: if True:\n    print(1)"
+    assert items[0].text_content().endswith("shown\nAfter.")
+    assert len(items[0].xpath(".//pre")) == 3

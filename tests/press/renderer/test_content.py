@@ -30,7 +30,48 @@ def told(project, *cells, front="title: A post\ndate: 2026-03-04"):
     return project.page().get_element_by_id("quarto-document-content"), report.warnings
 
 
+def test_code_tools_show_the_source_and_all_code(lenient):
+    front = "title: A\ndate: 2026-03-04\ncode-fold: true\ncode-tools: true"
+    main, warnings = told(lenient, md("# <Words>"), code("x = '```'"), front=front)
+    assert warnings == []
+    (tools,) = main.xpath(".//header//details[contains(@class, 'code-tools')]")
+    assert tools.xpath(".//code/text()") == [f"---\n{front}\n---\n\n# <Words>\n\n````{{python}}\nx = '```'\n````"]
+    assert [words(button) for button in tools.iter("button")] == ["Show all code", "Hide all code"]
+    text = "---\ntitle: B\ncode-tools: {source: repo, caption: Look}\n---\n\nText.\n"
+    lenient.write("about.qmd", text)
+    lenient.build()
+    assert not lenient.page("about.html").find_class("code-tools")  # there is no repository
+    lenient.write("about.qmd", text.replace("repo", "about.qmd"))
+    lenient.build()
+    (tools,) = lenient.page("about.html").find_class("code-tools")
+    assert (words(tools.find("summary")), tools.xpath(".//a/@href")) == ("Look", ["about.html"])
+    lenient.write("about.qmd", text.replace("source: repo", "toggle: false"))
+    lenient.build()
+    assert lenient.page("about.html").find_class("code-tools-source")[0].text_content() == text.replace(
+        "source: repo", "toggle: false"
+    )
+
+
+def test_shortcodes_within_raw_html_are_resolved(lenient):
+    main, warnings = told(
+        lenient, md('```{=html}\n<a href="https://x.org/{{< meta date >}}">x</a>\n```\n\n```\n{{< meta date >}}\n```')
+    )
+    assert warnings == []
+    assert main.xpath(".//a[text()='x']/@href") == ["https://x.org/2026-03-04"]
+    assert "{{< meta date >}}" in main.text_content()
+
+
 # Formulas ----------------------------------------------------------------------------------------------------------------
+
+
+def test_macros_that_a_formula_defines_are_known_in_the_whole_page(project):
+    macros = "$$\n% a comment\n\\nonumber\n\\newcommand{\\bx}[1]{\n  \\mathbf{#1}}\n\\DeclareMathOperator*{\\E}{\\mathbb{E}}\n$$"
+    more = "$$\\def\\by{\\mathbf{y}}$$\n\n$$\n\\newcommand{\\cE}{\\mathcal{E}}\n\\cE = 1\n$$ {#eq-a}"
+    main = project.render(md(f"{macros}\n\n{more}"), md("Then $\\E \\bx{z} \\by \\cE$, @eq-a."))
+    assert len(main.xpath(".//math")) == 2
+    assert "".join(main.xpath(".//math")[1].xpath(".//mi/text()")) == "\U0001d53c\U0001d433\U0001d432\u2130"
+    assert "comment" not in main.text_content()
+    assert "newcommand" not in words(main)
 
 
 @pytest.mark.parametrize(

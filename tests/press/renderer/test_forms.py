@@ -11,7 +11,7 @@ from press.core.supported import ABOUT, AUTHOR, EXECUTE, FRONT_MATTER, HTML, LIS
 
 ODD = ["true", "false", "null", "3", "-1.5", "word", '"a: *b* [c](d) <e>"', "[]", "[a, 2, null]", "[[a]]", "{}",
        "{a: 1}", "{name: [x], contents: {y: z}, text: [t]}", "[{a: {b: [c]}}]", "[null, {}, [], word.qmd]"]  # fmt: skip
-OWN = {"timeout", "idle-timeout", "press", "title", "format", "metadata-files"}
+OWN = {"timeout", "idle-timeout", "press", "title", "format", "metadata-files", "output-file"}
 
 
 def rows(names, value: str, indent: str = "") -> str:

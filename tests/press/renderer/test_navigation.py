@@ -172,3 +172,16 @@ def test_aliases_lead_to_the_page(site):
         assert target in site.page(name).xpath("//meta[@http-equiv='refresh']/@content")[0]
     assert [(p.file, p.check) for p in report.warnings] == [("notes/b.qmd", "links")] * 2
     assert words(site.page("notes/a.html").xpath("//h1")[0]) == "Ay"
+
+
+def test_the_way_to_a_page_stands_above_it(site):
+    inner = "contents:\n      - section: All\n        href: about.qmd\n        contents:\n          - section: Deep\n            contents: [notes/b.qmd]\n"
+    build(site, f"  sidebar:\n    {inner}      - index.qmd\n")
+    (way,) = site.page("notes/b.html").xpath("//main/nav[@aria-label='Breadcrumb']")
+    assert [words(item) for item in way.iter("li")] == ["All", "Deep", "Bee"]
+    assert hrefs(way.iter("a")) == [("All", "../about.html")]
+    assert words(way.xpath(".//*[@aria-current='page']")[0]) == "Bee"
+    assert not site.page("index.html").xpath("//nav[@aria-label='Breadcrumb']")  # in no section
+    site.write("notes/b.qmd", "---\ntitle: Bee\nbread-crumbs: false\n---\n")
+    site.build()
+    assert not site.page("notes/b.html").xpath("//nav[@aria-label='Breadcrumb']")

@@ -129,3 +129,11 @@ def test_a_file_that_cannot_be_copied_is_named(blog, monkeypatch):  # noqa: F811
         staged(open_project(blog.root), {}),
     ):
         pass
+
+
+def test_what_a_cell_within_a_list_showed_is_in_that_list_for_quarto_too(blog):  # noqa: F811
+    made = book(("x = 1", [stream("one\n\ntwo\n")]))
+    made["cells"][1]["metadata"]["md-indent"] = "   "
+    body = written(blog, made).split("---")[2].strip("\n").split("\n")
+    assert {line[:3] for line in body} == {"", "   "}
+    assert "   two" in body

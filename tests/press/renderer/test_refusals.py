@@ -68,7 +68,7 @@ def test_no_caption_is_dropped(project, options, outputs, line, word):
 
 
 def test_front_matter_and_broken_yaml(project):
-    problems = project.refused(md("x"), front="title: A\ntitel: B\nlisting:\n  sorted: yes\ndate: soon\nlang: fr")
+    problems = project.refused(md("x"), front="title: A\ntitel: B\nlisting:\n  sorted: yes\ndate: soon\nlang: fi")
     assert lines(problems) == [("posts/x/post.qmd", n) for n in (3, 5, 6, 7)]
     problems = project.refused(md("x"), front="title: A\nbad: [1,\nx: 2")
     assert problems[0].file == "posts/x/post.qmd"
@@ -96,6 +96,10 @@ def test_plain_pages_name_their_own_lines(project):
     project.write("about.qmd", "---\ntitle: About\n---\n\n{{< include extra.txt >}}\n\n```{python}\n1\n```\n")
     problems = project.refused()
     assert lines(problems) == [("about.qmd", 7), ("extra.txt", 3)]
+
+
+def test_code_in_braces_that_no_engine_knows_is_text(project):
+    assert "{name} of it" in project.render(md("a `{name} of it` b")).text_content()
 
 
 def test_all_pages_are_reported_together(project):

@@ -250,11 +250,47 @@ def test_bibliographies(plain, name, text, shown):
 def test_announcements_and_odd_languages(plain):
     plain.write(
         "_quarto.yml",
-        "website:\n  title: T\n  search: false\n  announcement: {content: '**New** [book](index.qmd)', icon: book, type: warning}\nlang: fr\n",
+        "website:\n  title: T\n  search: false\n  announcement: {content: '**New** [book](index.qmd)', icon: book, type: warning}\nlang: fi\n",
     )
     root, warnings = page(plain, "subtitle: S")
     (line,) = root.find_class("announcement")
     assert words(line) == "New book"
     assert line.get("style") == "--ground:#ffc107;--letters:#1d2125"
-    assert root.get("lang") == "fr"
+    assert root.get("lang") == "fi"
     assert set(warnings) == {"5 unsupported"}
+
+
+def test_a_page_is_rendered_again_when_its_metadata_files_change(plain):
+    plain.write("a.yml", "subtitle: One\n")
+    root, _ = page(plain, "metadata-files: [a.yml, b.yml]")
+    assert words(root.find_class("subtitle")[0]) == "One"
+    for name, said in (("a", "Two"), ("b", "Three")):
+        plain.write(f"{name}.yml", f"subtitle: {said}\n")
+        assert plain.build().rendered == ["about.html"]
+        assert words(plain.page("about.html").find_class("subtitle")[0]) == said
+
+
+def test_a_file_that_was_missing_is_published_when_it_is_there(plain):
+    front = "csl: own.csl\nbibliography: refs.bib\ncss: own.css\ninclude-after-body: after.html\nimage: d.png"
+    plain.write("home/index.qmd", "---\ntitle: Home\nlisting:\n  contents: ../\n---\n")
+    _, warnings = page(plain, front, "![a](a.png) [b](b.txt)")
+    assert len(warnings) == 7
+    assert not plain.page("home/index.html").find_class("thumbnail-image")
+    assert plain.build().changed is False
+    files = ["a.png", "b.txt", "own.css", "d.png", "refs.bib", "after.html"]
+    for name in files:
+        plain.write(name, "text")
+        report = plain.build()
+        assert report.changed, name
+        assert len(report.warnings) == 6 - files.index(name), (name, report.warnings)
+    assert all((plain.out / name).is_file() for name in files[:4])
+    assert plain.page("home/index.html").find_class("thumbnail-image")[0].get("src") == "../d.png"
+    assert "text" in plain.page("about.html").text_content()
+
+
+def test_a_listing_finds_files_by_their_suffix_in_folders_below(plain):
+    plain.write("notes/index.qmd", "---\ntitle: Notes\nlisting:\n  contents: '*.qmd'\n---\n")
+    plain.write("notes/deep/a.qmd", "---\ntitle: A\nnocite: '@*'\n---\n")
+    assert plain.build().warnings == []
+    links = plain.page("notes/index.html").xpath("//h3[contains(@class, 'listing-title')]/a/@href")
+    assert links == ["../notes/deep/a.html"]

@@ -10,6 +10,8 @@
     if (text) element.textContent = text;
     return element;
   };
+  const words = JSON.parse(body.dataset.words || "{}");  // where the page's language is not English
+  const say = (key, english) => words[key] || english;
   const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private mode */ } };
   const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
 
@@ -99,15 +101,20 @@
     if (tab) select(panel, tab, false);
   }
 
+  // Code tools ----------------------------------------------------------------------------------------------------
+  for (const button of $$("button[data-code]"))
+    button.addEventListener("click", () => $$("main details.code-fold").forEach((one) => { one.open = button.dataset.code === "show"; }));
+
   // Copy buttons and heading anchors ----------------------------------------------------------------------------
+  const copy = say("copy-button-tooltip", "Copy");
   if ("copy" in body.dataset && navigator.clipboard) {
     for (const block of $$("div.sourceCode")) {
-      const button = make("button", { type: "button", class: "code-copy-button", "aria-label": "Copy code" }, "Copy");
+      const button = make("button", { type: "button", class: "code-copy-button", "aria-label": say("copy-button-tooltip", "Copy code") }, copy);
       button.addEventListener("click", async () => {
         await navigator.clipboard.writeText(block.querySelector("code").textContent);
-        button.textContent = "Copied";
+        button.textContent = say("copy-button-tooltip-success", "Copied");
         button.classList.add("done");
-        setTimeout(() => { button.textContent = "Copy"; button.classList.remove("done"); }, 1500);
+        setTimeout(() => { button.textContent = copy; button.classList.remove("done"); }, 1500);
       });
       block.append(button);
     }
@@ -115,7 +122,7 @@
   for (const section of $$("main section[id]")) {
     const heading = section.querySelector(":scope > :is(h2, h3, h4)");
     if (heading && !heading.classList.contains("no-anchor") && !heading.classList.contains("quarto-appendix-heading")) {
-      heading.append(make("a", { class: "anchor-link", href: "#" + section.id, "aria-label": "Link to this section" }, "#"));
+      heading.append(make("a", { class: "anchor-link", href: "#" + section.id, "aria-label": say("section-link", "Link to this section") }, "#"));
     }
   }
 
@@ -153,10 +160,10 @@
     const labelled = (text, control) => { const label = make("label", {}, text + " "); label.append(control); bar.append(label); };
     if (listing.dataset.sortUi) {
       const choice = make("select");
-      choice.append(make("option", { value: "" }, "As listed"));
+      choice.append(make("option", { value: "" }, say("listing-page-order-by-default", "As listed")));
       for (const name of listing.dataset.sortUi.split(" ")) {
         const shown = name[0].toUpperCase() + name.slice(1).replaceAll("-", " ");
-        const ways = name.startsWith("date") ? [["desc", "newest"], ["asc", "oldest"]] : [["asc", "A to Z"], ["desc", "Z to A"]];
+        const ways = name.startsWith("date") ? [["desc", say("listing-page-order-by-date-desc", "newest")], ["asc", say("listing-page-order-by-date-asc", "oldest")]] : [["asc", "A\u2013Z"], ["desc", "Z\u2013A"]];
         for (const [way, text] of ways) choice.append(make("option", { value: `${name} ${way}` }, `${shown} (${text})`));
       }
       choice.addEventListener("change", () => {
@@ -167,12 +174,12 @@
         start[0]?.parentNode.append(...posts);
         sorted();
       });
-      labelled("Order by", choice);
+      labelled(say("listing-page-order-by", "Order by"), choice);
     }
     if (listing.dataset.filterUi) {
       const field = make("input", { type: "search", autocomplete: "off" });
       field.addEventListener("input", () => look(field.value));
-      labelled("Filter", field);
+      labelled(say("listing-page-filter", "Filter"), field);
     }
     if (bar.childElementCount) listing.prepend(bar);
   };
@@ -180,13 +187,13 @@
     const posts = $$(".quarto-post, .listing-row", listing);
     const around = listing.closest(".listing-with-categories");
     const size = Number(listing.dataset.pageSize) || posts.length;
-    const pager = make("ul", { class: "listing-pagination", "aria-label": "Pages" });
+    const pager = make("ul", { class: "listing-pagination", "aria-label": say("pages", "Pages") });
     listing.append(pager);
     let category = "";
-    let words = "";
+    let wanted = "";
     let page = 0;
     const update = () => {
-      const matching = posts.filter((post) => (!category || post.dataset.categories.split("\n").includes(category)) && (!words || post.textContent.toLowerCase().includes(words)));
+      const matching = posts.filter((post) => (!category || post.dataset.categories.split("\n").includes(category)) && (!wanted || post.textContent.toLowerCase().includes(wanted)));
       const pages = Math.ceil(matching.length / size);
       page = Math.min(page, Math.max(0, pages - 1));
       const shown = new Set(matching.slice(page * size, (page + 1) * size));
@@ -198,7 +205,7 @@
       }
       pager.replaceChildren(...(pages < 2 ? [] : Array.from({ length: pages }, (_, index) => {
         const item = make("li");
-        const button = make("button", { type: "button", "aria-label": "Page " + (index + 1) }, String(index + 1));
+        const button = make("button", { type: "button", "aria-label": say("page", "Page") + " " + (index + 1) }, String(index + 1));
         if (index === page) button.setAttribute("aria-current", "page");
         button.addEventListener("click", () => { page = index; update(); listing.scrollIntoView({ block: "start" }); });
         item.append(button);
@@ -210,7 +217,7 @@
       if (match || !location.hash) { category = match ? decodeURIComponent(match[1]) : ""; page = 0; update(); }
     };
     addEventListener("hashchange", fromHash);
-    tools(listing, posts, (text) => { words = text.trim().toLowerCase(); page = 0; update(); }, () => { page = 0; update(); });
+    tools(listing, posts, (text) => { wanted = text.trim().toLowerCase(); page = 0; update(); }, () => { page = 0; update(); });
     fromHash();
   }
 
@@ -241,7 +248,7 @@
     const search = async () => {
       const mine = ++round;
       const query = input.value.trim();
-      if (!query) { results.replaceChildren(); status.textContent = "Type to search all posts."; return; }
+      if (!query) { results.replaceChildren(); status.textContent = say("search-hint", "Type to search all posts."); return; }
       try {
         if (!engine) await load();
         const found = await engine.debouncedSearch(query, {}, 120);
@@ -254,16 +261,16 @@
           if (inner.length) { const list = make("ul"); list.append(...inner.map((sub) => entry(sub.url, sub.title, sub.excerpt))); item.append(list); }
           return item;
         }));
-        status.textContent = pages.length ? `${found.results.length} page${found.results.length === 1 ? "" : "s"}` : `Nothing found for “${query}”.`;
+        status.textContent = pages.length ? `${found.results.length} ${found.results.length === 1 ? say("page", "page") : say("pages", "pages")}` : say("search-no-results-text", `Nothing found for “${query}”.`);
       } catch {
         status.textContent = "Search needs the site to be served over http (try: python -m http.server).";
       }
     };
     const build = () => {
-      dialog = make("dialog", { class: "search-dialog", "aria-label": "Search" });
-      input = make("input", { type: "search", placeholder: "Search", "aria-label": "Search all posts", autocomplete: "off", spellcheck: "false" });
+      dialog = make("dialog", { class: "search-dialog", "aria-label": say("search-label", "Search") });
+      input = make("input", { type: "search", placeholder: say("search-label", "Search"), "aria-label": say("search-label", "Search all posts"), autocomplete: "off", spellcheck: "false" });
       results = make("ul", { class: "search-results" });
-      status = make("p", { class: "search-status", role: "status" }, "Type to search all posts.");
+      status = make("p", { class: "search-status", role: "status" }, say("search-hint", "Type to search all posts."));
       dialog.append(input, results, status);
       body.append(dialog);
       input.addEventListener("input", search);

@@ -5,6 +5,8 @@ local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
 
 local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 
+for kind, title in pairs(titles) do titles[kind] = press.word('callout-' .. kind .. '-title', title) end
+
 local function title_of(el, kind, appearance)
   local title = press.take_title(el, 'title')
   if title then return title end

@@ -14,6 +14,9 @@ function M.problem(needle, message, check)
   pandoc.log.warn('press\t' .. (check or 'unsupported') .. '\t' .. needle:gsub('[\t\n]', ' ') .. '\t' .. message)
 end
 
+--- What pages print, in the language of this one.
+function M.word(key, english) return M.options.words and M.options.words[key] or english end
+
 --- Words as keys.
 function M.set(words)
   local found = {}

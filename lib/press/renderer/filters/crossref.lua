@@ -251,7 +251,7 @@ local function others(el, citations)
   local known = pandoc.List(citations):filter(function(citation) return press.options.keys[citation.id] end)
   for _, citation in ipairs(citations) do
     local unknown = not press.options.keys[citation.id]
-    if unknown then
+    if unknown and citation.id ~= '*' then
       local message = 'unknown citation @' .. citation.id .. '. Add it to the bibliography, or write \\@' .. citation.id .. ' where it is none'
       press.problem('@' .. citation.id, press.options.unknown[citation.id] or message, 'references')
     end

@@ -52,11 +52,10 @@ local function code(el)
   return folded(el)
 end
 
---- A link to an input of the site is a link to its page; "/x" counts from the site's root.
+--- "/x" counts from the site's root.
 local function page_link(target)
   if target:match('^%a[%w+.-]*:') or target:match('^//') or target:match('^#') then return target end
   local file, rest = target:match('^([^?#]*)(.*)$')
-  file = file:gsub('%.qmd$', '.html'):gsub('%.ipynb$', '.html')
   if file:sub(1, 1) == '/' then file = press.options.prefix .. file:sub(2) end
   return file .. rest
 end

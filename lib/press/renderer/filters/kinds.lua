@@ -11,6 +11,15 @@ M.names = {
   nte = 'Note', tip = 'Tip', wrn = 'Warning', imp = 'Important', cau = 'Caution',
   dia = 'Diagram', vid = 'Video',
 }
+for kind in pairs(M.names) do
+  M.names[kind] = press.word('crossref-' .. kind .. '-title', press.word('crossref-' .. kind .. '-prefix', M.names[kind]))
+end
+for kind, callout in pairs { nte = 'note', tip = 'tip', wrn = 'warning', imp = 'important', cau = 'caution' } do
+  M.names[kind] = press.word('callout-' .. callout .. '-title', M.names[kind])
+end
+for kind, class in pairs { sol = 'solution', rem = 'remark' } do
+  M.names[kind] = press.word('environment-' .. class .. '-title', M.names[kind])
+end
 M.floats = { fig = true, tbl = true, lst = true, dia = true, vid = true }
 M.theorems = {
   thm = 'theorem', lem = 'lemma', cor = 'corollary', prp = 'proposition', cnj = 'conjecture', def = 'definition',

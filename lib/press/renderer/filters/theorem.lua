@@ -5,6 +5,8 @@ local kinds = dofile(pandoc.path.join { folder, 'kinds.lua' })
 
 local unnumbered = { proof = 'Proof', remark = 'Remark', solution = 'Solution' }
 
+for name, word in pairs(unnumbered) do unnumbered[name] = press.word('environment-' .. name .. '-title', word) end
+
 local function theorem(el)
   local kind = press.kind(el.identifier)
   local class = kind and kinds.theorems[kind]
