@@ -107,8 +107,7 @@ def load(
         variant: of the weights' files, such as "fp16" for unet/diffusion_pytorch_model.fp16.safetensors.
 
     Returns:
-        the class of the family: StableDiffusion, StableDiffusionXL or StableDiffusion3, its networks in evaluation
-        mode, without gradients.
+        an instance of the family's class, see FAMILIES; its networks are in evaluation mode, without gradients.
 
     Raises:
         FileNotFoundError: if the folder is not there, or files are missing from it (names them all).

@@ -101,7 +101,9 @@ FLOW_KNOWN = {  # the further ones are read only where shifting is dynamic
 }  # fmt: skip
 
 
-def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, Any], str]:
+def scheduler_settings(
+    config: dict[str, Any], path: Path, *, learned_variance: bool = False
+) -> tuple[dict[str, Any], str]:
     """The noise schedule of a scheduler's file, and what has to be said about it.
 
     Fields that the file leaves out get the defaults of Diffusers' DDIMScheduler, as DDIMScheduler.from_config does;
@@ -111,6 +113,7 @@ def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, An
     Args:
         config: what the file holds.
         path: of the file, for messages.
+        learned_variance: whether the family's class leaves out the channels in which a network predicts its variance.
 
     Returns:
         the fields of StableDiffusion and StableDiffusionXL that come from the file; and a sentence for the user if the
@@ -122,7 +125,7 @@ def scheduler_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, An
     name = config.get("_class_name") or OURS[0]
     _check_class(name, path)
     for key, (harmless, way_out) in REFUSED.items():
-        if key in config and config[key] not in harmless:
+        if key in config and config[key] not in harmless and not (learned_variance and key == "variance_type"):
             raise ValueError(f"{path}: {key} is {config[key]!r}, which is not supported; {way_out}")
     values = {key: config.get(key, default) for key, (default, _) in CHOICES.items()}
     for key, (_, legal) in CHOICES.items():

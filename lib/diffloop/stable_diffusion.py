@@ -31,14 +31,28 @@ CONDITIONS = {  # settings of the U-Net that add an input, and what it is
 }
 
 
-class OnUNet(InLatents):
-    """What families share whose U-Net was trained on discrete VP timesteps: a base of their classes."""
+class OnTrainedTimesteps(InLatents):
+    """What families share whose network was trained on discrete VP timesteps: a base of their classes."""
 
-    unet: nn.Module
     alphas_cumprod: Tensor
     spacing: str
     steps_offset: int
     set_alpha_to_one: bool
+
+    def levels(self, steps: int, timesteps: Timesteps | None = None) -> list[Level]:
+        """The ladder of `steps` timesteps, spaced as the checkpoint has it, or of these; it ends where the checkpoint
+        ends DDIM. `steps_offset` counts for "leading" only, as in Diffusers. Raises: see `trained_levels`."""
+        if timesteps is None:
+            offset = self.steps_offset if self.spacing == "leading" else 0
+            how = {"spacing": self.spacing, "steps_offset": offset}
+            timesteps = spaced_timesteps(steps, len(self.alphas_cumprod), **how)
+        return trained_levels(self.alphas_cumprod, timesteps, set_alpha_to_one=self.set_alpha_to_one)
+
+
+class OnUNet(OnTrainedTimesteps):
+    """What those of them share whose network is a U-Net."""
+
+    unet: nn.Module
 
     @property
     def network(self) -> nn.Module:
@@ -49,15 +63,6 @@ class OnUNet(InLatents):
     def inpaints(self) -> bool:
         """Whether the U-Net also takes a mask and a masked image (9 channels instead of 4)."""
         return self.unet.config.in_channels == 2 * self.latent_channels + 1
-
-    def levels(self, steps: int, timesteps: Timesteps | None = None) -> list[Level]:
-        """The ladder of `steps` timesteps, spaced as the checkpoint has it, or of these; it ends where the checkpoint
-        ends DDIM. `steps_offset` counts for "leading" only, as in Diffusers. Raises: see `trained_levels`."""
-        if timesteps is None:
-            offset = self.steps_offset if self.spacing == "leading" else 0
-            how = {"spacing": self.spacing, "steps_offset": offset}
-            timesteps = spaced_timesteps(steps, len(self.alphas_cumprod), **how)
-        return trained_levels(self.alphas_cumprod, timesteps, set_alpha_to_one=self.set_alpha_to_one)
 
     def latent_size(self, size: Size | None) -> tuple[int, int]:
         """Height and width of latents for a picture of this size; None: as the U-Net was trained."""

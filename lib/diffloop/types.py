@@ -44,8 +44,9 @@ class Sampler(Protocol):
 
     The state handed in is one at levels[0]: standard normal noise times `levels.initial_std(levels[0])`. A sampler is
     lazy, checks its arguments when it is called and not at its first step, calls the model at levels[0] ..
-    levels[n-1], draws all its noise from `generator`, keeps the type and the device of the state, and goes on from the
-    tensor that it yielded, so that whoever writes into that steers it. Same arguments, same states.
+    levels[n-1] (or between them, told by a clock, as with `euler.Churn`), draws all its noise from `generator`, keeps
+    the type and the device of the state, and goes on from the tensor that it yielded, so that whoever writes into that
+    steers it. Same arguments, same states.
     """
 
     def __call__(

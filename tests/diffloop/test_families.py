@@ -6,7 +6,7 @@ Random checkpoints of the published classes. What is measured is about 2e-6 of t
 import dataclasses
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -37,7 +37,7 @@ from diffloop.stable_diffusion_xl import StableDiffusionXL
 from diffloop.text_to_image import encode_prompts, text_to_image
 
 LIMIT = 1e-5
-PROMPTS = ["a red circle", "two blue squares on grey"]
+PROMPTS = ["a red circle", "two Blue Squares on grey"]
 NEGATIVE = ["large green", "a circle"]
 NO_T5 = {"text_encoder_3": None, "tokenizer_3": None}
 UNSAFE = {"safety_checker": None, "requires_safety_checker": False}
@@ -45,13 +45,16 @@ UNSAFE = {"safety_checker": None, "requires_safety_checker": False}
 
 @dataclass
 class Row:
-    """build(folder); its class; the names of its pipelines, without "Pipeline"; what they are loaded with."""
+    """A family, and the names of its pipelines in Diffusers, without "Pipeline"."""
 
-    build: Any
+    build: Any  # (folder) -> the folder, with a random checkpoint
     models: type
     text: str
-    image: str | None
-    parts: dict
+    image: str | None  # None: there is none from image to image
+    parts: dict  # what the pipelines are loaded with
+    call: dict = field(default_factory=dict)  # what they are called with
+    channels: int = 4  # of latents
+    edits: bool = False  # whether it edits pictures by instruction, and nothing else
 
 
 ROWS = {
@@ -61,12 +64,12 @@ ROWS = {
         StableDiffusion, "StableDiffusion", "StableDiffusionImg2Img", UNSAFE,
     ),
     "sdxl": Row(build_xl, StableDiffusionXL, "StableDiffusionXL", "StableDiffusionXLImg2Img", {}),
-    "sd3": Row(build_3, StableDiffusion3, "StableDiffusion3", "StableDiffusion3Img2Img", {}),
+    "sd3": Row(build_3, StableDiffusion3, "StableDiffusion3", "StableDiffusion3Img2Img", {}, channels=16),
     "sd3 without t5": Row(
         partial(build_3, with_t5=False, seed=1),
-        StableDiffusion3, "StableDiffusion3", "StableDiffusion3Img2Img", NO_T5,
+        StableDiffusion3, "StableDiffusion3", "StableDiffusion3Img2Img", NO_T5, channels=16,
     ),
-    "pix2pix": Row(build_pix2pix, StableDiffusion, "StableDiffusionInstructPix2Pix", None, UNSAFE),
+    "pix2pix": Row(build_pix2pix, StableDiffusion, "StableDiffusionInstructPix2Pix", None, UNSAFE, edits=True),
 }  # fmt: skip
 IMAGES = [name for name, row in ROWS.items() if row.image]
 
@@ -126,8 +129,10 @@ def assert_same(a, b):
 def test_prompts_to_images(folders, ours, name, s, negative, size):
     row, models = ROWS[name], ours(name)
     pipe = pipeline(folders(name), row.text, **row.parts)
-    theirs = {"num_inference_steps": 4, "guidance_scale": s, "negative_prompt": negative}
-    if row.image:
+    theirs = {"num_inference_steps": 4, "guidance_scale": s} | row.call
+    if negative is not None:
+        theirs["negative_prompt"] = negative
+    if not row.edits:
         guidance = Guidance(s, negative=negative)
         a = text_to_image(models, PROMPTS, generator=seeded(), steps=4, guidance_scale=guidance, size=size)
         b = pipe(PROMPTS, height=size[0], width=size[1], **theirs)
@@ -147,7 +152,7 @@ def test_the_class_and_what_it_says(ours, name):
     models = ours(name)
     assert type(models) is ROWS[name].models
     assert (models.scale, models.inpaints, models.device.type, models.dtype) == (4, False, "cpu", torch.float32)
-    assert models.latent_channels == (16 if "sd3" in name else 4)
+    assert models.latent_channels == ROWS[name].channels
     assert "Linear" not in repr(models)
     assert not any(p.requires_grad for p in models.network.parameters())
 

@@ -73,7 +73,9 @@ class Row:
     draws: bool = False
     recursion: dict = None  # its arguments, where `gaussian_recursion` describes the sampler
     own: bool = False  # whether it moves along the ladder's own coordinates, and so differs between the three scales
-    calls: int = 1  # of the model a step, the last one excepted
+    calls: int = 1  # of the model a step; the last step makes one
+    between: bool = False  # whether it calls the model at levels that are not on the ladder
+    order_on_a_gaussian: int | None = None  # where it is higher there than elsewhere
 
 
 DDIM = [
@@ -124,10 +126,17 @@ ROWS = {
     "dpm_solver": Row(dpm_solver_sample, DPM, 2),
     "euler": Row(euler_sample, EULER, 1, recursion={"eta": 0.0}),
     "euler with churn": Row(
-        partial(euler_sample, churn=Churn(amount=3.0)), [rescaled(EulerDiscreteScheduler)], 1, CHURN, draws=True
+        partial(euler_sample, churn=Churn(amount=3.0)),
+        [rescaled(EulerDiscreteScheduler)],
+        1,
+        CHURN,
+        draws=True,
+        between=True,
     ),
     "heun": Row(heun_sample, HEUN, 2, own=True, calls=2),
-    "heun with churn": Row(partial(heun_sample, churn=Churn(amount=3.0)), [], 2, draws=True, own=True, calls=2),
+    "heun with churn": Row(
+        partial(heun_sample, churn=Churn(amount=3.0)), [], 2, draws=True, own=True, calls=2, between=True
+    ),
     "deis": Row(deis_sample, DEIS, 2),
     "consistency": Row(consistency_sample, [lcm("eps"), lcm("v")], None, draws=True),
 }
@@ -160,7 +169,7 @@ def ladder(n, view="karras", high=5.0, low=0.2, *, clean=False):
 @every()
 def test_same_states_as_diffusers(row):
     if not row.theirs:
-        pytest.skip("Diffusers has no such scheduler; see the next test")
+        pytest.skip("Diffusers has no such scheduler")
     for case in row.theirs:
         for steps in (2, 3, 7, 14, 15, 50):
             scheduler, levels, network, ours, prediction = case(steps)
@@ -223,7 +232,7 @@ def test_order_of_the_marginals(row, view):
     if row.order is None:
         assert max(errors) < 1e-9
     else:
-        assert slope(counts, errors) == pytest.approx(row.order, abs=0.1)
+        assert slope(counts, errors) == pytest.approx(row.order_on_a_gaussian or row.order, abs=0.1)
 
 
 @every()
@@ -233,7 +242,7 @@ def test_the_data_comes_out_as_steps_grow(row, view):
     for n in (25, 100):
         levels = ladder(n, view, low=0.01, clean=True)
         errors.append(math.dist(moments(row, levels, *true_moments(levels[0]))[-1], (0.8, 0.25)))
-    assert errors[1] < max(errors[0] / 3.5, 1e-9)
+    assert errors[1] < max(errors[0] / 3.5, 1e-9) or errors[1] < 2e-4  # the last step's own error, from a fixed level
     assert errors[1] < (0.02 if row.order == 1 else 1e-3)
 
 
@@ -248,7 +257,7 @@ def test_order_on_the_flow_map(row, view):
         x_T = start(levels, 64)
         wanted = gaussian_flow_map(x_T, turned, levels[0], levels[-1])
         errors.append((run(row, mixture_eps_model(turned), x_T, levels)[-1] - wanted).square().mean().sqrt().item())
-    assert slope(counts, errors) == pytest.approx(row.order, abs=0.1)
+    assert slope(counts, errors) == pytest.approx(row.order_on_a_gaussian or row.order, abs=0.1)
 
 
 @every(draws=False)
@@ -368,7 +377,7 @@ def test_lazy_a_state_a_step_in_its_own_type_and_x_T_untouched(row, dtype):
     assert {state.dtype for state in rest} == {dtype}
     assert {state.shape for state in rest} == {x_T.shape}
     assert torch.equal(x_T, before)
-    if "churn" not in getattr(row.sample, "keywords", {}):
+    if not row.between:
         assert list(dict.fromkeys(calls)) == levels[:-1]
 
 

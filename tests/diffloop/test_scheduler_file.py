@@ -93,6 +93,15 @@ def test_a_field_that_would_be_misread_is_refused_with_file_and_value(name, fiel
     assert f"{FILE}: {field} is {value!r}" in str(error.value)
 
 
+def test_a_family_that_leaves_out_the_learned_variance_says_so():
+    config = {"_class_name": "DDPMScheduler"} | SD
+    plain, _ = scheduler_settings(config, FILE)
+    learned, _ = scheduler_settings(config | {"variance_type": "learned_range"}, FILE, learned_variance=True)
+    assert torch.equal(learned["alphas_cumprod"], plain["alphas_cumprod"])
+    with pytest.raises(ValueError, match="thresholding"):
+        scheduler_settings(config | {"thresholding": True}, FILE, learned_variance=True)
+
+
 @pytest.mark.parametrize(
     "given",
     [
