@@ -55,7 +55,7 @@ def gaussian_mixture(weights: Float[Tensor, " K"], means: Float[Tensor, "K D"], 
         variances, axes = torch.linalg.eigh(covs)
     else:
         variances = covs if covs.ndim == 2 else covs[:, None].expand(K, D)
-        axes = torch.eye(D, dtype=torch.float64).expand(K, D, D)
+        axes = torch.eye(D, dtype=torch.float64, device=means.device).expand(K, D, D)
     if not (variances >= -1e-12).all():
         raise ValueError(f"covs has a variance of {variances.min().item()}; every variance must be >= 0")
     return GaussianMixture(weights / weights.sum(), means, variances.clamp(min=0), axes)
