@@ -63,6 +63,8 @@ def _call(func: Any, args: tuple, kwargs: dict) -> Any:
         )
     if name == "__deepcopy__":
         return _copied(*args)
+    if name == "__format__":  # of a number without dimensions, which Tensor tells by its exact type
+        return _unmark(args[0]).__format__(*args[1:])
     marked = [x for x in flat if isinstance(x, Marked)]
     hosted = [x for x in flat if isinstance(x, Tensor) and not isinstance(x, Marked) and x.ndim > 0]
     if marked and hosted and name not in MIXED:
@@ -79,7 +81,7 @@ def _call(func: Any, args: tuple, kwargs: dict) -> Any:
 
 def _stays(name: str, args: tuple, kwargs: dict, asked: torch.device | None, marked: list) -> bool:
     """Whether what comes out is on the GPU."""
-    if name in ("cpu", "__repr__", "__format__"):
+    if name in ("cpu", "__repr__"):
         return False
     like = next((x for x in [*args[1:], *kwargs.values()] if isinstance(x, Tensor)), None) if name == "to" else None
     if like is not None:
