@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from press.core.selection import plain_url
 
-PLAIN = (".qmd", ".ipynb")  # which need not be looked up: each becomes .html
+PLAIN = (".qmd",)  # which need not be looked up: each becomes .html; a notebook may be there to be downloaded
 INPUT = re.compile(rb"""(?:^|[\s()<>"'=:\[\]])([^\s()<>"'\[\]\\]{1,300}\.(?:qmd|ipynb|md))(?![\w.-])""")
 LINK = re.compile(r"""(<a\b[^<>]*?\shref=["'])([^"'<>#?:]+\.(?:qmd|ipynb|md))(?=["'#?])""", re.IGNORECASE)
 
