@@ -44,7 +44,7 @@ def denoising_loss(
 def level_loss(
     model: Model, x_0: State, level: Level, generator: torch.Generator, *, prediction: str = "eps"
 ) -> Float[Tensor, " b"]:
-    """The same at given levels, one an item: of a flow, say, `Level(1 - u, u, u.flatten())` with u of (b, 1, ..., 1).
+    """The same at given levels, one per item: of a flow, say, `Level(1 - u, u, u.flatten())` with u of (b, 1, ..., 1).
 
     Source: ho2020ddpm, Eq. 14; for a velocity liu2023rectified, Eq. 1.
     """

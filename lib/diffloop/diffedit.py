@@ -51,7 +51,7 @@ def diffedit(
         images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
         source: what each image shows. "" is allowed: the contrast is then with the unconditional prediction.
         target: what it should show.
-        generator: one CPU generator, or one an image. Draws for the mask, then for the encoding.
+        generator: one CPU generator, or one per image. Draws for the mask, then for the encoding.
         masks: at the latents' size, 1 where to change, instead of computing them: one's own, or a post's oracle.
         strength: r in [0, 1]: how far the image is encoded, and so how much may change.
         steps: of DDIM, if r were 1.

@@ -54,7 +54,7 @@ def contrast_map(
     if n < 1:
         raise ValueError(f"n is {n}; the mask averages over n noises, it must be >= 1")
     if len(source) != len(target):
-        raise ValueError(f"source has {len(source)} prompts and target {len(target)}; give one an image in each")
+        raise ValueError(f"source has {len(source)} prompts and target {len(target)}; give one per image in each")
     check_images(models, images, len(target))
     if strength == 0:
         raise ValueError("strength is 0; the mask needs noise: it must be in (0, 1], 0.5 in the paper")

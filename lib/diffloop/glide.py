@@ -98,7 +98,7 @@ def beside_low_res(model: Model, low_res: Pictures) -> Model:
 
     Args:
         model: takes twice the channels.
-        low_res: clean small pictures in [-1, 1], one an item of x_t.
+        low_res: clean small pictures in [-1, 1], one per item of x_t.
     """
 
     def conditioned(x_t: Tensor, level: Level) -> Tensor:

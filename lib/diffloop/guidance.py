@@ -38,7 +38,7 @@ class Guidance:
     """
 
     scale: float = 7.5  # s >= 0; 1 is off. See the top of this file
-    negative: Sequence[str] | None = None  # prompts in the place of the empty one, one an image
+    negative: Sequence[str] | None = None  # prompts in the place of the empty one, one per image
     rescale: float = 0.0  # 0 (off) to 1, see `rescale`
     interval: tuple[float, float] | None = None  # first and last t at which to guide, both included; None: everywhere
     weak: Any = None  # a weaker model's `types.Models`, asked in the place of the unconditional one (autoguidance)
@@ -194,7 +194,7 @@ def _gradient(similarity: Callable[[Tensor, Level], Tensor], x_t: Tensor, level:
         x = x_t.detach().clone().requires_grad_()
         values = similarity(x, level)
         if values.shape != x.shape[:1]:
-            raise ValueError(f"similarity returned shape {tuple(values.shape)}; it must be ({len(x)},): one an image")
+            raise ValueError(f"similarity returned shape {tuple(values.shape)}; it must be ({len(x)},): one per image")
         (gradient,) = torch.autograd.grad(values.sum(), x)
     if not torch.isfinite(gradient).all():
         raise ValueError(f"the gradient of similarity is not finite at t = {level.t}; every value must be finite")

@@ -38,7 +38,7 @@ from diffloop.types import State
 
 
 def guided_teacher(model: CondModel, uncond: Shaped[Tensor, "1 ..."]) -> CondModel:
-    """(x_t, level, (cond, s)) -> model under uncond + s * (under cond - under uncond), both in one call, s one an item.
+    """(x_t, level, (cond, s)) -> model under uncond + s * (under cond - under uncond), both in one call; s per item.
 
     Source: meng2023guided, Sec. 3.1 (its x-hat^w = (1 + w) * x_cond - w * x_uncond, with w = s - 1). The weights sum to
     1, so that it is the same in eps, x_0 and v.

@@ -41,7 +41,7 @@ def image_to_image(
 
     Args:
         images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
-        generator: one CPU generator, or one an image. Draws the VAE's sample, the noise, then what the sampler needs.
+        generator: one CPU generator, or one per image. Draws the VAE's sample, the noise, then what the sampler needs.
         strength: 0 (the image stays) to 1 (all steps are done; the image still shows through a little, as it is noised
             to the first timestep and not replaced by noise). int(steps * strength) steps are done.
         others: as for `text_to_image`.
@@ -97,7 +97,7 @@ def encode_images(
 
     Args:
         images: in [0, 1], of a floating type.
-        generator: one CPU generator, or one an image; None: the posterior's mean, nothing is drawn.
+        generator: one CPU generator, or one per image; None: the posterior's mean, nothing is drawn.
         copies: independent draws from the posterior of each image, one after the other.
 
     Returns:

@@ -144,7 +144,7 @@ def embedding_model(models: StableDiffusion, embedding: Embeddings, *, guidance_
 
     Args:
         models: with the tuned U-Net.
-        embedding: one for all items, or one an item.
+        embedding: one for all items, or one per item.
         guidance_scale: s >= 0; 1 is off. See `guidance.py`.
 
     Raises:

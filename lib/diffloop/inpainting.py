@@ -62,7 +62,7 @@ def inpaint(
     Args:
         images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
         masks: (b, 1, height, width), 1 or True where to redraw, 0 or False where to keep; in between, both are mixed.
-        generator: one CPU generator, or one an image. Draws the VAE's sample, then the noise, then the sample of the
+        generator: one CPU generator, or one per image. Draws the VAE's sample, then the noise, then the sample of the
             masked image, then what the sampler needs.
         strength: 0 to 1. At 1 the start is pure noise; below, the noised image. int(steps * strength) steps are done.
         paste_back: mask * made + (1 - mask) * images is returned: what a hard mask keeps is the input's, bit for bit in

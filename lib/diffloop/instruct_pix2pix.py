@@ -42,12 +42,12 @@ def instruct(
 
     Args:
         models: whose U-Net takes 8 channels (`models.instructs`).
-        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one an instruction.
+        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one per instruction.
         instructions: such as "make the circle blue".
-        generator: one CPU generator, or one an image. Draws the noise, then what the sampler needs.
+        generator: one CPU generator, or one per image. Draws the noise, then what the sampler needs.
         guidance_scale: s_T, how strongly the instruction is followed; >= 0, 1 is off.
         image_guidance_scale: s_I, how much of the picture is kept; >= 0, 1 is off.
-        negative: in the place of the empty instruction, one an image.
+        negative: in the place of the empty instruction, one per image.
         others: as for `text_to_image`.
 
     Returns:
@@ -95,7 +95,7 @@ def instructed_model(
         check_scale(scale)
     if negative is not None and len(check_prompts("negative", negative)) != len(instructions):
         raise ValueError(
-            f"negative has {len(negative)} and there are {len(instructions)} instructions; give one an image, or None"
+            f"negative has {len(negative)} and there are {len(instructions)} instructions; give one per image, or None"
         )
     n, empty = len(instructions), list(negative) if negative is not None else [None] * len(instructions)
     image: Latents = to_vae_scale(models.vae, encode_images(models, images))

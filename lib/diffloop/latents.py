@@ -146,11 +146,7 @@ class InLatents:
     """What families share that work in a VAE's latents: a base of their classes, which have a `vae` and a `network`."""
 
     vae: nn.Module
-
-    @property
-    def network(self) -> nn.Module:
-        """What denoises: the U-Net, or the transformer."""
-        raise NotImplementedError
+    network: nn.Module  # what denoises: the U-Net, or the transformer
 
     @property
     def device(self) -> torch.device:

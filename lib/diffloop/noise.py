@@ -21,7 +21,7 @@ def draw_noise(
 
     Args:
         shape: the batch comes first.
-        generator: one CPU generator for the whole batch, or one an image. With one an image, an image's noise
+        generator: one CPU generator for the whole batch, or one per image. With one per image, an image's noise
             depends on its own generator only, and the result does not depend on who else is in the batch.
         dtype: the noise is drawn in this type. The same seed gives other numbers in float64 than in float32.
         device: where the noise goes after it was drawn on the CPU, so that a seed means the same on every machine.
@@ -34,7 +34,7 @@ def draw_noise(
     """
     if generator is None:
         raise ValueError(
-            "generator is None; this sampler draws noise: pass a torch.Generator on the CPU, or one an image"
+            "generator is None; this sampler draws noise: pass a torch.Generator on the CPU, or one per image"
         )
     generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
     for g in generators:
@@ -44,7 +44,7 @@ def draw_noise(
         return torch.randn(*shape, generator=generator, dtype=dtype).to(device)
     if len(generators) != shape[0]:
         raise ValueError(
-            f"{len(generators)} generators for a batch of {shape[0]}; pass one, or one an image ({shape[0]})"
+            f"{len(generators)} generators for a batch of {shape[0]}; pass one, or one per image ({shape[0]})"
         )
     return torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]).to(device)
 

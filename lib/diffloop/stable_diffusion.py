@@ -134,7 +134,7 @@ class StableDiffusion(OnUNet):
         """The U-Net's output in float32; inside, it computes in its own type.
 
         Args:
-            level: of x_t, one for all or one an item; or just the number that the U-Net is told.
+            level: of x_t, one for all or one per item; or just the number that the U-Net is told.
             condition: from `encode_text`.
             extra: channels after those of x_t.
         """

@@ -58,8 +58,8 @@ def text_to_image(
 
     Args:
         models: from `pretrained.load`.
-        prompts: one an image; the same one n times gives n images of it, and is encoded once.
-        generator: one CPU generator, or one an image (then an image does not depend on the others).
+        prompts: one per image; the same one n times gives n images of it, and is encoded once.
+        generator: one CPU generator, or one per image (then an image does not depend on the others).
         steps: of the sampler. Not used if timesteps are given.
         guidance_scale: s >= 0, 1 is off; or a `Guidance`, where there is more to say: negative prompts, an interval ...
         sampler: `ddim_sample`, `ddpm_sample`, `dpm_solver_sample` ..., or one of them with options bound by
@@ -119,7 +119,7 @@ def prompted_model(
     negative = [None] * len(prompts) if how.negative is None else list(check_prompts("negative", how.negative))
     if len(negative) != len(prompts):
         raise ValueError(
-            f"negative has {len(negative)} prompts and there are {len(prompts)} prompts; give one an image, or None"
+            f"negative has {len(negative)} prompts and there are {len(prompts)} prompts; give one per image, or None"
         )
 
     if how.weak is not None and how.weak.prediction != models.prediction:
@@ -225,5 +225,5 @@ def check_text_to_image(models: Models) -> None:
 def check_prompts(name: str, prompts: Sequence[str]) -> Sequence[str]:
     """The prompts. Raises ValueError, with this name, if they are a plain string, none, or hold other than strings."""
     if isinstance(prompts, str) or len(prompts) == 0 or not all(isinstance(p, str) for p in prompts):
-        raise ValueError(f"{name} is {prompts!r}; it must be a list of strings, one an image, and not empty")
+        raise ValueError(f"{name} is {prompts!r}; it must be a list of strings, one per image, and not empty")
     return prompts

@@ -22,7 +22,7 @@ Extra = Float[Tensor, "b c_extra h w"]  # channels that a network sees after tho
 Size = Any  # (height, width) in pixels: two integers, Python's or NumPy's
 Timesteps = Any  # trained timesteps, noisiest first (tensor, array or list of integers), or a whole ladder of levels
 Condition = Any  # what `Models.encode_text` returns: a tensor, or a tuple of tensors, one row an item
-Generators = torch.Generator | Sequence[torch.Generator]  # one for a batch, or one an item; on the CPU
+Generators = torch.Generator | Sequence[torch.Generator]  # one for the whole batch, or one per item; on the CPU
 Callback = Callable[[int, Level, Tensor], object]  # (number of the step, the level just reached, the state there)
 View = Callable[[Level], Level]  # a level -> the same one in another scale: levels.vp, .karras, .straight
 
