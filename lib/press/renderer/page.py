@@ -80,7 +80,8 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
             place = place_of(meta, key) or (document.input, 0)
             document.problems.append(Problem(*place, message, check="metadata"))
     if meta.get(outputfile.KEY) and not outputfile.name_in(parsed.data):
-        message = f"output-file {meta[outputfile.KEY]!r} is not a valid file name. Give one without folders, on the page"
+        written = meta[outputfile.KEY]
+        message = f"output-file {written!r} is not a valid file name. Write one without folders, on the page itself"
         place = place_of(meta, outputfile.KEY) or (document.input, 0)
         document.problems.append(Problem(*place, message, check="metadata"))
     document.problems += refused_values(meta, meta)
