@@ -11,6 +11,7 @@ schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumpr
 parameterization   add_noise; eps <-> x_0 <-> v <-> velocity; predictions, target, predict
 preconditioning    seen_as: a network on another ladder; edm_preconditioned
 noise              draw_noise: one generator, or one per image
+transfer           carried: numbers to a GPU without waiting for it
 
 ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert; the one formula behind most samplers
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll

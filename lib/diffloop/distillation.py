@@ -25,6 +25,7 @@ from diffloop.levels import Level, Number, pick, steps_down
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, check_prediction, predictions
 from diffloop.training import train
+from diffloop.transfer import carried
 from diffloop.types import Model, State
 
 WEIGHTINGS = ("snr", "truncated_snr", "snr+1")
@@ -110,7 +111,8 @@ def distillation_loss(
         ValueError: if prediction or weighting is unknown; see `predictions`.
     """
     x_0_hat, _ = predictions(output, x_t, level, prediction=prediction)
-    weight = torch.as_tensor(distillation_weight(level, weighting=weighting)).flatten().to(x_t)
+    weight = torch.as_tensor(distillation_weight(level, weighting=weighting)).flatten()
+    weight = carried(weight, x_t.device, x_t.dtype)
     return weight * (x_0_hat - target).square().flatten(1).mean(1)
 
 
@@ -228,7 +230,7 @@ def check_distillation(prediction: str, teacher_prediction: str, weighting: str)
 
 
 def _like(value: Number, x: Tensor) -> Number:
-    return value.to(x) if isinstance(value, Tensor) else value
+    return carried(value, x.device, x.dtype) if isinstance(value, Tensor) else value
 
 
 def _check_falls(at: Level, to: Level) -> None:

@@ -20,6 +20,7 @@ from diffloop.ladders import levels_at
 from diffloop.levels import Level, initial_std
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, check_prediction
+from diffloop.transfer import carried
 from diffloop.types import Generators, Model, Sampler
 
 Pictures = Float[Tensor, "b c h w"]
@@ -170,7 +171,7 @@ def noised_clip_loss(
     level = levels_at(alphas_cumprod, stratified(len(x_0), len(alphas_cumprod), generator), x_0.ndim)
     eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
     x_t = add_noise(x_0, eps, level)
-    image = F.normalize(encode_image(x_t, level.t.to(x_0.device)), dim=1)
+    image = F.normalize(encode_image(x_t, carried(level.t, x_0.device)), dim=1)
     logits = logit_scale * image @ F.normalize(text, dim=1).T  # (pictures, captions)
     right = torch.arange(len(x_0), device=logits.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2

@@ -34,6 +34,7 @@ from diffloop.levels import Level
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, predictions
 from diffloop.training import master_weights, train
+from diffloop.transfer import carried
 from diffloop.types import State
 
 
@@ -78,7 +79,7 @@ def with_scales(draw: Draw, *, low: float = 1.0, high: float = 5.0) -> Draw:
     def scaled(generator: torch.Generator) -> tuple[Tensor, tuple[Any, Tensor]]:
         x_0, cond = draw(generator)
         scale = low + (high - low) * torch.rand(len(x_0), generator=generator)
-        return x_0, (cond, scale.to(x_0.device))
+        return x_0, (cond, carried(scale, x_0.device))
 
     return scaled
 
@@ -208,7 +209,7 @@ def unet_student(unet: nn.Module) -> CondModel:
 
     def model(x_t: Tensor, level: Level, condition: tuple[Tensor, Tensor]) -> Tensor:
         text, scale = condition
-        t = torch.as_tensor(level.t, device=x_t.device)
+        t = carried(torch.as_tensor(level.t), x_t.device)
         extra = {"timestep_cond": guidance_embedding(scale, dim).to(dtype), "return_dict": False}
         states = text.expand(len(x_t), -1, -1).to(dtype)
         return unet(x_t.to(dtype), t, encoder_hidden_states=states, **extra)[0].float()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from diffloop.transfer import carried
 from diffloop.types import Generators
 
 
@@ -41,12 +42,12 @@ def draw_noise(
         if g.device.type != "cpu":
             raise ValueError(f"a generator is on {g.device}; it must be on the cpu")
     if isinstance(generator, torch.Generator):
-        return torch.randn(*shape, generator=generator, dtype=dtype).to(device)
+        return carried(torch.randn(*shape, generator=generator, dtype=dtype), device)
     if len(generators) != shape[0]:
         raise ValueError(
             f"{len(generators)} generators for a batch of {shape[0]}; pass one, or one per image ({shape[0]})"
         )
-    return torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]).to(device)
+    return carried(torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]), device)
 
 
 def with_noise(x: Tensor, step_std: float, noise: Tensor | None) -> Tensor:

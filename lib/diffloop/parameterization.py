@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffloop.levels import Level, Number
+from diffloop.transfer import carried
 from diffloop.types import Model
 
 State = Float[Tensor, "*shape"]
@@ -37,8 +38,10 @@ def x_0_from_eps(x_t: State, eps: State, level: Level) -> State:
     Raises:
         ValueError: if the signal is 0 anywhere: such a state is pure noise, and eps says nothing about x_0.
     """
+    _refuse_zero(
+        level.signal, "signal is 0: eps says nothing about x_0 there; it must be > 0, or let the model predict x_0"
+    )
     signal, noise = _numbers(level, x_t)
-    _refuse_zero(signal, "signal is 0: eps says nothing about x_0 there; it must be > 0, or let the model predict x_0")
     return (x_t - noise * eps) / signal
 
 
@@ -50,8 +53,10 @@ def eps_from_x_0(x_t: State, x_0: State, level: Level) -> State:
     Raises:
         ValueError: if the noise is 0 anywhere: a clean state holds none to read off.
     """
+    _refuse_zero(
+        level.noise, "noise is 0: x_0 says nothing about eps there; it must be > 0, or let the model predict eps"
+    )
     signal, noise = _numbers(level, x_t)
-    _refuse_zero(noise, "noise is 0: x_0 says nothing about eps there; it must be > 0, or let the model predict eps")
     return (x_t - signal * x_0) / noise
 
 
@@ -180,7 +185,7 @@ def _numbers(level: Level, like: Tensor) -> tuple[Number, Number]:
 def _like(value: Number, like: Tensor) -> Number:
     """A Python float, or a tensor where `like` is and in its type. What is computed of a level is computed before it is
     cast: in float32 signal^2 + noise^2 is often not 1."""
-    return value.to(like) if isinstance(value, Tensor) else value
+    return carried(value, like.device, like.dtype) if isinstance(value, Tensor) else value
 
 
 def _refuse_zero(value: Number, message: str) -> None:

@@ -9,24 +9,35 @@ from random import Random
 import torch
 from torch import Generator, Tensor
 
+from diffloop.transfer import carried
 from tinyworld.captions import random_caption
 from tinyworld.parallel import ranks
 from tinyworld.sampling import Parts
-from tinyworld.scene import decode
+from tinyworld.scene import Scene, decode
 from tinyworld.stage_clip import tokenize
 from tinyworld.stage_world import World
 from tinyworld.trainer import batch_indices
 
+Describe = Callable[[Scene, Random], str]
 
-def captions_at(rows: Tensor, generator: Generator, *, dropout: float = 0.0) -> list[str]:
+
+def captions_at(
+    rows: Tensor, generator: Generator, *, dropout: float = 0.0, describe: Describe = random_caption
+) -> list[str]:
     """One random caption for each scene. rows: int (b, 8). dropout: the share of empty captions."""
     rng = Random(int(torch.randint(2**31, (1,), generator=generator)))
-    texts = [random_caption(decode(row), rng) for row in rows.tolist()]
+    texts = [describe(decode(row), rng) for row in rows.tolist()]
     return ["" if rng.random() < dropout else words for words in texts] if dropout else texts
 
 
 def captioned(
-    world: World, parts: Parts, *, batch: int, seed: int, dropout: float = 0.0
+    world: World,
+    parts: Parts,
+    *,
+    batch: int,
+    seed: int,
+    dropout: float = 0.0,
+    describe: Describe = random_caption,
 ) -> Callable[[int, Generator], tuple[Tensor, Tensor]]:
     """(step, generator) -> (indices into the training part, int64 (batch,); text states (batch, 32, width))."""
     rows = torch.from_numpy(world.raw("train", "rows").astype("int64"))
@@ -36,8 +47,8 @@ def captioned(
     @torch.no_grad()
     def draw(step: int, generator: Generator) -> tuple[Tensor, Tensor]:
         at = batch_indices(len(rows), batch, step, seed, rank, n_ranks)
-        ids = tokenize(parts.tokenizer, captions_at(rows[at], generator, dropout=dropout)).to(device)
-        return at, parts.text_encoder(ids).last_hidden_state
+        ids = tokenize(parts.tokenizer, captions_at(rows[at], generator, dropout=dropout, describe=describe))
+        return at, parts.text_encoder(carried(ids, device)).last_hidden_state
 
     return draw
 

@@ -12,6 +12,7 @@ import subprocess
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -42,7 +43,17 @@ def save_checkpoint(path: Path, stage: str, modules: dict[str, nn.Module], optim
         "optimizer": optimizer.state_dict(),
         **{k: v for k, v in state.items() if k != "since"},
     }
+    content = _on_cpu(content)
     write_atomic(path, lambda temporary: torch.save(content, temporary))
+
+
+def _on_cpu(value: Any) -> Any:
+    """The same content, its tensors on the CPU: a checkpoint of a GPU opens on any machine."""
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {k: _on_cpu(v) for k, v in value.items()}
+    return type(value)(map(_on_cpu, value)) if isinstance(value, (list, tuple)) else value
 
 
 def load_checkpoint(path: Path, stage: str, hyper: dict | None = None) -> dict:

@@ -18,7 +18,8 @@ from tinyworld.scene import RADIUS, SHAPES, Scene, Thing, check, edit
 from tinyworld.setting import EYE, GROUND_LIGHT, RGB, backdrop, camera, light_direction
 from tinyworld.shading import Table, ground_shadow, shade
 
-CHUNK = 8  # scenes rendered together: few enough that their tensors stay in the processor's cache
+# Scenes rendered together: on a CPU few enough that their tensors stay in its cache, on a GPU as many as keep it busy.
+CHUNK = {"cpu": 8, "cuda": 128}
 
 
 class Render(NamedTuple):
@@ -73,8 +74,10 @@ def render(
         check(scene)
     slots = max([1, *(len(s.things) for s in scenes)])
     images, masks = [], []
-    for start in range(0, len(scenes), CHUNK):
-        colour, thing = _trace(scenes[start : start + CHUNK], size * supersample, torch.device(device))
+    device = torch.device(device)
+    chunk = CHUNK.get(device.type, CHUNK["cpu"])
+    for start in range(0, len(scenes), chunk):
+        colour, thing = _trace(scenes[start : start + chunk], size * supersample, device)
         images.append(_average(colour, size, supersample))
         shares = [_average((thing == k).float()[:, None], size, supersample) for k in range(slots)]
         masks.append(torch.cat(shares, 1) >= 0.5)

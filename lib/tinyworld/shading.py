@@ -102,17 +102,16 @@ def _surface(table: Table, part: Tensor, world: sdf.Point) -> tuple[sdf.Point, T
 def _shadow_between(table: Table, part: Tensor, scene: Tensor, world: sdf.Point, light: sdf.Point) -> Tensor:
     """Share of the light that the other parts of the same scene let through to points on things."""
     shadow = torch.ones_like(world[0])
-    for caster in range(len(table.kind)):
-        at = ((scene == table.place[6, caster].long()) & (part != caster)).nonzero()[:, 0]
-        if len(at) == 0:
-            continue
-        shape, ids = SHAPES[int(table.kind[caster])], torch.full_like(at, caster)
+    for kind in table.kind.unique().tolist():
+        casters = (table.kind == kind).nonzero()[:, 0]
+        shades = (scene == table.place[6, casters, None].long()) & (part != casters[:, None])  # (casters, points)
+        of, at = shades.nonzero().T
+        ids = casters[of]
         o = table.local(ids, *(a[at] for a in world))
         toward = table.local(ids, *(a[at] for a in light), way=True)
-        meets, t_in, t_out = sdf.bounding_interval(shape, o, toward, margin=sdf.PENUMBRA)
+        meets, t_in, t_out = sdf.bounding_interval(SHAPES[kind], o, toward, margin=sdf.PENUMBRA)
         m = meets.nonzero()[:, 0]
         o, toward = tuple(a[m] for a in o), tuple(a[m] for a in toward)
-        shadow[at[m]] = torch.minimum(
-            shadow[at[m]], sdf.light_reaching(shape, o, toward, t_in[m], t_out[m], table.place[3, ids[m]])
-        )
+        value = sdf.light_reaching(SHAPES[kind], o, toward, t_in[m], t_out[m], table.place[3, ids[m]])
+        shadow.scatter_reduce_(0, at[m], value, "amin")
     return shadow

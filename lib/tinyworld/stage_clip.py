@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
+from diffloop.transfer import carried
 from tinyworld.budget import Budget
 from tinyworld.captions import caption, parse, random_caption
 from tinyworld.checkpoint import load_checkpoint, load_ema
@@ -113,12 +114,12 @@ def clip_loss(towers: Towers, images: Tensor, rows: Tensor, ids: Tensor, caption
 
 
 def _name(logits: Tensor, rows: Tensor) -> Tensor:
-    parts = logits.float().split(list(HEADS.values()), dim=1)
-    return sum(
-        F.cross_entropy(part, rows[:, k].clamp(min=-1), ignore_index=-1)
-        for k, part in enumerate(parts)
-        if (rows[:, k] >= 0).any()
-    )
+    """Cross-entropy over the heads, each over the rows that have it; a head that no row has adds nothing."""
+    parts, total = logits.float().split(list(HEADS.values()), dim=1), logits.new_zeros((), dtype=torch.float32)
+    for k, part in enumerate(parts):
+        missed = F.cross_entropy(part, rows[:, k].clamp(min=-1), ignore_index=-1, reduction="sum")
+        total = total + missed / (rows[:, k] >= 0).sum().clamp(min=1)
+    return total
 
 
 def train_clip(
@@ -131,6 +132,7 @@ def train_clip(
     width: int = WIDTH,
     seed: int = 0,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Train; resume if `runs`/clip has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
@@ -147,8 +149,9 @@ def train_clip(
         texts += [random_caption(negative, rng) for scene in scenes for negative in hard_negatives(scene, rng)]
         captions = torch.tensor([said(text) for text in texts])
         ids = tokenize(tokenizer, texts, full=False)
+        rows, ids, captions = (carried(values, device) for values in (rows, ids, captions))
         with autocast(device):
-            return clip_loss(towers, images, rows.to(device), ids.to(device), captions.to(device))
+            return clip_loss(towers, images, rows, ids, captions)
 
     return train(
         "clip",
@@ -163,6 +166,7 @@ def train_clip(
         ema_decay=0.998,
         weight_decay=0.05,
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 

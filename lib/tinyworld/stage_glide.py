@@ -63,6 +63,7 @@ def train_glide(
     batch: int = 32,
     seed: int = 0,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Train one of the two; resume if it has a checkpoint.
 
@@ -101,6 +102,7 @@ def train_glide(
         ema_decay=0.995,
         show=lambda step: _show(runs, world, stage, step, unet, parts),
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 

@@ -21,6 +21,7 @@ from diffloop.guided_distillation import guided_loss, guided_student, guided_tea
 from diffloop.ladders import trained_levels
 from diffloop.noise import draw_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas, spaced_timesteps
+from diffloop.transfer import carried
 from tinyworld.batches import captioned, pictures_of
 from tinyworld.budget import Budget
 from tinyworld.captions import caption
@@ -49,6 +50,7 @@ def train_guided(
     seed: int = 0,
     samples: int = 16,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Stage 1; resume if the stage has a checkpoint. Raises: see `trainer.train`."""
     parts, student = _teacher_and_student(runs, device)
@@ -77,6 +79,7 @@ def train_guided(
         weight_decay=0.0,
         show=lambda step: _show(runs, world, "guided", step, student, parts, samples, steps=16),
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 
@@ -92,6 +95,7 @@ def train_students(
     samples: int = 16,
     rounds: dict[int, int] = ROUNDS,
     extend: bool = True,  # as of all stages; a finished round is never extended: the next one began from it
+    compiled: bool = False,
 ) -> dict:
     """Stage 2: one round after the other, each in a folder student-<steps> of its own; a finished round stays.
 
@@ -129,6 +133,7 @@ def train_students(
             show=lambda step: _show(runs, world, stage, step, student, parts, samples, steps=n),  # noqa: B023
             show_every=10**9,  # at its end
             extend=False,
+            compiled=compiled,
             data_hash=world.sha256,
         )
         if not state["finished"]:
@@ -206,14 +211,15 @@ def _teacher_and_student(runs: Path, device: str) -> tuple[Parts, UNet2DConditio
 
 def _scaled(world: World, runs: Path, parts: Parts, batch: int, seed: int):
     """(step, generator) -> (latents, (text states, scales))."""
-    latents, scaling = training_latents(world, runs, device=str(parts.unet.device))
+    device = parts.unet.device
+    latents, scaling = training_latents(world, runs, device=str(device))
+    latents = latents.to(device)
     draw = captioned(world, parts, batch=batch, seed=seed)
 
     def scaled(step: int, generator: Generator) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         at, text = draw(step, generator)
         scale = LOW + (HIGH - LOW) * torch.rand(len(at), generator=generator)
-        x_0 = latents[at].to(text.device).float() * scaling
-        return x_0, (text, scale.to(text.device))
+        return latents[carried(at, device)].float() * scaling, (text, carried(scale, device))
 
     return scaled
 

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 from diffloop.inpainting import inpaint
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
 from diffloop.stable_diffusion import StableDiffusion
+from diffloop.transfer import carried
 from tinyworld.batches import captioned, pictures_of
 from tinyworld.budget import Budget
 from tinyworld.captions import caption
@@ -79,19 +80,21 @@ def train_inpaint(
     seed: int = 0,
     samples: int = 16,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Fine-tune; resume if the stage has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
     parts = trained_parts(runs, device=device)
     latents, scaling = training_latents(world, runs, device=device)
+    latents = latents.to(device)
     unet = with_channels(parts.unet, 9)
     draw = captioned(world, parts, batch=batch, seed=seed, dropout=CAPTION_DROPOUT)
     bars = alphas_cumprod_from_betas(scaled_linear_betas()).float().to(device)
 
     def loss_at(step: int, generator: Generator) -> Losses:
         at, states = draw(step, generator)
-        masks = random_masks(world.take("train", "labels", at), generator).to(device)
-        x_0 = latents[at].to(device).float() * scaling
+        masks = carried(random_masks(world.take("train", "labels", at), generator), device)
+        x_0 = latents[carried(at, device)].float() * scaling
         with autocast(device):
             with torch.no_grad():
                 seen = parts.vae.encode(world.images("train", at, device) * (1 - masks)).latent_dist.mean * scaling
@@ -113,6 +116,7 @@ def train_inpaint(
             filled(parts, unet, world, samples)[0], pictures_of(runs, "inpaint", step), max(1, samples // 2)
         ),
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 

@@ -17,6 +17,7 @@ from diffloop.glide import noised_clip_loss
 from diffloop.levels import vp_level
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
+from diffloop.transfer import carried
 from tinyworld.budget import Budget
 from tinyworld.captions import caption
 from tinyworld.checkpoint import load_ema
@@ -42,10 +43,12 @@ def train_noised_clip(
     batch: int = 96,
     seed: int = 0,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Train; resume if the stage has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
     latents, scaling = training_latents(world, runs, device=device)
+    latents = latents.to(device)
     clip, tokenizer = trained_clip(runs, device=device), make_tokenizer()
     encoder = _fresh(clip).to(device).train()
     rows = torch.from_numpy(world.raw("train", "rows").astype("int64"))
@@ -54,11 +57,11 @@ def train_noised_clip(
 
     def loss_at(step: int, generator: Generator) -> Losses:
         at = batch_indices(len(latents), batch, step, seed)
-        ids = tokenize(tokenizer, [caption(decode(row)) for row in rows[at].tolist()], full=False).to(device)
-        x_0 = latents[at].to(device).float() * scaling
+        ids = tokenize(tokenizer, [caption(decode(row)) for row in rows[at].tolist()], full=False)
+        x_0 = latents[carried(at, device)].float() * scaling
         with autocast(device):
             with torch.no_grad():
-                text = clip.text_projection(clip.text_model(ids).pooler_output).float()
+                text = clip.text_projection(clip.text_model(carried(ids, device)).pooler_output).float()
             loss = noised_clip_loss(
                 lambda x, t: encode_noised(encoder, x, t).float(), x_0, text, bars, generator, logit_scale=scale
             )
@@ -77,6 +80,7 @@ def train_noised_clip(
         ema_decay=0.995,
         weight_decay=0.05,
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 

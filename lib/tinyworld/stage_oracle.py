@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from diffloop.transfer import carried
 from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_ema
 from tinyworld.oracle import HEADS, Oracle
@@ -23,12 +24,12 @@ def roughen(images: Tensor, generator: Generator) -> Tensor:
     n = len(images)
 
     def draw(*shape: int) -> Tensor:
-        return torch.rand(n, *shape, 1, 1, generator=generator).to(images.device)
+        return carried(torch.rand(n, *shape, 1, 1, generator=generator), images.device)
 
     small = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear", align_corners=False)
     images = torch.lerp(images, small, 0.9 * draw(1) * (draw(1) < 0.5))
     images = images * (0.92 + 0.16 * draw(1)) + 0.1 * (draw(3) - 0.5)
-    noise = torch.randn(images.shape, generator=generator).to(images.device)
+    noise = carried(torch.randn(images.shape, generator=generator), images.device)
     return images + noise * 0.25 * draw(1) * draw(1)
 
 
@@ -53,6 +54,7 @@ def train_oracle(
     width: int = 32,
     seed: int = 0,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Train; resume if `folder` has a checkpoint. Raises: see `trainer.train`."""
     torch.manual_seed(seed)
@@ -64,7 +66,7 @@ def train_oracle(
         at = batch_indices(world.sizes["train"], batch - extra, step, seed, rank, n_ranks)
         also = batch_indices(world.sizes["extra"], extra, step, seed, rank, n_ranks)
         images, rows, labels = (
-            torch.cat([world.take("train", name, at), world.take("extra", name, also)]).to(device)
+            torch.cat([world.take("train", name, at, device), world.take("extra", name, also, device)])
             for name in ("images", "rows", "labels")
         )
         images = roughen(to_float(images), generator)
@@ -73,7 +75,7 @@ def train_oracle(
 
     return train(
         "oracle", {"oracle": oracle}, loss_at, folder, budget, lr=2e-3, hyper={"width": width, "batch": batch},
-        seed=seed, warmup=50, ema_decay=0.995, data_hash=world.sha256, extend=extend,
+        seed=seed, warmup=50, ema_decay=0.995, data_hash=world.sha256, extend=extend, compiled=compiled,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from transformers import CLIPTextModel
 from diffloop.levels import Level
 from diffloop.parameterization import add_noise
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
+from diffloop.transfer import carried
 from tinyworld.budget import Budget
 from tinyworld.captions import caption, random_caption
 from tinyworld.checkpoint import load_checkpoint, load_ema, write_atomic
@@ -67,8 +68,8 @@ def denoising_loss(
     """
     b, T = len(x_0), len(alphas_cumprod)
     t = ((torch.arange(b) + torch.rand(b, generator=generator)) / b * T).long().clamp(max=T - 1)
-    t = t[torch.randperm(b, generator=generator)].to(x_0.device)
-    eps = torch.randn(x_0.shape, generator=generator).to(x_0.device)
+    t = carried(t[torch.randperm(b, generator=generator)], x_0.device)
+    eps = carried(torch.randn(x_0.shape, generator=generator), x_0.device)
     bars = alphas_cumprod[t].reshape(-1, 1, 1, 1)  # float32, roots too: as the committed weights were trained
     x_t = add_noise(x_0, eps, Level(bars.sqrt(), (1 - bars).sqrt(), t))
     error = (unet(x_t, t, states).sample.float() - eps).square().mean((1, 2, 3))
@@ -88,6 +89,7 @@ def train_unet(
     seed: int = 0,
     samples: int = 32,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Train; resume if the stage has a checkpoint. joint: start from stage `unet`, and train the text encoder too.
     samples: pictures drawn as it goes.
@@ -97,6 +99,7 @@ def train_unet(
     stage = "joint" if joint else "unet"
     torch.manual_seed(seed)
     latents, scaling = training_latents(world, runs, device=device)
+    latents = latents.to(device)
     tokenizer, text = make_tokenizer(), trained_clip(runs, device=device).text_model
     unet = make_unet(channels, text.config.hidden_size)
     if joint:
@@ -116,8 +119,8 @@ def train_unet(
         rng = Random(int(torch.randint(2**31, (1,), generator=generator)))
         texts = [random_caption(decode(row), rng) for row in rows[at].tolist()]
         texts = ["" if rng.random() < CAPTION_DROPOUT else words for words in texts]
-        ids = tokenize(tokenizer, texts).to(device)
-        x_0 = latents[at].to(device).float() * scaling
+        ids = carried(tokenize(tokenizer, texts), device)
+        x_0 = latents[carried(at, device)].float() * scaling
         with autocast(device):
             with torch.set_grad_enabled(joint):
                 states = text(ids).last_hidden_state
@@ -139,6 +142,7 @@ def train_unet(
         show=lambda step: _show(parts, world, runs / stage / "samples" / f"{step:06}.png", samples),
         show_every=500,
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 
@@ -151,8 +155,8 @@ def _show(parts: Parts, world: World, path: Path, n: int) -> None:
 
 @torch.no_grad()
 def training_latents(world: World, runs: Path, *, device: str = "cpu", batch: int = 64) -> tuple[Tensor, float]:
-    """Latents of all training pictures (the posterior's mean), half precision (n, 4, 16, 16), and the scaling factor
-    1 / std. Computed once for each VAE and kept in runs/latents.pt.
+    """Latents of all training pictures (the posterior's mean), half precision (n, 4, 16, 16) on the CPU, and the
+    scaling factor 1 / std. Computed once for each VAE and kept in runs/latents.pt.
 
     Raises:
         ValueError: if there is no trained VAE.

@@ -7,6 +7,7 @@ activations must agree.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Generator, Tensor
 
+from diffloop.transfer import carried
 from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_checkpoint, load_ema
 from tinyworld.oracle import HEADS, Oracle
@@ -43,6 +45,12 @@ def make_vae(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
     )
 
 
+@lru_cache(maxsize=2)
+def opponent(device: torch.device) -> Tensor:
+    """OPPONENT as a tensor, (3, 3), made once for each device."""
+    return torch.tensor(OPPONENT, device=device)
+
+
 def vae_loss(vae: AutoencoderKL, oracle: Oracle, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
     """Reconstruction, patch colour, edges, oracle activations, and a small pull of the latents to a unit Gaussian.
 
@@ -50,16 +58,15 @@ def vae_loss(vae: AutoencoderKL, oracle: Oracle, images: Tensor, labels: Tensor,
         images: float (b, 3, 64, 64) in [-1, 1]; labels: int (b, 64, 64), above 0 on things.
     """
     posterior = vae.encode(images).latent_dist
-    noise = torch.randn(posterior.mean.shape, generator=generator).to(images.device)
+    noise = carried(torch.randn(posterior.mean.shape, generator=generator), images.device)
     found = vae.decode(posterior.mean + posterior.std * noise).sample.float()
     off = found - images
     things = F.max_pool2d((labels > 0).float()[:, None], 5, 1, 2)  # two pixels beyond the edge as well
     weight = 1.0 + 3.0 * things
     pixel = (weight * (off.square() + 1e-4).sqrt()).mean() + 2.0 * (weight * off.square()).mean()
     edges = off.diff(dim=2).abs().mean() + off.diff(dim=3).abs().mean()
-    opponent = torch.tensor(OPPONENT, device=images.device)
     with autocast(images.device, enabled=False):
-        colour = torch.einsum("kc,bchw->bkhw", opponent, F.avg_pool2d(off * things, 2)).abs().mean()
+        colour = torch.einsum("kc,bchw->bkhw", opponent(images.device), F.avg_pool2d(off * things, 2)).abs().mean()
     ours, theirs = oracle.trunk(found), oracle.trunk(images)
     features = sum((a - b).abs().mean() for a, b in zip(ours, theirs, strict=True)).float()
     mean, logvar = posterior.mean.float(), posterior.logvar.float()
@@ -78,6 +85,7 @@ def train_vae(
     channels: tuple[int, ...] = CHANNELS,
     seed: int = 0,
     extend: bool = True,
+    compiled: bool = False,
 ) -> dict:
     """Train; resume if `runs`/vae has a checkpoint. Raises: see `trainer.train`; ValueError without an oracle."""
     torch.manual_seed(seed)
@@ -86,7 +94,7 @@ def train_vae(
 
     def loss_at(step: int, generator: Generator) -> Losses:
         at = batch_indices(world.sizes["train"], batch, step, seed, rank, n_ranks)
-        images, labels = (world.take("train", name, at).to(device) for name in ("images", "labels"))
+        images, labels = (world.take("train", name, at, device) for name in ("images", "labels"))
         with autocast(device):
             return vae_loss(vae, oracle, to_float(images), labels, generator)
 
@@ -111,6 +119,7 @@ def train_vae(
         show=show,
         show_every=1000,
         extend=extend,
+        compiled=compiled,
         data_hash=world.sha256,
     )
 

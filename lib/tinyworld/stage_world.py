@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffloop.transfer import carried
 from tinyworld.checkpoint import VERSION, write_json
 from tinyworld.progress import Progress
 from tinyworld.render import render
@@ -160,6 +161,7 @@ class World:
         if state is None or "sha256" not in state:
             raise ValueError(f"{folder} holds no finished world; run `python scripts/train_tiny.py world` first")
         self.folder, self.sizes, self.sha256 = folder, state["sizes"], state["sha256"]
+        self._kept: dict[tuple[str, str, str], Tensor] = {}
         self._arrays = {
             (part, name): np.memmap(folder / f"{part}.{name}.bin", dtype, "r", shape=(size, *shape))
             for part, size in self.sizes.items()
@@ -172,11 +174,20 @@ class World:
 
     def images(self, part: str, at: Sequence[int] | Tensor | slice, device: str | torch.device = "cpu") -> Tensor:
         """Pictures in [-1, 1], float32 (b, 3, 64, 64)."""
-        return to_float(self.take(part, "images", at).to(device))
+        return to_float(self.take(part, "images", at, device))
 
-    def take(self, part: str, name: str, at: Sequence[int] | Tensor | slice) -> Tensor:
-        at = at.numpy() if isinstance(at, Tensor) else at
-        values = torch.from_numpy(np.array(self._arrays[part, name][at]))
+    def take(
+        self, part: str, name: str, at: Sequence[int] | Tensor | slice, device: str | torch.device = "cpu"
+    ) -> Tensor:
+        """Some of an array; a GPU keeps the whole of it from the first call on."""
+        if torch.device(device).type == "cuda":
+            key = part, name, str(device)
+            if key not in self._kept:
+                self._kept[key] = torch.from_numpy(np.array(self._arrays[part, name])).to(device)
+            values = self._kept[key][at if isinstance(at, slice) else carried(torch.as_tensor(at), device)]
+        else:
+            at = at.numpy() if isinstance(at, Tensor) else at
+            values = torch.from_numpy(np.array(self._arrays[part, name][at]))
         return values if name == "images" else values.long()
 
 

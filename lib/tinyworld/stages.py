@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,8 @@ from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_checkpoint
 from tinyworld.parallel import ranks
 from tinyworld.stage_world import World, make_world
+
+UNTRAINED = ("world", "restore", "export", "export-more")
 
 
 def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
@@ -25,9 +28,7 @@ def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
     """
     torch.set_num_threads(options.threads)
     rank, _ = ranks()
-    device = options.device
-    if device == "auto":
-        device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+    device = device_of(options)
     if stage == "world":
         return _world(options, device) if rank == 0 else {}
     if stage == "export":
@@ -38,23 +39,61 @@ def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
         from tinyworld.stage_export_more import export_more
 
         return export_more(options.runs, options.models) if rank == 0 else {}
+    if stage == "restore":
+        from tinyworld.stage_restore import restore
+
+        return restore(options.runs, options.models) if rank == 0 else {}
     world = World(options.runs / "world")
-    arguments = {"device": device, "seed": options.seed}
+    arguments = {"device": device, "seed": options.seed, "compiled": options.compile}
     if options.batch:
         arguments["batch"] = options.batch
     runners = {"oracle": _oracle, "vae": _vae, "clip": _clip, "unet": _unet, "joint": _joint}
-    runners |= {"guided": _guided, "students": _students, "inpaint": _inpaint, "noised-clip": _noised_clip}
+    runners |= {"guided": _guided, "students": _students, "inpaint": _inpaint, "web": _web}
+    runners |= {"noised-clip": _noised_clip}
     runners |= {name: partial(_glide, name) for name in ("glide-base", "glide-upsampler")}
     return runners[stage](world, options, device, arguments)
 
 
-def describe(stage: str, runs: Path) -> str:
-    """One line for --dry-run: where the stage would start."""
+def device_of(options: Namespace) -> str:
+    """The device that is asked for; of "auto", the GPU if there is one."""
+    if options.device != "auto":
+        return options.device
+    return f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+
+
+def lengths_like(models: Path) -> dict[str, int | None]:
+    """By stage, for how many steps the models in a folder were trained; None where a stage's own length is meant.
+
+    Raises:
+        ValueError: if the folder holds no tiny/tiny.json.
+    """
+    from tinyworld.stage_export_more import NETWORKS
+
+    if not (about := models / "tiny" / "tiny.json").is_file():
+        raise ValueError(f"{about} does not exist; --like takes a folder of exported models, such as models/")
+    lengths: dict[str, int | None] = dict(json.loads(about.read_text())["steps"])
+    for name, (stage, _) in NETWORKS.items():
+        if (about := models / name / "tiny.json").is_file():
+            student = stage.startswith("student-")  # each is a round of one stage
+            lengths["students" if student else stage] = None if student else json.loads(about.read_text())["steps"]
+    return lengths
+
+
+def describe(stage: str, options: Namespace) -> str:
+    """One line for --dry-run: where the stage would start, how far it would go, and on which device."""
+    length = f", to step {options.steps}" if options.steps and stage not in UNTRAINED else ""
+    where = f", on {device_of(options)}" if stage == "world" or stage not in UNTRAINED else ""
+    return f"{_start_of(stage, options.runs)}{length}{where}"
+
+
+def _start_of(stage: str, runs: Path) -> str:
     path = runs / stage / "checkpoint.pt"
     if stage == "world":
         return f"world: in {runs / stage}, {'exists' if (runs / stage / 'world.json').exists() else 'from nothing'}"
     if stage.startswith("export"):
         return f"{stage}: from the checkpoints of the other stages"
+    if stage == "restore":
+        return f"restore: checkpoints in {runs} from the exported models, where there are none"
     if not path.exists():
         return f"{stage}: from nothing, in {path.parent}"
     state = load_checkpoint(path, stage)
@@ -139,6 +178,13 @@ def _inpaint(world: World, options: Namespace, device: str, arguments: dict) -> 
     budget = _budget(options, stage.STEPS)
     state = stage.train_inpaint(world, options.runs, budget, extend=_extend(options), **arguments)
     return {"step": state["step"], **stage.measure_inpaint(options.runs, world, device=device)}
+
+
+def _web(world: World, options: Namespace, device: str, arguments: dict) -> dict:
+    from tinyworld import stage_web as stage
+
+    state = stage.train_web(world, options.runs, _budget(options, stage.STEPS), extend=_extend(options), **arguments)
+    return {"step": state["step"], **stage.measure_web(options.runs, world, device=device)}
 
 
 def _noised_clip(world: World, options: Namespace, device: str, arguments: dict) -> dict:

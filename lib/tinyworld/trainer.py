@@ -9,7 +9,6 @@ kept (`stable.pt`), so that a finished run can be extended as if it had never co
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,6 +19,7 @@ from torch import Generator, Tensor, nn
 
 from tinyworld.budget import Budget, learning_rate_scale, plan_cooldown, share_done
 from tinyworld.checkpoint import load_checkpoint, rewrite_curve, save_checkpoint, write_manifest
+from tinyworld.curve import Curve
 from tinyworld.parallel import any_rank, average_gradients, of_first_rank, ranks
 from tinyworld.progress import Progress
 
@@ -44,13 +44,15 @@ def batch_indices(n: int, batch: int, step: int, seed: int, rank: int = 0, ranks
 
 
 def autocast(device: str | torch.device, *, enabled: bool = True) -> torch.autocast:
-    """bfloat16 where it helps: on CUDA, and on a CPU that multiplies it natively; elsewhere a no-op."""
+    """bfloat16 where the device multiplies it natively (a GPU since Ampere, a new CPU); elsewhere a no-op."""
     kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=enabled and (kind != "cpu" or _native_bfloat16()))
+    return torch.autocast(kind, torch.bfloat16, enabled=enabled and _native_bfloat16(kind))
 
 
-@lru_cache(maxsize=1)
-def _native_bfloat16() -> bool:
+@lru_cache(maxsize=2)
+def _native_bfloat16(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     path = Path("/proc/cpuinfo")
     return path.exists() and any(flag in path.read_text() for flag in ("avx512_bf16", "amx_bf16"))
 
@@ -69,7 +71,8 @@ def train(
     weight_decay: float = 0.01,
     ema_decay: float = 0.998,
     clip: float = 1.0,
-    save_every: int = 100,
+    save_every: int | None = None,
+    compiled: bool = False,
     show: Callable[[int], None] | None = None,
     show_every: int = 500,
     extend: bool = True,
@@ -85,6 +88,8 @@ def train(
         budget: steps (the total, with what an earlier call did) or minutes (of this call), and the cooldown's share.
         lr: peak learning rate of AdamW, for all or by module.
         hyper: what the checkpoint must agree on: shapes of the model, batch.
+        save_every: steps between checkpoints; None: 100, on a GPU 1000.
+        compiled: run the modules by `torch.compile`. It reaches those that the loss calls whole, such as U-Nets.
         show: called with the step on EMA weights; writes pictures.
         extend: go on from before the cooldown if the run was finished; False: leave a finished run alone.
 
@@ -99,7 +104,11 @@ def train(
     params = {name: [p for p in m.parameters() if p.requires_grad] for name, m in modules.items()}
     rates = lr if isinstance(lr, dict) else dict.fromkeys(modules, lr)
     groups = [{"params": params[name], "lr": rates[name], "peak": rates[name]} for name in modules]
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=weight_decay)
+    flat = [p for group in params.values() for p in group]
+    device = flat[0].device
+    on_gpu = device.type == "cuda"
+    save_every = save_every or (1000 if on_gpu else 100)
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=weight_decay, fused=on_gpu or None)
     state = _start(stage, modules, optimizer, folder, hyper, extend, budget)
     if state["finished"]:
         swap_in(modules, state["ema"])
@@ -107,18 +116,20 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         rewrite_curve(folder / "curve.csv", state["step"])
-    rows, began, first = [], time.monotonic(), state["step"]
-    bar = Progress(stage, quiet=rank > 0)
-    flat = [p for group in params.values() for p in group]
+    curve, began, first = Curve(stage, device), time.monotonic(), state["step"]
+    bar, averaged = Progress(stage, quiet=rank > 0), _pairs(modules, state["ema"])
+    for module in modules.values() if compiled else ():
+        module.compile()
 
     def save(name: str = "checkpoint.pt") -> None:
+        curve.read()  # before anything is written: a run that has gone wrong keeps its last good checkpoint
         if rank == 0:
             state["seconds"] += time.monotonic() - state.pop("since", began)
             state["since"] = time.monotonic()
             save_checkpoint(folder / name, stage, modules, optimizer, state, hyper)
             if name == "checkpoint.pt":
-                rewrite_curve(folder / "curve.csv", first, rows)
-                write_manifest(folder, stage, state, hyper, seed, data_hash, next(iter(flat)).device)
+                rewrite_curve(folder / "curve.csv", first, curve.rows)
+                write_manifest(folder, stage, state, hyper, seed, data_hash, device)
 
     while not state["finished"]:
         step, elapsed = state["step"], time.monotonic() - began
@@ -134,25 +145,28 @@ def train(
             break
         scale = learning_rate_scale(step, warmup, state["cooldown"])
         losses = loss_at(step, step_generator(seed, step, rank))
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        if not all(math.isfinite(v) for v in values.values()):
-            raise FloatingPointError(f"{stage}, step {step}: a loss is not finite: {values}")
+        loss = curve.add(step, scale, losses)
         _descend(optimizer, losses["loss"], flat, scale, clip, world)
-        _update_ema(modules, state["ema"], min(ema_decay, (1 + step) / (10 + step)))
-        rows.append({"step": step, "lr_scale": scale, **values})
+        _update_ema(averaged, min(ema_decay, (1 + step) / (10 + step)))
         state["step"] = step + 1
-        bar.update(step + 1, values["loss"], share=share_done(budget, state, first, time.monotonic() - began))
+        bar.update(step + 1, loss, share=share_done(budget, state, first, time.monotonic() - began))
         if (step + 1) % save_every == 0:
             save()
         if show and rank == 0 and (step + 1) % show_every == 0:
             with ema_weights(modules, state["ema"]):
-                show(step + 1)
+                _shown(show, step + 1)
     bar.close()
     save()
     swap_in(modules, state["ema"])
     if show and rank == 0 and state["finished"]:
-        show(state["step"])
+        _shown(show, state["step"])
     return state
+
+
+def _shown(show: Callable[[int], None], step: int) -> None:
+    """Pictures have other shapes than batches: what is compiled for these would be compiled once more for those."""
+    with torch.compiler.set_stance("force_eager"):
+        show(step)
 
 
 def _start(stage, modules, optimizer, folder, hyper, extend, budget) -> dict:
@@ -175,6 +189,8 @@ def _start(stage, modules, optimizer, folder, hyper, extend, budget) -> dict:
         module.load_state_dict(state["modules"][name])
         device = next(module.parameters()).device
         state["ema"][name] = {k: v.to(device) for k, v in state["ema"][name].items()}
+    for group in state["optimizer"]["param_groups"]:  # as the device wants it, whichever the checkpoint was made on
+        group["fused"] = optimizer.defaults["fused"]
     peaks = [group["peak"] for group in optimizer.param_groups]
     optimizer.load_state_dict(state["optimizer"])
     for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -196,12 +212,16 @@ def _descend(
     optimizer.step()
 
 
+def _pairs(modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
+    """(averages, weights), tensor by tensor; they share the memory of the modules, and so stay true as these train."""
+    now = [(name, key, v) for name, m in modules.items() for key, v in m.state_dict().items() if v.is_floating_point()]
+    return [ema[name][key] for name, key, _ in now], [v for *_, v in now]
+
+
 @torch.no_grad()
-def _update_ema(modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]], decay: float) -> None:
-    for name, module in modules.items():
-        now = module.state_dict()
-        kept = [k for k, v in now.items() if v.is_floating_point()]
-        torch._foreach_lerp_([ema[name][k] for k in kept], [now[k].float() for k in kept], 1 - decay)
+def _update_ema(averaged: tuple[list[Tensor], list[Tensor]], decay: float) -> None:
+    averages, weights = averaged
+    torch._foreach_lerp_(averages, [w.float() for w in weights], 1 - decay)
 
 
 class ema_weights:

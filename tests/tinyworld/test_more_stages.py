@@ -24,12 +24,14 @@ from tinyworld.stage_guided import sample_student, train_guided, train_students,
 from tinyworld.stage_inpaint import measure_inpaint, random_masks, train_inpaint, with_channels
 from tinyworld.stage_noised_clip import measure_noised_clip, train_noised_clip
 from tinyworld.stage_unet import trained_parts
+from tinyworld.stage_web import measure_web, train_web
 
 NEEDED = ("oracle", "vae", "clip", "unet")
 STAGES = {
     "guided": partial(train_guided, batch=4, samples=1),
     "inpaint": partial(train_inpaint, batch=4, samples=2),
     "noised-clip": partial(train_noised_clip, batch=8),
+    "web": partial(train_web, batch=4, samples=2),
     "glide-base": partial(train_glide, "glide-base", batch=4),
     "glide-upsampler": partial(train_glide, "glide-upsampler", batch=4),
 }
@@ -123,6 +125,7 @@ def test_exported_networks_load_and_draw(world, start, tmp_path):
     assert set(measure_noised_clip(runs, world, n=4, group=2)) == {
         f"top-1 of 2 at t = {t}" for t in range(0, 1000, 200)
     }
+    assert set(measure_web(runs, world, n=2)) == {"guidance 1", "guidance 4", "ideal at 1"}
     assert set(measure_inpaint(runs, world, n=2)) == {"trained for it", "by replacement"}
     broken = tmp_path / "models" / "tiny-inpaint" / "diffusion_pytorch_model.safetensors"
     broken.write_bytes(broken.read_bytes()[:-10])
