@@ -13,8 +13,9 @@ A replay is the same kernels on the same addresses. Nothing else happens, and th
 1. The inputs are copied to where the captured call read them.
 2. The result is copied from where it wrote it: the next replay writes there again, and samplers keep earlier results.
 3. Python does not run: no hook is called, and nothing is noticed that was put in since, be it another LoRA or weights
-   at other addresses. So the network is compared with what it was before each replay, and if it has changed, its graphs
-   are thrown away. Values written into its weights, as an optimizer does, are no change: the kernels read them.
+   at other addresses. So before each replay the network is compared with what it was (`watched.py`), and if it has
+   changed, its graphs are thrown away. Values written into its weights, as an optimizer does, are no change: the
+   kernels read them.
 
 Where a replay would be wrong, the call is made as without graphs: with gradients, autocast, hooks (as
 `attention.cross_attention_maps` sets them), in training mode, or on a stream of the caller's own.
@@ -27,8 +28,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
-from operator import is_, itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -36,11 +35,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as every_module
 
-Run = Callable[..., Tensor]  # (network, *tensors) -> tensor, a function of these alone
+from diffloop.watched import Watched
 
-USUAL = frozenset(vars(nn.Module())) - {"training"}  # what every module has
-TABLES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
-KNOWN = ("torch", "diffusers", "transformers", "peft")  # whose layers do at a second call what they did at the first
+Run = Callable[..., Tensor]  # (network, *tensors) -> tensor, a function of these alone
 
 
 class Graphs:
@@ -57,7 +54,7 @@ class Graphs:
 
     def __init__(self, most: int = 8, *, capture: bool = True, compiled: bool = False) -> None:
         self.most, self.capture, self.compiled = most, capture, compiled
-        self._networks: WeakKeyDictionary[nn.Module, _Network] = WeakKeyDictionary()
+        self._networks: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
         self._compiled: dict[Run, Run] = {}
         self._said: set[str] = set()
         self._lock = threading.RLock()  # a call's inputs, replay and result must not mix with another thread's
@@ -79,21 +76,17 @@ class Graphs:
         with self._lock:
             known = self._networks.get(network)
             if known is None or known.changed():
-                known = self._networks[network] = _Network(network)
+                known = self._networks[network] = _Known(network)
             if known.strange:
                 self._say(known.strange)
             if known.strange or known.busy:
                 return run(network, *inputs)
             if self.compiled:
-                run = self._compiled[run] if run in self._compiled else self._compile(run)
+                run = self._compiled.get(run) or self._compiled.setdefault(run, torch.compile(run, dynamic=False))
             graph = self._graph(known, network, run, inputs) if self.capture else None
             return run(network, *inputs) if graph is None else graph.replay(inputs)
 
-    def _compile(self, run: Run) -> Run:
-        self._compiled[run] = torch.compile(run, dynamic=False)
-        return self._compiled[run]
-
-    def _graph(self, known: _Network, network: nn.Module, run: Run, inputs: tuple[Tensor, ...]) -> _Graph | None:
+    def _graph(self, known: _Known, network: nn.Module, run: Run, inputs: tuple[Tensor, ...]) -> _Graph | None:
         """The graph of such a call, captured at the second one; None: it is to be made as ever."""
         kind = (run, *((x.shape, x.stride(), x.dtype, x.device) for x in inputs), *_settings())
         if kind not in known.graphs:
@@ -103,9 +96,9 @@ class Graphs:
             return None
         known.graphs.move_to_end(kind)
         if known.graphs[kind] == "called once":
+            others = [other for other in known.graphs.values() if isinstance(other, _Graph)]
             try:
-                known.pool = known.pool or torch.cuda.graph_pool_handle()
-                known.graphs[kind] = _capture(network, run, inputs, known.pool)
+                known.graphs[kind] = _capture(network, run, inputs, others[0].graph.pool() if others else None)
             except RuntimeError as error:  # something in the call waits for the GPU, or memory is short
                 known.graphs[kind] = None
                 self._say(f"could not be captured as a CUDA graph ({str(error).strip().splitlines()[0]})")
@@ -138,8 +131,8 @@ def _capture(network: nn.Module, run: Run, inputs: tuple[Tensor, ...], pool: Any
     """The graph of run(network, *inputs). During the capture nothing is computed.
 
     Args:
-        pool: the memory for what is computed between input and output, shared by the graphs of a network: no two of
-            them run at once, and a result is copied out before the next one starts.
+        pool: the memory for what is computed between input and output, that of the network's other graphs: no two of
+            them run at once, and a result is copied out before the next one starts. None: there are no others.
     """
     with torch.inference_mode(False):  # what is made inside it cannot be written to outside
         static = tuple(torch.empty_like(x) for x in inputs)
@@ -156,42 +149,12 @@ def _capture(network: nn.Module, run: Run, inputs: tuple[Tensor, ...], pool: Any
         return _Graph(graph, static, output)
 
 
-class _Network:
-    """A network's graphs, and all that they depend on beside inputs and the values of weights: to see a change of it.
-
-    Some hundred modules are gone through before each call, so that no loop of Python's may go over what each holds.
-    """
+class _Known(Watched):
+    """A network, and the graphs of its calls."""
 
     def __init__(self, network: nn.Module) -> None:
-        modules = [*network.modules()]
+        super().__init__(network)
         self.graphs: OrderedDict[tuple, Any] = OrderedDict()  # kind of call -> its graph, None, or "called once"
-        self.pool: Any = None
-        self.strange = next(filter(None, map(_strange, modules)), "")  # why it cannot be captured
-        self.busy = any(m.training or m._forward_hooks or m._forward_pre_hooks for m in modules)
-        self._below, self._own, tables = modules[1:], [vars(m) for m in modules], []
-        for own in self._own:
-            tables += [own[name] for name in TABLES]
-            tables += [value for name, value in own.items() if name not in USUAL and isinstance(value, dict | list)]
-            tables += [vars(own["processor"])] if hasattr(own.get("processor"), "__dict__") else []
-        self._sized = [*self._own, *tables]
-        self._views = [t.values() if isinstance(t, dict) else t for t in tables]  # a view follows its dict
-        self._others = [itemgetter("_parameters", "_modules", *(k for k in own if k not in USUAL)) for own in self._own]
-        self._weights = [own[name].values() for own in self._own for name in ("_parameters", "_buffers")]
-        self._before = self._now()
-
-    def changed(self) -> bool:
-        """Whether anything is not what it was: a module, an attribute, a hook, a weight's address."""
-        try:
-            (held, numbers), (held_before, numbers_before) = self._now(), self._before
-        except KeyError:  # an attribute is gone
-            return True
-        return numbers != numbers_before or len(held) != len(held_before) or not all(map(is_, held, held_before))
-
-    def _now(self) -> tuple[list[object], list[int]]:
-        held = [*map(type, self._below), *chain.from_iterable(self._views)]
-        held += chain.from_iterable([get(own) for get, own in zip(self._others, self._own, strict=True)])
-        addresses = [w.data_ptr() for w in chain.from_iterable(self._weights) if w is not None]
-        return held, [*map(len, self._sized), *addresses]
 
 
 def _in_python(device: torch.device) -> bool:
@@ -205,21 +168,30 @@ def _in_python(device: torch.device) -> bool:
     )
 
 
-def _strange(module: nn.Module) -> str:
-    """Why a module may do in Python, at each call, what a graph would leave out; or ''."""
-    kinds = [type(module), *([type(module.processor)] if hasattr(module, "processor") else [])]
-    unknown = [f"{k.__module__}.{k.__qualname__}" for k in kinds if k.__module__.partition(".")[0] not in KNOWN]
-    if unknown:
-        return f"has a {unknown[0]}, which may do something else at each call"
-    return f"has a {type(module).__qualname__} whose forward was replaced" if "forward" in vars(module) else ""
-
-
 def _settings() -> tuple:
     """Settings of torch by which kernels are chosen."""
     cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
     attention = (cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled())
     exact = (cuda.matmul.fp32_precision, cudnn.conv.fp32_precision, torch.are_deterministic_algorithms_enabled())
     return (*attention, cuda.math_sdp_enabled(), *exact, cudnn.enabled, cudnn.benchmark, cudnn.deterministic)
+
+
+def callers(device: torch.device, graphs: bool | None, compiled: bool) -> Graphs | None:
+    """What calls the networks of a checkpoint on this device, by two arguments of `pretrained.load`, which says what is
+    raised."""
+    if graphs and device.type != "cuda":
+        raise ValueError(f"graphs is True and device {str(device)!r}; only a CUDA device has graphs: leave it out")
+    if compiled:
+        try:
+            torch.compile(lambda x: x.sin() + 1)(torch.zeros(8, device=device))
+        except Exception as error:  # of many types, by what is missing
+            raise RuntimeError(
+                f"compile is True, and torch.compile does not work for device {str(device)!r} here "
+                f"({type(error).__name__}: {str(error).strip().splitlines()[0]}). It needs a C++ compiler such as g++, "
+                "and on a GPU Triton: install them, or leave compile out"
+            ) from error
+    capture = device.type == "cuda" if graphs is None else graphs
+    return Graphs(capture=capture, compiled=compiled) if capture or compiled else None
 
 
 def _again(most: int, capture: bool, compiled: bool) -> Graphs:

@@ -23,7 +23,7 @@ from diffloop.checkpoint_files import (
     read_index,
     read_json,
 )
-from diffloop.graphs import Graphs
+from diffloop.graphs import callers
 from diffloop.latents import check_vae
 from diffloop.scheduler_file import flow_settings, scheduler_settings
 from diffloop.stable_diffusion import StableDiffusion
@@ -108,13 +108,10 @@ def load(
         dtype: the type that they compute in: torch.float32, torch.bfloat16 or torch.float16. In float16, the VAE of
             Stable Diffusion XL stays in float32 if its config has `force_upcast`: it overflows.
         variant: of the weights' files, such as "fp16" for unet/diffusion_pytorch_model.fp16.safetensors.
-        graphs: whether the network that denoises is called by CUDA graphs: the same pictures, and at a batch of one in
-            half of the time; see `graphs.py`. None: on a CUDA device. Its steps hold on to the memory of one call.
-        compile: whether that network goes through `torch.compile`, with graphs or without, on any device. The first
-            call of each shape takes a minute or more. The same pictures but for rounding.
-
-    Attention is torch's fused one already, as Diffusers has it. To try another layout of memory for convolutions:
-    `models.network.to(memory_format=torch.channels_last)`. It gave nothing on a CPU.
+        graphs: whether the network that denoises is called by CUDA graphs, which keep the memory of a call of each
+            shape: the same pictures, sooner at small batches; see `graphs.py`. None: on a CUDA device only.
+        compile: whether that network goes through `torch.compile`, on any device, with graphs or without. The first
+            call of each shape takes a minute or more; the pictures are the same but for rounding.
 
     Returns:
         an instance of the family's class, see FAMILIES; its networks are in evaluation mode, without gradients.
@@ -123,10 +120,11 @@ def load(
         FileNotFoundError: if the folder is not there, or files are missing from it (names them all).
         ConnectionError: if it is a hub id that is not cached, and the hub cannot be reached or does not know it.
         RuntimeError: if compile is asked for, and torch has no working compiler for this device.
-        ValueError: if graphs are asked for on another device than a CUDA one; if the checkpoint is of another family (DiT, Flux, unCLIP ...), a weights file is damaged or lacks
-            weights of its network, or a setting of the scheduler, the VAE or the U-Net is one that we do not know.
+        ValueError: if graphs are asked for where there are none, the checkpoint is of another family (DiT, Flux, unCLIP
+            ...), a weights file is damaged or lacks weights of its network, or a setting of the scheduler, the VAE or
+            the U-Net is one that we do not know.
     """
-    calls = _calls(torch.device(device), graphs, compile)
+    calls = callers(torch.device(device), graphs, compile)
     folder = _find(checkpoint, variant)
     family = check_kind(folder, FAMILIES)
     check_layout(folder, family, variant)
@@ -147,23 +145,6 @@ def load(
             kwargs = {"dtype" if cls.startswith("transformers") else "torch_dtype": own, "variant": variant}
             parts[part] = _network(_class(cls), folder / part, **kwargs).eval().requires_grad_(False).to(device)
     return family.models(**parts, **settings, note=note, graphs=calls)
-
-
-def _calls(device: torch.device, graphs: bool | None, compiled: bool) -> Graphs | None:
-    """What calls the network. Raises as `load` says."""
-    if graphs and device.type != "cuda":
-        raise ValueError(f"graphs is True and device {str(device)!r}; only a CUDA device has graphs: leave it out")
-    if compiled:
-        try:
-            torch.compile(lambda x: x.sin() + 1)(torch.zeros(8, device=device))
-        except Exception as error:  # of many types, by what is missing
-            raise RuntimeError(
-                f"compile is True, and torch.compile does not work for device {str(device)!r} here "
-                f"({type(error).__name__}: {str(error).strip().splitlines()[0]}). It needs a C++ compiler such as g++, and on "
-                "a GPU Triton: install them, or leave compile out"
-            ) from error
-    capture = device.type == "cuda" if graphs is None else graphs
-    return Graphs(capture=capture, compiled=compiled) if capture or compiled else None
 
 
 def _find(checkpoint: str | Path, variant: str | None) -> Path:

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffloop.checkpoint_files import Configs
-from diffloop.ladders import trained_levels
 from diffloop.graphs import Graphs
+from diffloop.ladders import trained_levels
 from diffloop.latents import InLatents, latent_size
 from diffloop.levels import Level, told
 from diffloop.schedules import spaced_timesteps
@@ -71,7 +71,12 @@ class OnUNet(OnTrainedTimesteps):
 
     @torch.no_grad()
     def call_unet(
-        self, x_t: Latents, level: Level | Real, text: Float[Tensor, "b tokens width"], extra: Extra | None, *added: Tensor
+        self,
+        x_t: Latents,
+        level: Level | Real,
+        text: Float[Tensor, "b tokens width"],
+        extra: Extra | None,
+        *added: Tensor,
     ) -> Latents:
         """The U-Net's output in float32; inside, it computes in its own type. added: SDXL's pooled text and sizes."""
         if self.unet.config.get("time_cond_proj_dim"):

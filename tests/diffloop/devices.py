@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from tests.diffloop.graphs_pretended import Graph, pretended_graphs
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from tests.diffloop.graphs_pretended import Graph, pretended_graphs
 from torch.utils._pytree import tree_flatten, tree_map
 
 GPU, HOST = torch.device("cuda", 0), torch.device("cpu")

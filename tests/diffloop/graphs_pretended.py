@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import ClassVar
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class Stream:
         pass
 
 
+_all = WeakSet()
 DEFAULT = Stream()
 DEFAULT.ran = True
 
@@ -42,11 +44,15 @@ class Graph:
     capturing: ClassVar[Graph | None] = None
 
     def __init__(self):
-        self.tape, self.made, self.pool = [], [], None
+        self.tape, self.made, self.memory = [], [], None
         Graph.alive += 1
+        _all.add(self)
 
     def __del__(self):
         Graph.alive -= 1
+
+    def pool(self):
+        return self.memory
 
     def replay(self):
         Graph.replays += 1
@@ -85,7 +91,8 @@ class _Tape(TorchDispatchMode):
 @contextmanager
 def _graph(graph, *, pool, stream, capture_error_mode):
     assert stream.ran, "nothing was run on this stream before the capture"
-    graph.pool, Graph.capturing = pool, graph
+    assert pool is None or any(other.memory is pool for other in _all), "the pool went with the last of its graphs"
+    graph.memory, Graph.capturing = pool or object(), graph
     try:
         with _Tape(graph):
             yield
@@ -110,7 +117,6 @@ class _Current:
 PRETENDED = {
     "CUDAGraph": Graph,
     "graph": _graph,
-    "graph_pool_handle": object,
     "Stream": Stream,
     "stream": _on,
     "current_stream": lambda device=None: _Current.stream,
@@ -121,7 +127,7 @@ PRETENDED = {
 
 @contextmanager
 def pretended_graphs():
-    """In it, `torch.cuda` has graphs and streams."""
+    """Inside it, `torch.cuda` has graphs and streams."""
     before = {name: getattr(torch.cuda, name) for name in PRETENDED}
     try:
         for name, value in PRETENDED.items():
