@@ -25,95 +25,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT), str(ROOT / "benchmarks")]
 
-LOOPS = ("text", "image", "inpaint")
 STEPS = {1: 20, 8: 8, 32: 4}  # of the sampler, by batch: what is left is as exact, and takes less time
-SHARES = {"sd": 150, "sdxl": 120, "sd3": 90}  # seconds of each family on a card; on a CPU half of it
-POSTS, TRAINING = 70, 40  # seconds
-PROMPT, SCALE = "a red circle on grey", 5.0
-
-
-def ours(pipe: Any) -> Any:
-    """Our models on the networks of a pipeline, as `load` puts them together."""
-    from diffloop.graphs import Graphs
-    from diffloop.pretrained import FAMILIES
-
-    family = next(f for f in FAMILIES if type(pipe).__name__.startswith(f.pipelines))
-    parts = {name: pipe.components[name] for name in family.parts if pipe.components.get(name) is not None}
-    for part in parts.values():
-        if isinstance(part, torch.nn.Module):
-            part.eval().requires_grad_(False)
-    settings, _ = family.settings(dict(pipe.scheduler.config), ROOT)
-    return family.models(**parts, **settings, graphs=Graphs() if pipe.device.type == "cuda" else None)
-
-
-def contestants(pipe: Any, models: Any, loop: str, b: int, steps: int) -> dict[str, Callable[[], object]]:
-    """Ours, the pipeline, and for text to image the bare calls, ready to run."""
-    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
-
-    from diffloop.image_to_image import image_to_image
-    from diffloop.inpainting import inpaint
-    from diffloop.text_to_image import text_to_image
-
-    h, w = (n * models.scale for n in models.latent_size(None))
-    prompts, device = [PROMPT] * b, models.device
-    images, masks = torch.rand(b, 3, h, w).to(device), torch.zeros(b, 1, h, w).to(device)
-    masks[:, :, h // 4 : h // 2] = 1
-    own = lambda: {"steps": steps, "guidance_scale": SCALE, "generator": torch.Generator().manual_seed(0)}  # noqa: E731
-    theirs = {"num_inference_steps": steps, "guidance_scale": SCALE, "output_type": "pt"}
-    if loop == "text":
-        bare = partial(bare_calls, models, b, steps)
-        return {
-            "ours": lambda: text_to_image(models, prompts, **own()),
-            "pipeline": lambda: pipe(prompts, **theirs),
-            "bare": bare,
-        }
-    if loop == "image":
-        other = AutoPipelineForImage2Image.from_pipe(pipe)
-        mine, given = lambda: image_to_image(models, images, prompts, strength=0.5, **own()), {"image": images}
-    else:
-        other = AutoPipelineForInpainting.from_pipe(pipe)
-        mine = lambda: inpaint(models, images, masks, prompts, strength=0.5, **own())  # noqa: E731
-        given = {"image": images, "mask_image": masks}
-    other.set_progress_bar_config(disable=True)
-    sides = {} if loop == "image" and "3" not in type(pipe).__name__ else {"height": h, "width": w}
-    return {"ours": mine, "pipeline": lambda: other(prompts, strength=0.5, **given, **sides, **theirs)}
-
-
-@torch.no_grad()
-def bare_calls(models: Any, b: int, steps: int) -> None:
-    """Text, so many calls of the network, the decoder. On a card the calls are replays of a captured one."""
-    text = models.encode_text([None] * b + [PROMPT] * b)
-    x, level = (
-        torch.zeros(2 * b, models.latent_channels, *models.latent_size(None), device=models.device),
-        models.levels(2)[0],
-    )
-    if models.graphs is None:
-        for _ in range(steps):
-            models.predict(x, level, text)
-    else:
-        for _ in range(2):  # captured, if that was not done yet
-            models.predict(x, level, text)
-        recorded = list(models.graphs._networks[models.network].graphs.values())[-1]
-        for _ in range(steps - 2):
-            recorded.graph.replay()
-    models.decode(x[:b])
-
-
-def compiled(pipe: Any, prompts: list[str], steps: int) -> Callable[[], object]:
-    """The pipeline with its network compiled, at work."""
-    part = "transformer" if hasattr(pipe, "transformer") else "unet"
-    other = type(pipe)(**pipe.components | {part: torch.compile(pipe.components[part], mode="reduce-overhead")})
-    other.set_progress_bar_config(disable=True)
-    return lambda: other(prompts, num_inference_steps=steps, guidance_scale=SCALE, output_type="pt")
+SHARES = {"sd": 130, "sdxl": 110, "sd3": 80}  # seconds of each family on a card; on a CPU half of it
+POSTS, TRAINING = 100, 40  # seconds
 
 
 def measure(run: Callable[[], object], device: str, limit: float) -> dict[str, float | str]:
@@ -143,6 +64,7 @@ def measure(run: Callable[[], object], device: str, limit: float) -> dict[str, f
 
 def family_rows(family: str, device: str, limit: float) -> None:
     """Print a row of results after the other, as JSON; until the time is over."""
+    from gpu_contestants import LOOPS, compiled, contestants, ours
     from random_checkpoints import random_checkpoint
 
     end = time.perf_counter() + limit
@@ -154,9 +76,9 @@ def family_rows(family: str, device: str, limit: float) -> None:
             for who, run in contestants(pipe, models, loop, b, steps).items():
                 if time.perf_counter() < end:
                     print(json.dumps([family, loop, b, steps, who, measure(run, device, each)]), flush=True)
-        if b == 1:
-            run = compiled(pipe, [PROMPT] * b, steps)
-            print(json.dumps([family, "text", b, steps, "compiled", measure(run, device, each)]), flush=True)
+    if device == "cuda":  # last, as it may take all the time that is left
+        row = [family, "text", 1, STEPS[1], "compiled", measure(compiled(pipe, STEPS[1]), device, each)]
+        print(json.dumps(row), flush=True)
 
 
 def calibration(device: str) -> str:
@@ -239,9 +161,8 @@ def report(device: str, families: list[str]) -> list[str]:
     rows: list[list] = []
     for family in families:
         limit = SHARES[family] / (1 if device == "cuda" else 2)
-        out, end = child(
-            [sys.executable, __file__, "--family", family, "--device", device, "--limit", str(limit)], limit + 20
-        )
+        command = [sys.executable, __file__, "--family", family, "--device", device, "--limit", str(limit - 20)]
+        out, end = child(command, limit)
         rows += [json.loads(line) for line in out.splitlines() if line.startswith("[")]
         lines += [f"- {family}: {end}; what is missing was not measured."] if end else []
     lines += ["", *table(rows, device), ""]

@@ -29,6 +29,7 @@ def random_checkpoint(family: str, device: str, dtype: torch.dtype) -> Any:
         with torch.device(device):
             makers = {"sd": partial(random_pipeline, "sd15"), "sdxl": sdxl, "sd3": sd3}
             pipe = makers[family](dtype)
+        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)  # a scheduler works on the CPU
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
 

@@ -57,6 +57,7 @@ class Graphs:
         self._networks: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
         self._compiled: dict[Run, Run] = {}
         self._said: set[str] = set()
+        self._aside: dict[torch.device, Any] = {}  # the stream of all captures: a library keeps memory for each stream
         self._lock = threading.RLock()  # a call's inputs, replay and result must not mix with another thread's
 
     def __reduce__(self) -> tuple:
@@ -96,9 +97,11 @@ class Graphs:
             return None
         known.graphs.move_to_end(kind)
         if known.graphs[kind] == "called once":
-            others = [other for other in known.graphs.values() if isinstance(other, _Graph)]
+            others = [other.graph.pool() for other in known.graphs.values() if isinstance(other, _Graph)]
+            device = inputs[0].device
+            aside = self._aside[device] = self._aside.get(device) or torch.cuda.Stream(device)
             try:
-                known.graphs[kind] = _capture(network, run, inputs, others[0].graph.pool() if others else None)
+                known.graphs[kind] = _capture(network, run, inputs, next(iter(others), None), aside)
             except RuntimeError as error:  # something in the call waits for the GPU, or memory is short
                 known.graphs[kind] = None
                 self._say(f"could not be captured as a CUDA graph ({str(error).strip().splitlines()[0]})")
@@ -127,21 +130,22 @@ class _Graph:
 
 
 @torch.no_grad()
-def _capture(network: nn.Module, run: Run, inputs: tuple[Tensor, ...], pool: Any) -> _Graph:
+def _capture(network: nn.Module, run: Run, inputs: tuple[Tensor, ...], pool: Any, aside: Any) -> _Graph:
     """The graph of run(network, *inputs). During the capture nothing is computed.
 
     Args:
         pool: the memory for what is computed between input and output, that of the network's other graphs: no two of
             them run at once, and a result is copied out before the next one starts. None: there are no others.
+        aside: a stream, as nothing else may run on the one that is captured.
     """
     with torch.inference_mode(False):  # what is made inside it cannot be written to outside
         static = tuple(torch.empty_like(x) for x in inputs)
         for mine, given in zip(static, inputs, strict=True):
             mine.copy_(given)
-        current, aside = torch.cuda.current_stream(inputs[0].device), torch.cuda.Stream(inputs[0].device)
+        current = torch.cuda.current_stream(inputs[0].device)
         aside.wait_stream(current)
         with torch.cuda.stream(aside):
-            run(network, *static)  # what libraries set up at a first call, on this stream too
+            run(network, *static)  # what libraries set up at the first call on a stream
         current.wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=pool, stream=aside, capture_error_mode="thread_local"):

@@ -90,7 +90,7 @@ class _Tape(TorchDispatchMode):
 
 @contextmanager
 def _graph(graph, *, pool, stream, capture_error_mode):
-    assert stream.ran, "nothing was run on this stream before the capture"
+    assert stream.ran, "nothing was run on this stream before its capture"
     assert pool is None or any(other.memory is pool for other in _all), "the pool went with the last of its graphs"
     graph.memory, Graph.capturing = pool or object(), graph
     try:
