@@ -108,6 +108,15 @@ def steps_down(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
     return list(pairwise(levels))
 
 
+def told(t: Number, like: Tensor) -> Tensor:
+    """What the network is told, as a tensor where `like` is.
+
+    A single number is written there by the device itself. `torch.as_tensor(t, device=...)` would send it over, and a
+    GPU would let the host wait for that at every step.
+    """
+    return t.to(like.device) if isinstance(t, Tensor) else torch.full((), t, device=like.device)
+
+
 def pick(levels: Sequence[Level], index: Int[Tensor, " b"], ndim: int) -> Level:
     """levels[index] for a batch: signal and noise (b, 1, ..., 1) with `ndim` axes, float64; t of shape (b,)."""
     columns = ([level.signal for level in levels], [level.noise for level in levels])

@@ -41,12 +41,19 @@ def draw_noise(
         if g.device.type != "cpu":
             raise ValueError(f"a generator is on {g.device}; it must be on the cpu")
     if isinstance(generator, torch.Generator):
-        return torch.randn(*shape, generator=generator, dtype=dtype).to(device)
+        return _sent(torch.randn(*shape, generator=generator, dtype=dtype), device)
     if len(generators) != shape[0]:
         raise ValueError(
             f"{len(generators)} generators for a batch of {shape[0]}; pass one, or one per image ({shape[0]})"
         )
-    return torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]).to(device)
+    return _sent(torch.stack([torch.randn(*shape[1:], generator=g, dtype=dtype) for g in generators]), device)
+
+
+def _sent(noise: Tensor, device: torch.device | str) -> Tensor:
+    """The noise, on the device. A GPU fetches it by itself from pinned memory, so that the host need not wait."""
+    if torch.device(device).type == "cuda":
+        noise = noise.pin_memory()
+    return noise.to(device, non_blocking=True)
 
 
 def with_noise(x: Tensor, step_std: float, noise: Tensor | None) -> Tensor:

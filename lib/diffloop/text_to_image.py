@@ -24,6 +24,7 @@ from diffloop.ddim import ddim_sample
 from diffloop.guidance import Guidance, classifier_free_guidance, on_interval
 from diffloop.levels import Level, initial_std, steps_down
 from diffloop.noise import draw_noise
+from diffloop.parameterization import finite_in_the_end
 from diffloop.types import (
     Callback,
     Condition,
@@ -195,14 +196,15 @@ def denoise(
     A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
 
     Raises:
-        ValueError: see the sampler.
+        ValueError: see the sampler. On a GPU, a model that returns NaN or infinity is seen after the last step.
     """
     if len(levels) < 2:
         return x_t
     states = sampler(model, x_t, levels, generator=generator, prediction=models.prediction)
-    for i, (level, state) in enumerate(zip(levels[1:], states, strict=True)):
-        if callback is not None:
-            callback(i, level, state)
+    with finite_in_the_end():
+        for i, (level, state) in enumerate(zip(levels[1:], states, strict=True)):
+            if callback is not None:
+                callback(i, level, state)
     return state
 
 

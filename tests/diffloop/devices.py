@@ -4,6 +4,9 @@ Inside `pretended_gpu()`, whatever is asked for on "cuda" is computed on the CPU
 raised where tensors of two devices meet (but for CPU tensors without dimensions, as in PyTorch), where a marked one is
 handed to NumPy, and where numbers are drawn on the device with a generator of the CPU.
 
+Graphs are there too, see `graphs_pretended.py`; and `waits` lists what makes the host wait for a GPU: a number that is read,
+a copy from or to it. In a capture each of them is an error, as there.
+
 PyTorch's own FakeTensorMode computes no values, and so stops at the first `if` about one; this goes all the way.
 """
 
@@ -14,12 +17,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from tests.diffloop.graphs_pretended import Graph, pretended_graphs
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 GPU, HOST = torch.device("cuda", 0), torch.device("cpu")
 MIXED = {"to", "copy_", "__getitem__", "__setitem__", "index_put_", "__set__", "_has_compatible_shallow_copy_type"}
+
+READS = {"item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__", "equal", "allclose", "unique"}
+READS |= {"nonzero", "masked_select"}
+waits: list[str] = []  # what made the host wait, so far
 
 
 class Marked(Tensor):
@@ -36,6 +44,12 @@ class _Mode(TorchFunctionMode):
         if _name(func) == "_parse_to":  # of Module.to: it only sorts arguments
             device, *others = func(*args, **(kwargs or {}))
             return (GPU if any(isinstance(x, Marked) for x in flat) else device, *others)
+        if func is torch.device:
+            return func(*args, **(kwargs or {}))
+        if _name(func) == "pin_memory" and not isinstance(args[0], Marked):
+            pinned = args[0].clone()
+            pinned.pinned = True
+            return pinned
         if any(isinstance(x, Marked) or _device(x) == GPU for x in flat):
             return _call(func, args, kwargs or {})
         return func(*args, **(kwargs or {}))
@@ -47,7 +61,7 @@ def pretended_gpu() -> Iterator[torch.device]:
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)  # else parameters keep their type
     try:
-        with _Mode():
+        with _Mode(), pretended_graphs():
             yield GPU
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(before)
@@ -55,6 +69,10 @@ def pretended_gpu() -> Iterator[torch.device]:
 
 def _call(func: Any, args: tuple, kwargs: dict) -> Any:
     name, (flat, _) = _name(func), tree_flatten((args, kwargs))
+    if _waits(name, args, kwargs, flat):
+        waits.append(name)
+        if Graph.capturing is not None:
+            raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing, in {name}")
     if name == "__get__" and func.__self__ in (Tensor.device, Tensor.is_cuda):
         return GPU if func.__self__ is Tensor.device else True
     if name in ("numpy", "__array__"):
@@ -77,6 +95,23 @@ def _call(func: Any, args: tuple, kwargs: dict) -> Any:
     with torch._C.DisableTorchFunctionSubclass():
         result = func(*tree_map(_hosted, args), **tree_map(_hosted, kwargs))
     return tree_map(_mark if _stays(name, args, kwargs, asked, marked) else _unmark, result)
+
+
+def _waits(name: str, args: tuple, kwargs: dict, flat: list) -> bool:
+    """Whether the host waits for the GPU: what is read from it, and what is sent there unless from pinned memory."""
+    first, others = next(iter(args), None), [x for x in flat[1:] if isinstance(x, Tensor)]
+    here, there = isinstance(first, Tensor) and not isinstance(first, Marked), isinstance(first, Marked)
+    asked = [device for x in flat if (device := _device(x)) is not None]
+    if name in ("tensor", "as_tensor"):
+        return GPU in asked and not there
+    if name in ("to", "cuda", "copy_"):
+        sent = here and (name == "cuda" or GPU in asked or any(isinstance(x, Marked) for x in others))
+        pinned = hasattr(first, "pinned") and kwargs.get("non_blocking", False)
+        taken = there and (HOST in asked or (name == "copy_" and any(not isinstance(x, Marked) for x in others)))
+        return (sent and not pinned) or taken
+    if name in ("__getitem__", "__setitem__"):
+        return there and any(x.dtype == torch.bool or not isinstance(x, Marked) for x in others[:1])
+    return name in READS and any(isinstance(x, Marked) for x in flat)
 
 
 def _stays(name: str, args: tuple, kwargs: dict, asked: torch.device | None, marked: list) -> bool:
