@@ -9,7 +9,7 @@ import sys
 from press.core.errors import PressError
 from press.options import parser, project_of
 from press.telling import count, say, say_all
-from press.working import act_build, act_run, act_why
+from press.working import act_build, act_cache, act_run, act_why
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -139,6 +139,7 @@ ACTS = {
     "build": act_build,
     "run": act_run,
     "why": act_why,
+    "cache": act_cache,
     "preview": act_preview,
     "new": act_new,
     "fetch": act_fetch,

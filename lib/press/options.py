@@ -64,6 +64,14 @@ def parser() -> argparse.ArgumentParser:
     run = add("run", "Execute stale posts, render nothing.", "press run", "press run ddpm-ddim -p seed 7 --force")
     run.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all that are stale)")
     _execution(run)
+    cache = add(
+        "cache",
+        "Write what the last build's posts were executed to, for --cache-from elsewhere.",
+        "press cache export executed",
+        "press cache export /srv/www/blog-cache",
+    )
+    cache.add_argument("kind", choices=("export",))
+    cache.add_argument("folder", type=Path, metavar="DIR", help="new, empty, or such a cache, which is added to")
     why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
     why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
     preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")
@@ -135,7 +143,7 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
         "--jobs", type=_positive, default=os.cpu_count() or 1, help="notebooks at a time (default: cores)"
     )
     if short:
-        command.set_defaults(parameters=[], force=False, dask=None)
+        command.set_defaults(parameters=[], force=False, dask=None, cache_from="")
         return
     command.add_argument(
         "-p",
@@ -147,6 +155,13 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
         help="set a parameter in the posts that declare it (YAML value); may be repeated",
     )
     command.add_argument("--force", action="store_true", help="execute everything again; build also renders it")
+    command.add_argument(
+        "--cache-from",
+        type=_cache,
+        default="",
+        metavar="URL|DIR",
+        help="take results of stale posts from a published cache where its keys fit; --force takes none",
+    )
     command.add_argument("--dask", metavar="ADDRESS", help="execute on a Dask cluster, e.g. tcp://host:8786")
     command.add_argument("--dry-run", action="store_true", help="say what would run and why, and do nothing")
 
@@ -167,6 +182,16 @@ def _sync_options(command: argparse.ArgumentParser) -> None:
 def _number(text: str) -> str:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} must be a number; a user's stands at zotero.org/settings/keys")
+    return text
+
+
+def _cache(text: str) -> str:
+    from press.shared.places import named
+
+    try:
+        named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 
