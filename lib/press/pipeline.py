@@ -20,7 +20,7 @@ from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.selection import site_inputs
 from press.core.strictness import sift, stop_at
-from press.pages.publish import page_names, stale_pages, write_pages
+from press.pages.publish import stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.installed import outside
@@ -28,7 +28,7 @@ from press.posts.plan import Plan
 from press.posts.post import KEPT, page_of, place_of
 from press.posts.run import execute, place, remove_orphans, remove_outdated
 from press.posts.stored import stale
-from press.preflight import check_first, planned
+from press.preflight import check_first, not_ours, planned
 from press.shared.taking import take
 
 KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
@@ -71,10 +71,7 @@ def run_posts(
     progress: Any,
     cache_from: str = "",
 ) -> Report:
-    """Execute stale posts, place their notebooks and write the generated pages, without rendering.
-
-    Args:
-        cache_from: address or folder of a cache; what fits there is taken instead.
+    """Execute stale posts, or take from a cache, place their notebooks and write the generated pages; render nothing.
 
     Raises:
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
@@ -85,8 +82,7 @@ def run_posts(
         if plan.problems:
             raise PressError(plan.problems)
         remove_outdated(plan, manifest)
-        how = {"jobs": jobs, "dask": dask, "progress": progress, "cache_from": cache_from}
-        return _run(project, manifest, plan, papers, **how)[0]
+        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress, cache_from=cache_from)[0]
 
 
 def _run(
@@ -100,8 +96,7 @@ def _run(
     """
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
-    if cache_from:
-        take(plan, project, papers, cache_from, progress.said)
+    take(plan, project, papers, cache_from, progress.said)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
     if plan.failures and not keep_going:
@@ -125,11 +120,6 @@ def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Page -> place of its executed notebook, both relative to the root, where the page itself is an author's file."""
     pairs = [(page_of(slug, book), place_of(slug, book)) for slug, book in notebooks.items()]
     return {page: place for page, place in pairs if place.startswith(KEPT)}
-
-
-def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
-    """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
-    return manifest.problems([*(step.post.place for step in plan.steps), *page_names(project, papers)])
 
 
 def _stays(name: str) -> str:
@@ -156,7 +146,7 @@ def build(
         force_render: render everything; execute only what is stale.
         keep_going: publish what ran although posts failed, with a page for each of these that says where and why. The
             report has the problems then.
-        cache_from: as `run_posts` has it.
+        cache_from: address or folder of a cache; what fits there is taken instead of executed. "" for none.
 
     Raises:
         PressError: anything else that is wrong; the previous site is then still in place, untouched.

@@ -6,9 +6,9 @@ import argparse
 import contextlib
 from typing import Any
 
+from press.asked import parameters_of, project_of
 from press.core.errors import PressError, Problem
 from press.core.project import Project
-from press.options import parameters_of, project_of
 from press.telling import count, folded, say, say_all
 
 IDLE = "not executed, as `execute: enabled: false` or `engine: markdown` asks for"
@@ -116,6 +116,22 @@ def act_cache(options: argparse.Namespace) -> int:
     say_all("left out", done.left)
     print(f"{options.folder}: {count(len(done.slugs), 'post')} with {done.size / 1e6:.1f} MB")
     return 0
+
+
+def act_verify(options: argparse.Namespace) -> int:
+    """`press verify`."""
+    from press.core.bars import Progress
+    from press.preflight import planned
+    from press.shared.verifying import table, verify
+
+    project = project_of(options)
+    plan, papers = planned(project, options.slugs, parameters_of(options))
+    with contextlib.closing(Progress()) as progress:
+        found, failed = verify(project, plan, papers, jobs=options.jobs, progress=progress)
+    _tell_broken(plan.elsewhere)
+    say_all("error", failed)
+    print("\n".join(table(found)))
+    return 0 if all(one.agrees for one in found) else 1
 
 
 def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:

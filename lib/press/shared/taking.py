@@ -28,14 +28,14 @@ def take(plan: Plan, project: Project, papers: Sequence[Paper], text: str, say: 
 
     Args:
         plan: its steps are changed, but for those that are forced to run.
-        text: what --cache-from was given.
+        text: what --cache-from was given; "" for nothing.
         say: told in one line what becomes of each post.
 
     Raises:
         ValueError: the text names no place.
     """
     wanted = [index for index, step in enumerate(plan.steps) if step.reasons and step.reasons != FORCED]
-    if not wanted:
+    if not wanted or not text:
         return
     place = as_place(text, say)
 
