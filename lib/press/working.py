@@ -20,7 +20,7 @@ def act_build(options: argparse.Namespace) -> int:
 
     project, given = project_of(options), parameters_of(options)
     if options.dry_run:
-        return _dry_run(project, [], given, options.force)
+        return _dry_run(project, [], given, options)
     how = {"given": given, "renderer": options.renderer}
     forced = options.force or options.force_render
     before = unchanged.table(project)
@@ -89,7 +89,7 @@ def act_run(options: argparse.Namespace) -> int:
 
     project, given = project_of(options), parameters_of(options)
     if options.dry_run:
-        return _dry_run(project, options.slugs, given, options.force)
+        return _dry_run(project, options.slugs, given, options)
     how = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "cache_from": options.cache_from}
     with contextlib.closing(Progress()) as progress:
         report = run_posts(project, options.slugs, given, progress=progress, **how)
@@ -134,13 +134,15 @@ def act_verify(options: argparse.Namespace) -> int:
     return 0 if all(one.agrees for one in found) else 1
 
 
-def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:
+def _dry_run(project: Project, slugs: list[str], given: dict[str, Any], options: argparse.Namespace) -> int:
     from press.preflight import planned
 
-    plan, _ = planned(project, slugs, given, force)
+    plan, _ = planned(project, slugs, given, options.force)
     if plan.problems:
         raise PressError(plan.problems)
     _tell_broken(plan.elsewhere)
+    if options.cache_from:
+        say("note: a dry run asks no cache; what of these fits there would be taken")
     for step in plan.stale:
         print(f"would run {step.post.slug}: {'; '.join(step.reasons)}")
     print(f"{len(plan.stale)} of {len(plan.steps)} posts would run")

@@ -94,7 +94,7 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
         if place == ours or place.is_relative_to(ours):
             message = f"{str(folder)!r} lies in {ours.name}/, of which each build makes sure that it holds nothing else"
             raise fail("", 0, f"{message}. Export elsewhere, and copy it when you publish")
-    if not os.path.lexists(place) or (place.is_dir() and not any(place.iterdir())):
+    if not os.path.lexists(place) or (place.is_dir() and all(map(_is_rest, place.iterdir()))):
         return {}
     wrong: list[str] = []
     try:
@@ -106,6 +106,11 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
     if wrong:
         raise fail("", 0, f"{str(folder)!r} holds {NAME} with what the press did not write: {wrong[0]}. {way}")
     return {entry.key: entry for entry in found}
+
+
+def _is_rest(path: Path) -> bool:
+    """Whether a file is what a killed export leaves that had not begun to write its list."""
+    return path.name.startswith(f".{NAME}.") and path.name.endswith(".tmp")
 
 
 def _result(source: Source, cache: Cache, root: Path) -> tuple[dict[str, Any], dict[str, Any], str]:

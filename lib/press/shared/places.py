@@ -116,9 +116,10 @@ class Folder:
             raise NotHad(f"it has no {file[:16]}") from None
         except OSError:
             raise Refused(f"{file[:16]} is a symbolic link, or cannot be read") from None
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise Refused(f"{file[:16]} is not a file")
         with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise Refused(f"{file[:16]} is not a file")
             return _within([stream.read(limit + 1)], limit, file)
 
 

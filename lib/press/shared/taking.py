@@ -72,7 +72,7 @@ def _taken(
     """
     entry, key = _fitting(step, entries, plan, project)
     if entry is None:
-        raise NotHad(f"{_why_not(step, entries, place)}")
+        raise NotHad(_why_not(step, entries, place, project.root))
     record = checked_record(_blob(place, entry.record), entry, key)
     notebook = checked_notebook(_blob(place, entry.notebook), step, key, papers)
     about = {name: entry.executed[name] for name in ("day", "machine")}
@@ -117,14 +117,16 @@ def _blob(place: Place, blob: Blob) -> bytes:
     return data
 
 
-def _why_not(step: Step, entries: list[Entry], place: Place) -> str:
+def _why_not(step: Step, entries: list[Entry], place: Place, root: Path) -> str:
     """Why nothing fits, by what the newest result for the same post was made of."""
     same = sorted((e for e in entries if e.slug == step.post.slug), key=lambda e: (e.executed["day"], e.key))
     if not same:
         return "there is nothing of this post"
     try:
         parts = parse(_blob(place, same[-1].record), "its record")["parts"]
-        found = [shown(line)[1:-1] for line in differences({str(k): str(v) for k, v in parts.items()}, step.key.parts)]
+        parts = {str(name): str(value) for name, value in parts.items()}
+        here = with_reads(step.base, [name for name in same[-1].reads if _is_file(name, root)], root, {})
+        found = [shown(line)[1:-1] for line in differences(parts, here.parts)]
     except (NotHad, TypeError, KeyError, AttributeError):
         found = []
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
