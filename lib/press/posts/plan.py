@@ -52,6 +52,7 @@ class Plan:
         notes: what the author should know of the run.
         places: where the executed notebooks of all posts lie or will lie, chosen or not, relative to the root.
         whole: whether all posts are chosen.
+        taken: slugs of the posts whose results came from a cache.
         entered: digests of the keys under which the run has entered something into the cache.
     """
 
@@ -69,6 +70,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
     whole: bool = True
+    taken: list[str] = field(default_factory=list)
     entered: set[str] = field(default_factory=set)
 
     @property

@@ -19,7 +19,7 @@ from press.posts.cache import Key, differences, make_key, with_reads
 from press.posts.collection import sources
 from press.posts.failure import Failure
 from press.posts.inline import runnable
-from press.posts.made import commit_of
+from press.posts.made import commit_of, today_here
 from press.posts.plan import Plan, Step
 from press.posts.post import place_of, to_bytes
 from press.posts.reads import refused, undeclared
@@ -66,7 +66,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 progress.failed(result.slug, result.seconds)
                 continue
             key = with_reads(base, more, project.root, {})
-            made = {"key": key.digest, "parts": key.parts, "commit": commit, "device": _device(step)}
+            made = {"key": key.digest, "parts": key.parts, "commit": commit, "device": device_of(step)}
             result.notebook["metadata"]["press"] = made
             secrets = find_secrets(result.notebook, step.post.file)
             if secrets:
@@ -75,7 +75,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 continue
             plan.cache.note_reads(base, more)
             plan.entered |= {base.digest, key.digest}
-            plan.cache.put(key, result.slug, result.notebook, result.seconds)
+            plan.cache.put(key, result.slug, result.notebook, result.seconds, today_here(dask))
             if new := [name for name in more if f"read {name}" not in step.key.parts]:
                 plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; a change there will run it again")
             plan.executed[result.slug] = result.notebook
@@ -109,11 +109,12 @@ def _task(step: Step, project: Project, threads: int, task_type):
         post.folder,
         limits_of(post.meta, project.config.settings(post.meta)),
         threads,
-        gpu=_device(step).startswith("cuda"),
+        gpu=device_of(step).startswith("cuda"),
     )
 
 
-def _device(step: Step) -> str:
+def device_of(step: Step) -> str:
+    """The device that a post is run on, as its parameters say."""
     return str(step.parameters.get("device", step.post.parameters.get("device", "cpu")))
 
 
