@@ -150,7 +150,9 @@ def test_what_a_gpu_allows_is_allowed(gpu, tmp_path):
     here, there = torch.ones(3, 4), torch.ones(3, 4, device=gpu)
     on_gpu(there, 2 * there, there + torch.tensor(2.0), there[torch.tensor([0, 2])], torch.zeros_like(there))
     on_gpu(torch.ones(3).to(there), here.type_as(there), torch.nn.Linear(4, 2).to(gpu)(there), *there.chunk(2))
-    on_gpu(torch.as_tensor(there), there.clone().copy_(here), torch.randn(3, generator=torch.Generator(gpu), device=gpu))
+    on_gpu(
+        torch.as_tensor(there), there.clone().copy_(here), torch.randn(3, generator=torch.Generator(gpu), device=gpu)
+    )
     there[0], there[torch.tensor([1])], here[:1] = here[0], 1, there[:1]
     on_cpu(here, here[there.sum().long() - 12], here.expand_as(there), torch.tensor([there.sum(), there.max()]))
     on_cpu(there.to("cpu"), there.cpu(), torch.zeros_like(there, device="cpu"), torch.from_numpy(there.cpu().numpy()))
