@@ -87,11 +87,14 @@ def pretended_gpu() -> Iterator[torch.device]:
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)  # else parameters keep their type
     torch.Generator = Generator
+    asked = torch.cuda.get_device_name, torch.cuda.synchronize
+    torch.cuda.get_device_name, torch.cuda.synchronize = lambda device=None: "a pretended GPU", lambda device=None: None
     try:
         with _Mode():
             yield GPU
     finally:
         torch.Generator = Plain
+        torch.cuda.get_device_name, torch.cuda.synchronize = asked
         torch.__future__.set_overwrite_module_params_on_conversion(before)
 
 
