@@ -29,10 +29,10 @@ SMALL = {
     "imagic": {**TOYS, "n_pictures": 2, "embedding_steps": 2, "tune_steps": 2},
     "matmul-broadcasting": {"steps": 2},
     "negative-prompts": {**TOYS, "n_pictures": 2},
-    "progressive-distillation": {**TOYS, "per_seed": 2, "toy_seeds": 2, "toy_steps": 5, "round_steps": 5},
+    "progressive-distillation": {**TOYS, "per_seed": 3, "toy_seeds": 2, "toy_steps": 5, "round_steps": 5},
     "textual-inversion": {**TOYS, "train_steps": 2, "judge_pictures": 64},
     "three-models": {**TOYS, "n_prompts": 2, "n_noises": 2},
-    "vae-unet": {**TOYS, "n_pictures": 16, "n_looks": 2},
+    "vae-unet": {**TOYS, "n_pictures": 16, "n_looks": 2, "n_practice": 2},
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
