@@ -16,7 +16,7 @@ from press.posts.cache import Cache, Key, differences, make_key, with_reads
 from press.posts.closure import Library, read_library
 from press.posts.collection import choose, read_posts
 from press.posts.failure import Failure
-from press.posts.parameters import check_parameters, parameters_for
+from press.posts.parameters import check_named, check_parameters, parameters_for
 from press.posts.post import Post, Source
 
 
@@ -123,6 +123,8 @@ def make_plan(
     plan.places, plan.whole = found.places, not slugs
     plan.stored = {stored[slug]: found.stored[stored[slug]] for slug in chosen if slug in stored}
     plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
+    readable = [post for post in found.sound if post.slug not in found.broken]
+    plan.problems += check_named(project.config, readable, there)
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)
