@@ -30,7 +30,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from press.posts import kernel
 from press.posts.installed import installations
 
-
 # Packages keep them, in handlers of logs say, until a kernel sets them up. Before that, writing to one raises.
 STREAMS = {name: OutStream.__new__(OutStream) for name in ("stdout", "stderr")}
 
@@ -82,6 +81,9 @@ class _Shell:
         raise AttributeError(name)
 
 
+_Shell.__name__ = ZMQInteractiveShell.__name__
+
+
 @contextlib.contextmanager
 def _shell() -> Iterator[None]:
     InteractiveShell._instance = _Shell()
@@ -99,12 +101,12 @@ def import_ahead(names: list[str], held: Held) -> bool:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         kernel.quieten()
-        filters, state = list(warnings.filters), _state()
+        ours, state = warnings.filters[0], _state()
         with _shell():
             for name in names:
                 _load(name)
         clean = state == _state() and not told and not _Shell.asked
-        held.filters[:0] = [found for found in warnings.filters if found not in filters]
+        held.filters[:0] = warnings.filters[: warnings.filters.index(ours)]
     held.added |= {name: value for name, value in os.environ.items() if before.get(name) != value}
     held.places = places()
     return clean and before.keys() <= os.environ.keys() and all(map(_is_installed, set(sys.modules) - modules))
@@ -165,4 +167,5 @@ def put_back(held: Held) -> None:
     logging._handlerList.extend(held.handlers)
     with warnings.catch_warnings():  # leaving it also tells modules that filters have changed
         pass
-    warnings.filters[:0] = held.filters
+    again = [found for found in warnings.filters if found not in held.filters]
+    warnings.filters[:] = held.filters + again

@@ -25,7 +25,8 @@ from typing import Any, NoReturn
 from press.posts import kernel
 from press.posts.importing import Held, as_in_a_cell, import_ahead, places, put_back, set_aside, stream_of
 
-PER_RUN = ("PRESS_WATCH", "PRESS_LOG", "IPYTHONDIR", "JPY_PARENT_PID")  # what differs between the kernels of one build
+# What differs between the kernels of one build; the last two are readline's, which sets them unseen by Python.
+PER_RUN = ("PRESS_WATCH", "PRESS_LOG", "IPYTHONDIR", "JPY_PARENT_PID", "LINES", "COLUMNS")
 SETTINGS = ("matplotlibrc", ".numba_config.yaml")  # what packages read in the working folder as they are imported
 REQUEST = 1 << 20  # bytes, at most
 
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def _import_levels(levels: list[tuple[socket.socket, list[str]]], held: Held, output: int) -> socket.socket | None:
-    """Fork a process for each level in turn. Returns, in each of them, the socket that is its own; None in the first."""
+    """Fork a process for each level in turn. Returns, in each, the socket that is its own; None in the first."""
     mine = None
     for depth, (listener, names) in enumerate(levels, start=1):
         told, tell = os.pipe()
