@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Task:
     Args:
         folder: in which the kernel works, relative to the root.
         limits: seconds of processor time, and seconds of idleness, that end it.
+        warm: sockets of warm processes of which one is to fork the kernel, the one that is best first.
     """
 
     slug: str
@@ -51,6 +52,7 @@ class Task:
     limits: tuple[float, float]
     threads: int
     gpu: bool = False
+    warm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def run_notebook(task: Task) -> Result:
         reads, writes = _opened(log, task.root, "r"), _opened(log, task.root, "w")
         changed = [name for name, state in reads.items() if state_of(str(Path(task.root, name))) != state]
         words = last_words(Path(folder) / "log")
+    if error is not None and getattr(manager.provisioner, "abandoned", False):
+        return run_notebook(replace(task, warm=()))
     if error is not None and type(error).__name__ == "PapermillExecutionError" and ran_through(notebook):
         error = None  # papermill counts exceptions that are part of the page
     stopped = stopped_at(notebook, died=error is not None)
@@ -120,31 +124,43 @@ def run_notebook(task: Task) -> Result:
     return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed)
 
 
+def environment(root: str, threads: int) -> dict[str, str]:
+    """What kernels of a project have in their environment beyond the press's own, all of them alike.
+
+    Args:
+        threads: how many each may use.
+    """
+    lib = str(Path(root) / "lib")
+    press_lib = str(Path(__file__).resolve().parents[2])
+    more = [press_lib, os.environ.get("PYTHONPATH", "")]
+    paths = [lib, *(path for path in more if path and path != lib and not path.endswith("-packages"))]
+    hidden = {name: "" for name in environment_secrets() if name not in KEEP}
+    numbers = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "NUMEXPR")}
+    # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
+    # takes. OpenMP's can be told to sleep; OpenBLAS's cannot.
+    numbers |= {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+    fixed = {"PRESS_ROOT": root, "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    return hidden | numbers | fixed | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 def _kernel_manager(task: Task, log: Path, folder: str):
     """A manager that starts `press.posts.kernel` with this post's environment, whatever kernels are installed."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from zmq.asyncio import Context
 
-    lib = str(Path(task.root) / "lib")
-    press_lib = str(Path(__file__).resolve().parents[2])
-    more = [press_lib, os.environ.get("PYTHONPATH", "")]
-    paths = [lib, *(path for path in more if path and path != lib and not path.endswith("-packages"))]
-    hidden = {name: "" for name in environment_secrets() if name not in KEEP}
-    threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "NUMEXPR")}
-    # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
-    # takes. OpenMP's can be told to sleep; OpenBLAS's cannot.
-    threads |= {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
-    env = hidden | threads
-    env |= {"PRESS_WATCH": str(log), "PRESS_ROOT": task.root, "PYTHONPATH": os.pathsep.join(paths)}
-    env |= {"PRESS_LOG": str(Path(folder) / "log")}
-    env |= {"IPYTHONDIR": str(Path(folder) / "ipython"), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    from press.posts.forked import provisioner
+
+    own = {"PRESS_WATCH": str(log), "PRESS_LOG": str(Path(folder) / "log"), "IPYTHONDIR": str(Path(folder) / "ipython")}
+    env = environment(task.root, task.threads) | own
     # -P: a file beside the post that is called random.py, say, is not what the kernel itself imports.
     argv = [sys.executable, "-P", "-m", "press.posts.kernel", "-f", "{connection_file}"]
 
+    how = provisioner(task.warm, task.limits[1]) if task.warm else {}
+
     class OneKernel(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            return KernelSpec(argv=argv, env=env, display_name="Python 3", language="python")
+            return KernelSpec(argv=argv, env=env, display_name="Python 3", language="python", metadata=how)
 
     # Sockets in the run's own folder: no port is opened, and nobody else can read the traffic.
     context = Context()

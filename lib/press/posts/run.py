@@ -15,6 +15,7 @@ from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.secrets import find_secrets
 from press.core.source import relative
+from press.posts.ahead import warm
 from press.posts.cache import Key, differences, make_key, with_reads
 from press.posts.collection import sources
 from press.posts.failure import Failure
@@ -41,7 +42,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     Returns:
         Slugs of the posts that ran through.
     """
-    from press.posts.execute import Task
+    from press.posts.execute import Task, environment
     from press.posts.executors import execute_all, open_executor
 
     steps = {step.post.slug: step for step in plan.stale}
@@ -49,8 +50,11 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
         return []
     threads = max(1, (os.cpu_count() or 1) // max(1, min(jobs, len(steps))))
     tasks = [_task(step, project, threads, Task) for step in _longest_first(plan, project)]
+    here = [] if dask else [step.post for step in plan.stale]
+    shared = os.environ | environment(str(project.root), threads)
     commit = commit_of(project.root)
-    with open_executor(min(jobs, len(tasks)), dask) as executor:
+    with warm(here, plan.library, shared) as sockets, open_executor(min(jobs, len(tasks)), dask) as executor:
+        tasks = [replace(task, warm=sockets.get(task.slug, ())) for task in tasks]
         for result in execute_all(tasks, executor, progress.started, progress.tick):
             step = steps[result.slug]
             more = undeclared(step.post, step.base, result.reads, plan.library, project)
