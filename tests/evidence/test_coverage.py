@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from evidence.estimates import mean, ratio, share
-from evidence.nearness import kernel_difference
 from evidence.looks import level_of_each_look, sequentially
-from evidence.settling import units_for, units_needed
+from evidence.nearness import kernel_difference
+from evidence.settling import units_for
 
 EXPERIMENTS = 500
 
@@ -187,18 +187,6 @@ def test_the_power_is_as_designed(power):
     n = units_for(0.3, 1.2, power=power)
     shown = [mean(np.random.default_rng(seed).normal(0.3, 1.2, size=n)).low > 0 for seed in range(2000)]
     assert np.mean(shown) == pytest.approx(power, abs=0.035)
-
-
-def test_what_is_needed_settles_it():
-    rng = np.random.default_rng(3)
-    first = mean(rng.normal(0.2, 1.0, size=30))
-    more = units_needed(first, border=0.0, delta=0.1)
-    assert more > 30
-    off = abs(first.value)
-    half = (first.high - first.low) / 2 * math.sqrt(30 / more)
-    assert half <= max(off, 0.1 - off) * 1.001
-    done = mean(rng.normal(2.0, 1.0, size=30))
-    assert units_needed(done, border=0.0, delta=0.1) == 30
 
 
 @pytest.mark.parametrize(

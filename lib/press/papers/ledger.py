@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postkit.claims import interval_text, value_text
-from postkit.verdicts import CONTRADICTED, NOT_AT_THIS_SCALE, VERDICTS, Claim, Measurement, verdict
+from postkit.verdicts import VERDICTS, Claim, Measurement, verdict
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.papers.boxes import claim_of, measurements
@@ -51,6 +51,7 @@ class Entry:
         """The entry as plain data."""
         found = self.measured.as_json() if self.measured else {"id": self.claim.id, "paper": self.paper}
         keys = ("statement", "table", "row", "number", "quantity", "direction", "than", "expected", "tolerance")
+        keys += ("delta", "delta_why", "exact", "reason_checked_by")
         own = {"post": self.post or None, "verdict": self.verdict, "recorded": self.recorded or None}
         own |= {"executed": not self.stored} if self.measured else {}
         return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
@@ -166,7 +167,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     if entry.measured is None:
         return *names, "", "", recorded
     scale = "" if entry.measured.scale == DEFAULT_SCALE else f" ({entry.measured.scale})"
-    return *names, interval_text(entry.measured), f"{entry.measured.seed_count}{scale}", recorded
+    return *names, interval_text(entry.measured), f"{entry.measured.seed_count or 'exact'}{scale}", recorded
 
 
 def _widths(grid: Sequence[tuple[str, ...]], width: int) -> list[int]:
@@ -236,11 +237,10 @@ def _judge(paper: Paper, claim: Claim, entries: list[Entry], *, required: bool) 
 def _differs(paper: Paper, claim: Claim, entry: Entry) -> Problem:
     scale = entry.measured.scale
     now = ", ".join(f'{key} = "{value}"' for key, value in {**claim.verdict, scale: entry.verdict}.items())
-    reason = " and a reason" if entry.verdict in (NOT_AT_THIS_SCALE, CONTRADICTED) and not claim.reason else ""
     said = f"is recorded as {claim.verdict[scale]} ({scale})" if scale in claim.verdict else "has no recorded verdict"
     message = (
         f"claim {claim.id!r} {said}, and is {entry.verdict} in {_told(entry)}. "
-        f"If the measurement is right, write: verdict = {{ {now} }}{reason}"
+        f"If the measurement is right, write: verdict = {{ {now} }}"
     )
     return Problem(*paper.claim_place(claim.id, "verdict", scale), message)
 
