@@ -29,7 +29,7 @@ COLOURS = {
     REPRODUCED: "#3f746c",
     DIRECTION_ONLY: "#1271f5",
     CONTRADICTED: "#cd3c04",
-    NO_EFFECT: "#8a6d00",
+    NO_EFFECT: "#a841a8",
     INCONCLUSIVE: "#7c7c7c",
 }
 BOX = (

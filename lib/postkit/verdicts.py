@@ -137,12 +137,10 @@ def measurement(
     if scale not in SCALES:
         raise ValueError(f"scale is {scale!r}; legal: {', '.join(SCALES)}")
     value = _finite(measured, "measured")
-    if interval is None or (seeds == 0 and list(interval) == [value, value]):
-        if _whole(seeds) != 0:
-            raise ValueError(
-                f"interval is missing, and seeds is {seeds!r}; an exact number has neither, others have both"
-            )
+    if _whole(seeds) == 0 and (interval is None or list(interval) == [value, value]):
         return Measurement(id, paper, value, (value, value), 0, scale)
+    if interval is None:
+        raise ValueError(f"seeds is {seeds!r}, without an interval; an exact number has neither, any other both")
     try:
         low, high = interval
     except (TypeError, ValueError):

@@ -151,6 +151,7 @@ def _check_delta(table: dict[str, Any], what: str, at: tuple[str, str], wrong: C
             "State it before you measure"
         )
         wrong(message, *at)
+        return
     if "delta" in table and not needed:
         wrong(f"{what}delta goes with direction 'above' or 'below', and not with exact", *at, "delta")
     if table.get("delta", 1) <= 0:
