@@ -7,17 +7,31 @@ from html import escape
 from postkit.verdicts import (
     CONTRADICTED,
     DIRECTION_ONLY,
-    NOT_AT_THIS_SCALE,
+    INCONCLUSIVE,
+    NO_EFFECT,
     REPRODUCED,
     Claim,
     Measurement,
+    times_needed,
     verdict,
 )
 
 # Colour never stands alone: each verdict has its word and a symbol. The colours are those of `postkit.style`, mid-tones
 # that show on light and dark pages; text keeps the page's own colour, and nothing is painted behind it, so it prints.
-SYMBOLS = {REPRODUCED: "\u2713", DIRECTION_ONLY: "\u2192", NOT_AT_THIS_SCALE: "?", CONTRADICTED: "\u2717"}
-COLOURS = {REPRODUCED: "#3f746c", DIRECTION_ONLY: "#1271f5", NOT_AT_THIS_SCALE: "#7c7c7c", CONTRADICTED: "#cd3c04"}
+SYMBOLS = {
+    REPRODUCED: "\u2713",
+    DIRECTION_ONLY: "\u2192",
+    CONTRADICTED: "\u2717",
+    NO_EFFECT: "=",
+    INCONCLUSIVE: "?",
+}
+COLOURS = {
+    REPRODUCED: "#3f746c",
+    DIRECTION_ONLY: "#1271f5",
+    CONTRADICTED: "#cd3c04",
+    NO_EFFECT: "#a841a8",
+    INCONCLUSIVE: "#7c7c7c",
+}
 BOX = (
     "border:1px solid #7c7c7c;border-left:5px solid {colour};border-radius:3px;padding:.5em .8em;margin:1.2em 0;"
     "max-width:44em;box-sizing:border-box;font-size:.9em;line-height:1.4;text-align:left;overflow-wrap:anywhere;"
@@ -32,30 +46,52 @@ def number(value: float) -> str:
 
 
 def interval_text(found: Measurement) -> str:
-    """The value and its interval: `2.1 [1.7, 2.6]`."""
+    """The value and its interval: `2.1 [1.7, 2.6]`; an exact value alone."""
+    if not found.seed_count:
+        return number(found.measured)
     low, high = map(number, found.interval)
     return f"{number(found.measured)} [{low}, {high}]"
 
 
 def value_text(found: Measurement) -> str:
-    """The measurement in short: `2.1 [1.7, 2.6], 3 seeds`."""
-    seeds = "1 seed" if found.seed_count == 1 else f"{found.seed_count} seeds"
+    """The measurement in short: `2.1 [1.7, 2.6], 3 seeds`; `49, exact`."""
+    seeds = {0: "exact", 1: "1 seed"}.get(found.seed_count, f"{found.seed_count} seeds")
     scale = "" if found.scale == "small" else f", {found.scale} scale"
     return f"{interval_text(found)}, {seeds}{scale}"
 
 
 def rows(claim: Claim, found: Measurement) -> list[tuple[str, str]]:
-    """(name, text) of each line below the statement; a reason only when it was written about this very verdict."""
+    """(name, text) of each line below the statement."""
     place = ", ".join(_line(part) for part in (claim.table, claim.row) if part)
     lines = [
         ("paper", f"{_line(claim.number)} ({place})"),
         ("here", f"{_line(claim.quantity)} = {value_text(found)}"),
         ("holds if", _condition(claim)),
     ]
-    result = verdict(claim, found.measured, found.interval)
-    if claim.reason and result != REPRODUCED and claim.verdict.get(found.scale) == result:
-        lines.append(("reason", _line(claim.reason)))
+    if more := remark(claim, found):
+        lines.append(more)
     return lines
+
+
+def remark(claim: Claim, found: Measurement) -> tuple[str, str] | None:
+    """What is said below a verdict: ("open", what would settle it) or ("why", the reason); None below the others.
+
+    A reason stands only below the very verdict that it was written about; where there is none, nobody has looked.
+    """
+    result = verdict(claim, found.measured, found.interval)
+    if result == INCONCLUSIVE:
+        return "open", _settled_by(claim, found)
+    if claim.reason and result != REPRODUCED and claim.verdict.get(found.scale) == result:
+        return "why", _line(claim.reason)
+    return ("why", "not examined") if result in (CONTRADICTED, NO_EFFECT) else None
+
+
+def _settled_by(claim: Claim, found: Measurement) -> str:
+    """What an open question costs."""
+    times = times_needed(claim, found.measured, found.interval)
+    if times > 1000:
+        return "the value lies on the border: more data of this kind will hardly settle it"
+    return f"about {number(max(1.1, times)) if times < 10 else round(times)} times as much data would settle it"
 
 
 def _condition(claim: Claim) -> str:
@@ -66,6 +102,8 @@ def _condition(claim: Claim) -> str:
     if claim.direction == "near":
         return near
     border = f"{claim.direction} {number(claim.than)}"
+    if claim.delta is not None:
+        border += f"; within {number(claim.delta)} of it is no effect"
     return f"{border}; reproduced if also {near}" if near else border
 
 
