@@ -38,7 +38,8 @@ POSTS, TRAINING = 100, 40  # seconds
 
 
 def measure(run: Callable[[], object], device: str, limit: float) -> dict[str, float | str]:
-    """Seconds, the best of up to four turns after two to warm up, within a time limit; and GiB, allocated and held."""
+    """Seconds, the best of up to four turns after two to warm up, within a time limit; and GiB: allocated at most, and
+    held by torch, with what the contestants before it left there, such as the memory of graphs."""
     on_card, times, start = device == "cuda", [], time.perf_counter()
     try:
         if on_card:

@@ -76,7 +76,7 @@ class Graphs:
             return run(network, *inputs)
         with self._lock:
             known = self._networks.get(network)
-            if known is None or known.changed():
+            if known is None or known.changed(network):
                 known = self._networks[network] = _Known(network)
             if known.strange:
                 self._say(known.strange)

@@ -103,7 +103,9 @@ def prompted_model(
 ) -> Model:
     """(x_t, level) -> the network's output under the prompts, guided: what the samplers call.
 
-    Both halves of guidance are one call of twice the batch, the text of all of them encoded here, once.
+    Both halves of guidance are one call of twice the batch, the text of all of them encoded here, once. On a CPU that
+    took 0.77 of the time of two calls for one picture of 64 pixels, 0.94 for four, 1.07 for eight and 1.05 for sixteen,
+    whose layers no longer fit the caches: a gain that other last bits in all large batches would not be worth.
 
     Args:
         guidance_scale: s, 1 is off; or a `Guidance`.

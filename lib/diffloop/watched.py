@@ -32,27 +32,33 @@ class Watched:
         modules = [*network.modules()]
         self.strange = next(filter(None, map(_strange, modules)), "")
         self.busy = any(m.training or m._forward_hooks or m._forward_pre_hooks for m in modules)
-        self._below, self._own, tables = modules[1:], [vars(m) for m in modules], []
+        self._below, self._own, tables = (
+            modules[1:],
+            [vars(m) for m in modules],
+            [],
+        )  # not the network itself, which may go
         for own in self._own:
             tables += [own[name] for name in TABLES]
-            tables += [value for name, value in own.items() if name not in USUAL and isinstance(value, dict | list)]
+            tables += [
+                value for name, value in own.items() if name not in USUAL and isinstance(value, dict | list | set)
+            ]
             tables += [vars(own["processor"])] if hasattr(own.get("processor"), "__dict__") else []
         self._sized = [*self._own, *tables]
         self._views = [t.values() if isinstance(t, dict) else t for t in tables]  # a view follows its dict
         self._others = [itemgetter("_parameters", "_modules", *(k for k in own if k not in USUAL)) for own in self._own]
         self._weights = [own[name].values() for own in self._own for name in ("_parameters", "_buffers")]
-        self._before = self._now()
+        self._before = self._now(network)
 
-    def changed(self) -> bool:
-        """Whether anything is not what it was: a module, an attribute, a hook, a weight's address."""
+    def changed(self, network: nn.Module) -> bool:
+        """Whether anything of the network is not what it was: a module, an attribute, a hook, a weight's address."""
         try:
-            (held, numbers), (held_before, numbers_before) = self._now(), self._before
+            (held, numbers), (held_before, numbers_before) = self._now(network), self._before
         except KeyError:  # an attribute is gone
             return True
         return numbers != numbers_before or len(held) != len(held_before) or not all(map(is_, held, held_before))
 
-    def _now(self) -> tuple[list[object], list[int]]:
-        held = [*map(type, self._below), *chain.from_iterable(self._views)]
+    def _now(self, network: nn.Module) -> tuple[list[object], list[int]]:
+        held = [type(network), *map(type, self._below), *chain.from_iterable(self._views)]
         held += chain.from_iterable([get(own) for get, own in zip(self._others, self._own, strict=True)])
         addresses = [w.data_ptr() for w in chain.from_iterable(self._weights) if w is not None]
         return held, [*map(len, self._sized), *addresses]
