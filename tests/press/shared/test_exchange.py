@@ -272,7 +272,7 @@ def test_a_redirect_is_followed_and_credentials_stay_with_their_server(stranger,
     ],
 )
 def test_what_names_no_place_is_wrong_usage(stranger, text):
-    with pytest.raises(ValueError, match="legal|address|file://|no folder") as caught:
+    with pytest.raises(ValueError, match=r"legal|address|file://|no folder") as caught:
         named(text)
     assert "secret99" not in str(caught.value)
     assert "secret99" not in stranger.press("run", "--cache-from", text, status=2).stderr

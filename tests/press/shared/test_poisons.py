@@ -295,7 +295,7 @@ HTML = [
     '<img src="https://example.org/seen.png" alt="">',
     '<img src="data:image/svg+xml;base64,AAAA" alt="">',
     '<p onclick="alert(1)">x</p>',
-    "<p onclick = 'alert(1)'>x</p>",
+    "<p  onclick = 'alert(1)'>x</p>",
     '<p title="a" onmouseover="x">x</p>',
     "<svg><script>1</script></svg>",
     '<svg onload="x"></svg>',
@@ -332,7 +332,6 @@ HTML = [
     '<p data-kind="vega">x</p>',
     '<script type="application/json">{"frames": []}</script>',
     "<",
-    "",
 ]
 
 
