@@ -91,7 +91,8 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
     if place.is_symlink():
         raise fail("", 0, f"{str(folder)!r} is a symbolic link, and the press follows none when it writes. {way}")
     for ours in (project.site, project.work):
-        if place == ours or place.is_relative_to(ours):
+        real = place.resolve()
+        if real == ours or real.is_relative_to(ours):
             message = f"{str(folder)!r} lies in {ours.name}/, of which each build makes sure that it holds nothing else"
             raise fail("", 0, f"{message}. Export elsewhere, and copy it when you publish")
     if not os.path.lexists(place) or (place.is_dir() and all(map(_is_rest, place.iterdir()))):

@@ -41,10 +41,10 @@ ACTIVE_STYLE = re.compile(r"url\s*\(|image-set|@|\\|expression|javascript|behavi
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]*={0,2}")
 LINK = re.compile(r"https?://[^\s\x00-\x20]*|#[^\s]*|(?![\w+.-]*:)[\w./%~-][\w./%~?=&#+,-]*")
 SCHEME = re.compile(r"(?:javascript|vbscript):|data:(?:text|application|image/svg)")
-MARKUP = re.compile(
-    r"<[a-zA-Z/!?]|\{\{[<%]|\{[^{}]*=|\{\s*[.#:]|^---\s*$|\\(?:href|url|html|unicode|require|style|class|cssId|data)",
-    re.MULTILINE,
-)
+TEX = r"\\(?:href|url|html|unicode|require|style|class|cssId|data)"  # commands that make links, elements and styles
+MARKUP = re.compile(rf"<[a-zA-Z/!?]|(?:```|~~~)\s*\{{|\{{\{{[<%]|\{{[^{{}}]*=|\{{\s*[.#:]|^---\s*$|{TEX}", re.MULTILINE)
+# Text by which a script of the site knows what it is to draw, or out of which the renderer takes data for one.
+DRAWN = re.compile(rf"plotly-graph-div|plotly\.|plotlyconfig|vega-embed|mermaid|graphviz|{TEX}", re.IGNORECASE)
 SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
     "image/jpeg": (b"\xff\xd8\xff",),
@@ -100,6 +100,8 @@ def _passive_metadata(metadata: Any) -> bool:
 
 def in_html(text: str) -> str:
     """What in HTML is not known to do nothing; "" for nothing."""
+    if found := DRAWN.search(unescape(text)):
+        return f"{found[0][:20]!r}, of which a script may draw something"
     at = 0
     while at < len(text):
         if text.startswith(STYLE, at):
@@ -158,7 +160,7 @@ def _is_slider_data(text: str) -> bool:
 
 def in_markdown(text: str) -> str:
     """What in Markdown or LaTeX may become markup that acts; "" for nothing."""
-    if found := MARKUP.search(text):
+    if found := MARKUP.search(text) or DRAWN.search(unescape(text)):
         return f"{found[0][:20]!r}, which may become markup"
     # As a reader of Markdown sees it, and a browser: entities, backslashes, blanks within.
     bare = re.sub(r"[\\\s\x00-\x20]", "", unescape(unescape(text))).lower()

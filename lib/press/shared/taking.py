@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from press.core.errors import fail
 from press.core.project import Project
 from press.papers.schema import Paper
 from press.posts.cache import Key, differences, with_reads
@@ -32,12 +33,15 @@ def take(plan: Plan, project: Project, papers: Sequence[Paper], text: str, say: 
         say: told in one line what becomes of each post.
 
     Raises:
-        ValueError: the text names no place.
+        PressError: the text names no place, or what asks servers is not installed.
     """
     wanted = [index for index, step in enumerate(plan.steps) if step.reasons and step.reasons != FORCED]
     if not wanted or not text:
         return
-    place = as_place(text, say)
+    try:
+        place = as_place(text, say)
+    except ValueError as error:
+        raise fail("", 0, f"--cache-from: {error}") from None
 
     def loud(line: str) -> None:
         plan.notes.append(f"REFUSED from {place.name}: {line}")

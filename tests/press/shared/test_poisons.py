@@ -295,7 +295,7 @@ HTML = [
     '<img src="https://example.org/seen.png" alt="">',
     '<img src="data:image/svg+xml;base64,AAAA" alt="">',
     '<p onclick="alert(1)">x</p>',
-    "<p onclick = 'alert(1)'>x</p>",
+    "<p  onclick = 'alert(1)'>x</p>",
     '<p title="a" onmouseover="x">x</p>',
     "<svg><script>1</script></svg>",
     '<svg onload="x"></svg>',
@@ -328,11 +328,14 @@ HTML = [
     "<textarea></textarea>",
     "<title>x</title>",
     "<template>x</template>",
+    '<p class="plotly-graph-div">Plotly.newPlot("x", [{"type": "bar"}], {})</p>',
+    '<p>vega-embed altair })( {"$schema": "x"}</p>',
+    '<pre class="mermaid">graph TD; click A "javascript:alert(1)"</pre>',
+    "<p>&#92;(&#92;href{javascript:alert(1)}{x}&#92;)</p>",
     "<p title='\"' x>x</p>",
     '<p data-kind="vega">x</p>',
     '<script type="application/json">{"frames": []}</script>',
     "<",
-    "",
 ]
 
 
@@ -367,6 +370,8 @@ OTHERS = [
     ("text/markdown", '[x]{onclick="alert(1)"}'),
     ("text/markdown", "```{=html}\n<b>\n```"),
     ("text/markdown", "{{< include /etc/passwd >}}"),
+    ("text/markdown", "```{dot}\ngraph {}\n```"),
+    ("text/markdown", "``` mermaid\ngraph TD\n```"),
     ("text/markdown", "---\nheader-includes: x\n---"),
     ("text/latex", "$x$ <img src=x onerror=alert(1)>"),
     ("text/latex", r"\href{javascript:alert(1)}{x}"),
