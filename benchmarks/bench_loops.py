@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import calibration
 import torch
 
 ROOT = Path(__file__).parents[1]
@@ -244,6 +245,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             build("tiny", Path(folder), torch.float32)
             tiny(Path(folder), args.images, args.steps, args.repeats)
+    if not (args.build or args.worker):
+        calibration.tell()
 
 
 if __name__ == "__main__":
