@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -57,20 +58,34 @@ def warm(posts: Sequence[Post], library: Library, environment: dict[str, str]) -
     if not levels or not hasattr(os, "pidfd_open") or not all(map(os.path.isabs, filter(None, paths))):
         yield {}
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder,
-        contextlib.ExitStack() as stack,
-    ):
-        listeners = []
-        for depth in range(len(levels)):
-            listeners.append(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)))
-            listeners[-1].bind(f"{folder}/{depth}")
-            listeners[-1].listen(128)
-        numbers = [listener.fileno() for listener in listeners]
+    with tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder:
+        sockets = [f"{folder}/{depth}" for depth in range(len(levels))]
+        try:
+            process = _start(folder, list(zip(sockets, levels, strict=True)), environment)
+        except OSError:  # no memory, or a path too long for a socket
+            yield {}
+            return
+        try:
+            yield {post.slug: tuple(sockets[:depth][::-1]) for post, depth in zip(posts, depths, strict=True)}
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # all levels; their kernels have ended with the posts
+            process.wait()
+            process.stdin.close()
+
+
+def _start(folder: str, levels: list[tuple[str, list[str]]], environment: dict[str, str]) -> subprocess.Popen:
+    """The warm process, with an open standard input, by whose end it knows that of the press. It listens already."""
+    with contextlib.ExitStack() as stack:
+        numbers = []
+        for address, _ in levels:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            listener.bind(address)
+            listener.listen(128)
+            numbers.append(listener.fileno())
         place = Path(folder, "levels.json")
-        place.write_text(json.dumps(list(zip(numbers, levels, strict=True))))
+        place.write_text(json.dumps([[number, names] for number, (_, names) in zip(numbers, levels, strict=True)]))
         # A session of its own, as kernels have: an interrupt from the keyboard is for the press, which then ends it.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "press.posts.warm", place],
             stdin=subprocess.PIPE,
             cwd=folder,
@@ -78,10 +93,3 @@ def warm(posts: Sequence[Post], library: Library, environment: dict[str, str]) -
             pass_fds=numbers,
             start_new_session=True,
         )
-        stack.close()
-        try:
-            sockets = [f"{folder}/{depth}" for depth in range(len(levels))]
-            yield {post.slug: tuple(sockets[:depth][::-1]) for post, depth in zip(posts, depths, strict=True)}
-        finally:
-            process.stdin.close()
-            process.wait()

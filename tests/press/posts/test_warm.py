@@ -93,7 +93,6 @@ worker.start(), worker.join()
 del sys.modules["plain"]
 import plain as again
 print(again is plain, again.VALUE is plain.VALUE)
-os.system("echo from the shell")
 """
 
 
@@ -119,7 +118,20 @@ def made(site, packages):
     books = {path.parent.name: json.loads(path.read_text()) for path in sorted(site.root.glob("posts/*/index.ipynb"))}
     for book in books.values():
         book["metadata"].pop("press")
+        for code in (c for c in book["cells"] if c["cell_type"] == "code"):
+            code["outputs"] = merged(code["outputs"])
     return [json.loads(line) for line in side.read_text().splitlines()] if side.exists() else [], books
+
+
+def merged(outputs):
+    """With neighbouring pieces of one stream as one: where it is cut depends on the moment."""
+    found = []
+    for output in outputs:
+        if found and output["output_type"] == "stream" and found[-1].get("name") == output["name"]:
+            found[-1]["text"] += output["text"]
+        else:
+            found.append(output)
+    return found
 
 
 def texts(books):
