@@ -35,12 +35,14 @@ def levels_of(posts: Sequence[Post], library: Library) -> tuple[list[list[str]],
     row = row[: sorted([0, 0, *depths])[-2]]
     if not row:
         return [], depths
-    texts = {path: path.read_text(encoding="utf-8") for modules, _ in closures for path in modules.values()}
     names = set().union(*(post.uses.modules for post in posts))
-    names |= set().union(*(dotted(imports_in(parse(text), path)) for path, text in texts.items()))
-    texts |= {Path(post.file): "\n".join(cell.code for cell in post.cells) for post in posts}
+    texts = ["\n".join(cell.code for cell in post.cells) for post in posts]
+    for path in {path for modules, _ in closures for path in modules.values()}:
+        texts.append(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(SyntaxError):  # told by the posts that import it
+            names |= dotted(imports_in(parse(texts[-1]), path))
     written = re.compile(rf"\b(?:{'|'.join(row)})(?:\.[A-Za-z_]\w*)+")
-    names |= {name for text in texts.values() for name in written.findall(text)}
+    names |= {name for text in texts for name in written.findall(text)}
     levels = [[top, *sorted(name for name in names if name.startswith(f"{top}."))] for top in row]
     return levels, [min(depth, len(row)) for depth in depths]
 

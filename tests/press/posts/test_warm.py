@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from press.core.project import open_project
-from press.posts import run
+from press.posts import execute, run
 from press.posts.ahead import levels_of, warm
 from press.posts.execute import environment
 from press.posts.plan import make_plan
@@ -127,6 +127,8 @@ def merged(outputs):
     """With neighbouring pieces of one stream as one: where it is cut depends on the moment."""
     found = []
     for output in outputs:
+        if output["output_type"] == "stream":
+            output["text"] = "".join(output["text"])
         if found and output["output_type"] == "stream" and found[-1].get("name") == output["name"]:
             found[-1]["text"] += output["text"]
         else:
@@ -249,5 +251,5 @@ def test_another_environment_gets_a_fresh_kernel(site, packages, monkeypatch):
     """What packages read of it when they are imported may differ."""
     site.post("a", cell("import plain, os\nopen(os.environ['SIDE'], 'a').write(f'[{plain.PID == os.getpid():d}]\\n')"))
     site.post("b", site.read("posts/a/post.qmd").partition("---\n\n")[2])
-    monkeypatch.setattr(run, "environment", lambda root, threads: environment(root, threads + 1))
+    monkeypatch.setattr(execute, "environment", lambda root, threads: environment(root, threads + 1))
     assert made(site, packages)[0] == [[1], [1]]
