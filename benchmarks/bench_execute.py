@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import calibration
+
 COUNT = 8
 HEAD = "---\ntitle: Post {i}\ndescription: d\ndate: 2026-01-01\ncategories: [x]\n---\n\n"
 CELL = "```{python}\nimport time\n\nimport torch\n\ntime.sleep(1)\nprint(torch.zeros(1).item())\n```\n"
@@ -56,6 +58,7 @@ def main() -> None:
     print(f"papermill one by one {one_by_one:6.2f} s")
     print(f"press run --jobs 2   {press:6.2f} s")
     print(f"ratio                {one_by_one / press:6.2f}")
+    calibration.tell()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import calibration
 import torch
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,7 @@ def main() -> None:
     print(f"{args.images} images, {args.steps} steps, {args.threads} threads, best of {args.repeats}; target 1.00")
     for family in args.families:
         print(measure(family, args.images, args.steps, args.repeats), flush=True)
+    calibration.tell()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import calibration
 import torch
 
 ROOT = Path(__file__).parents[1]
@@ -250,6 +251,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             build("tiny", Path(folder), torch.float32)
             tiny(Path(folder), args.images, args.steps, args.repeats)
+    if not (args.build or args.worker):
+        calibration.tell()
 
 
 if __name__ == "__main__":

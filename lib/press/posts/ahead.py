@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -34,12 +35,14 @@ def levels_of(posts: Sequence[Post], library: Library) -> tuple[list[list[str]],
     row = row[: sorted([0, 0, *depths])[-2]]
     if not row:
         return [], depths
-    texts = {path: path.read_text(encoding="utf-8") for modules, _ in closures for path in modules.values()}
     names = set().union(*(post.uses.modules for post in posts))
-    names |= set().union(*(dotted(imports_in(parse(text), path)) for path, text in texts.items()))
-    texts |= {Path(post.file): "\n".join(cell.code for cell in post.cells) for post in posts}
+    texts = ["\n".join(cell.code for cell in post.cells) for post in posts]
+    for path in {path for modules, _ in closures for path in modules.values()}:
+        texts.append(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(SyntaxError):  # told by the posts that import it
+            names |= dotted(imports_in(parse(texts[-1]), path))
     written = re.compile(rf"\b(?:{'|'.join(row)})(?:\.[A-Za-z_]\w*)+")
-    names |= {name for text in texts.values() for name in written.findall(text)}
+    names |= {name for text in texts for name in written.findall(text)}
     levels = [[top, *sorted(name for name in names if name.startswith(f"{top}."))] for top in row]
     return levels, [min(depth, len(row)) for depth in depths]
 
@@ -57,20 +60,34 @@ def warm(posts: Sequence[Post], library: Library, environment: dict[str, str]) -
     if not levels or not hasattr(os, "pidfd_open") or not all(map(os.path.isabs, filter(None, paths))):
         yield {}
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder,
-        contextlib.ExitStack() as stack,
-    ):
-        listeners = []
-        for depth in range(len(levels)):
-            listeners.append(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)))
-            listeners[-1].bind(f"{folder}/{depth}")
-            listeners[-1].listen(128)
-        numbers = [listener.fileno() for listener in listeners]
+    with tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder:
+        sockets = [f"{folder}/{depth}" for depth in range(len(levels))]
+        try:
+            process = _start(folder, list(zip(sockets, levels, strict=True)), environment)
+        except OSError:  # no memory, or a path too long for a socket
+            yield {}
+            return
+        try:
+            yield {post.slug: tuple(sockets[:depth][::-1]) for post, depth in zip(posts, depths, strict=True)}
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # all levels; their kernels have ended with the posts
+            process.wait()
+            process.stdin.close()
+
+
+def _start(folder: str, levels: list[tuple[str, list[str]]], environment: dict[str, str]) -> subprocess.Popen:
+    """The warm process, with an open standard input, by whose end it knows that of the press. It listens already."""
+    with contextlib.ExitStack() as stack:
+        numbers = []
+        for address, _ in levels:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            listener.bind(address)
+            listener.listen(128)
+            numbers.append(listener.fileno())
         place = Path(folder, "levels.json")
-        place.write_text(json.dumps(list(zip(numbers, levels, strict=True))))
+        place.write_text(json.dumps([[number, names] for number, (_, names) in zip(numbers, levels, strict=True)]))
         # A session of its own, as kernels have: an interrupt from the keyboard is for the press, which then ends it.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "press.posts.warm", place],
             stdin=subprocess.PIPE,
             cwd=folder,
@@ -78,10 +95,3 @@ def warm(posts: Sequence[Post], library: Library, environment: dict[str, str]) -
             pass_fds=numbers,
             start_new_session=True,
         )
-        stack.close()
-        try:
-            sockets = [f"{folder}/{depth}" for depth in range(len(levels))]
-            yield {post.slug: tuple(sockets[:depth][::-1]) for post, depth in zip(posts, depths, strict=True)}
-        finally:
-            process.stdin.close()
-            process.wait()

@@ -23,9 +23,10 @@ from typing import Any
 
 from press.core.errors import Problem
 from press.core.secrets import environment_secrets
-from press.posts.clock import Limits, watching
+from press.posts.clock import watching
 from press.posts.kernel import state_of
 from press.posts.outcome import last_words, problem_of, ran_through, stopped_at
+from press.posts.usage import Limits
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FOR_EVER = 10**9  # seconds

@@ -54,6 +54,8 @@ def _import_levels(levels: list[tuple[socket.socket, list[str]]], held: Held, ou
         told, tell = os.pipe()
         if os.fork():
             os.close(tell)
+            if 0 in select.select([0, told], [], [])[0]:
+                os.killpg(0, signal.SIGKILL)  # that of all levels: this import may never end
             clean = os.read(told, 1)
             os.close(told)
             listener.close()

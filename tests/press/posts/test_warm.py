@@ -9,10 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
+import time
 
+import psutil
 import pytest
 
-from press.posts import run
+from press.core.project import open_project
+from press.posts import execute, run
+from press.posts.ahead import levels_of, warm
+from press.posts.execute import environment
+from press.posts.plan import make_plan
 from tests.press.conftest import cell
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="kernels are forked where Linux tells their end")
@@ -86,7 +93,6 @@ worker.start(), worker.join()
 del sys.modules["plain"]
 import plain as again
 print(again is plain, again.VALUE is plain.VALUE)
-os.system("echo from the shell")
 """
 
 
@@ -112,7 +118,22 @@ def made(site, packages):
     books = {path.parent.name: json.loads(path.read_text()) for path in sorted(site.root.glob("posts/*/index.ipynb"))}
     for book in books.values():
         book["metadata"].pop("press")
+        for code in (c for c in book["cells"] if c["cell_type"] == "code"):
+            code["outputs"] = merged(code["outputs"])
     return [json.loads(line) for line in side.read_text().splitlines()] if side.exists() else [], books
+
+
+def merged(outputs):
+    """With neighbouring pieces of one stream as one: where it is cut depends on the moment."""
+    found = []
+    for output in outputs:
+        if output["output_type"] == "stream":
+            output["text"] = "".join(output["text"])
+        if found and output["output_type"] == "stream" and found[-1].get("name") == output["name"]:
+            found[-1]["text"] += output["text"]
+        else:
+            found.append(output)
+    return found
 
 
 def texts(books):
@@ -150,3 +171,85 @@ def test_forked_and_fresh_kernels_show_the_same(site, packages, monkeypatch):
     assert [ahead for ahead, *more in noted if more] == [[], []]
     assert texts(forked) == texts(fresh)
     assert forked == fresh
+
+
+def plan_of(site, **posts):
+    for slug, code in posts.items():
+        site.post(slug, cell(code))
+    plan = make_plan(open_project(site.root), [], {}, claims=None)
+    return [step.post for step in plan.steps], plan.library
+
+
+def test_a_post_gets_only_what_its_closure_names(site):
+    """Packages of most posts first; beyond what one post lacks, it gets none."""
+    site.write("lib/mathlib/core.py", "CLASSES = {'part': 'lazy.Part'}\ndef two():\n    import lazy\n    return lazy\n")
+    posts, library = plan_of(
+        site,
+        a="import numpy, keeper, json\nfrom mathlib.core import two\nfrom numpy import linalg",
+        b="import numpy.random, keeper\nfrom mathlib.core import two",
+        c="import numpy, keeper",
+        d="import numpy, lazy, alone",
+    )
+    levels, depths = levels_of(posts, library)
+    named = {names[0]: names[1:] for names in levels}
+    assert list(named) == ["numpy", "keeper", "lazy"]
+    assert named["numpy"] == ["numpy.linalg", "numpy.random"]
+    assert named["lazy"] == ["lazy.Part"]
+    assert dict(zip([post.slug for post in posts], depths, strict=True)) == {"a": 3, "b": 3, "c": 2, "d": 1}
+
+
+@pytest.mark.parametrize("posts", [{"a": "import numpy"}, {"a": "import json", "b": "from mathlib.core import two"}])
+def test_nothing_is_imported_ahead_where_posts_share_nothing(site, monkeypatch, posts):
+    found, library = plan_of(site, **posts)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_: pytest.fail("a process"))
+    with warm(found, library, dict(os.environ)) as sockets:
+        assert sockets == {}
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_post_whose_warm_process_dies_runs_in_a_fresh_kernel(site, packages):
+    mark = packages.parent / "killed"
+    code = (
+        "import os, plain, signal, time\n\nif plain.PID != os.getpid():\n"
+        f"    open({str(mark)!r}, 'a').write('x')\n    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(1000)\nprint('ran')"
+    )
+    site.post("a", cell(code))
+    site.post("b", cell("import plain"))
+    _, books = made(site, packages)
+    assert mark.read_text() == "x"
+    assert texts({"a": books["a"]}) == ["ran"]
+
+
+def test_nothing_is_left_of_a_press_that_is_killed(site, packages):
+    """Neither the processes of the levels, nor kernels, nor what these have started."""
+    side = packages.parent / "side"
+    code = (
+        "import os, plain, subprocess\n\nchild = subprocess.Popen(['sleep', '1000'])\n"
+        f"open({str(side)!r}, 'a').write(f'{{os.getpid()}} {{os.getppid()}} {{child.pid}} {{plain.PID}}\\n')\nchild.wait()"
+    )
+    site.post("a", cell(code))
+    site.post("b", cell(code))
+    lib = site.environment()["PYTHONPATH"]
+    environment = site.environment(PYTHONPATH=f"{packages}{os.pathsep}{lib}")
+    with subprocess.Popen(site.command("run", "--jobs", "2"), cwd=site.root, env=environment) as press:
+        while press.poll() is None and (not side.exists() or side.read_text().count("\n") < 2):
+            time.sleep(0.1)
+        press.kill()
+    pids = {int(pid) for pid in side.read_text().split()}
+    assert len(pids) == 5, "two kernels with a child each, and the process that both were forked from"
+    while not all(map(gone, pids)):
+        time.sleep(0.1)
+
+
+def test_another_environment_gets_a_fresh_kernel(site, packages, monkeypatch):
+    """What packages read of it when they are imported may differ."""
+    site.post("a", cell("import plain, os\nopen(os.environ['SIDE'], 'a').write(f'[{plain.PID == os.getpid():d}]\\n')"))
+    site.post("b", site.read("posts/a/post.qmd").partition("---\n\n")[2])
+    monkeypatch.setattr(execute, "environment", lambda root, threads: environment(root, threads + 1))
+    assert made(site, packages)[0] == [[1], [1]]
