@@ -64,6 +64,10 @@ class Marked(Tensor):
 
 class _Mode(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if (
+            _name(func) == "__deepcopy__"
+        ):  # with a memo of all that was copied so far, in which nothing is to be looked for
+            return _copied(*args) if isinstance(args[0], Marked) else func(*args)
         flat, _ = tree_flatten((args, kwargs or {}))
         if _name(func) == "_parse_to":  # of Module.to: it only sorts arguments
             device, *others = func(*args, **(kwargs or {}))
@@ -120,8 +124,6 @@ def _call(func: Any, args: tuple, kwargs: dict) -> Any:
         return PROPERTIES[func.__self__]
     if name == "__array__" or (name == "numpy" and not kwargs.get("force")):
         raise TypeError(TO_NUMPY)
-    if name == "__deepcopy__":
-        return _copied(*args)
     if name in ("__format__", "__reduce_ex__"):  # which Tensor decides by its exact type
         return getattr(_unmark(args[0]), name)(*args[1:])
     asked = next((device for x in flat if (device := _device(x)) is not None), None)
