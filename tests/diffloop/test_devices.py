@@ -139,7 +139,8 @@ REFUSED = {  # what a real one says: calls with a tensor that is here, on the CP
 
 
 @pytest.mark.parametrize(
-    ("said", "call"), [(said, call) for said, calls in REFUSED.items() for call in calls], ids=lambda x: str(x)[:9]
+    ("said", "call"),
+    [pytest.param(said, call, id=f"{said} {n}") for said, calls in REFUSED.items() for n, call in enumerate(calls)],
 )
 def test_what_a_gpu_refuses_is_refused(gpu, said, call):
     with pytest.raises((RuntimeError, TypeError), match=said):
