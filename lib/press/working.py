@@ -166,8 +166,8 @@ def act_record(options: argparse.Namespace) -> int:
 def _dry_record(work: list[Any]) -> int:
     for one in work:
         seeds = ", ".join(map(str, one.seeds))
-        print(f"would run {one.step.post.slug} with seed {seeds}" if seeds else f"{one.step.post.slug}: recorded")
-    print(f"{sum(len(one.seeds) for one in work)} runs")
+        print(f"would run {one.step.post.slug} with seed {seeds}" if seeds else f"{one.step.post.slug}: on record")
+    print(count(sum(len(one.seeds) for one in work), "run"))
     return 0
 
 

@@ -197,7 +197,8 @@ def _on_record(entry: Entry) -> str:
         return ""
     word, found = recorded_verdict(entry.claim, entry.record), entry.record.found
     said = f"{word} {interval_text(found)}" if found else "begun"
-    return f"{said}, {entry.record.seeds} seeds" + (", earlier version" if entry.record.current is False else "")
+    seeds = f"{entry.record.seeds} seed{'s' * (entry.record.seeds > 1)}"
+    return f"{said}, {seeds}" + (", earlier version" if entry.record.current is False else "")
 
 
 def _widths(grid: Sequence[tuple[str, ...]], width: int) -> list[int]:
