@@ -17,14 +17,20 @@ SEED = "seed"
 def identity(parts: Mapping[str, str]) -> str:
     """The digest of what a run depends on, apart from its parameters and the post's name.
 
+    A package's build for another device (2.9.0+cu128) counts as the same version: the device is a parameter.
+
     Args:
         parts: of its key.
     """
-    return key_of({name: value for name, value in parts.items() if not _left_out(name)}).digest
+    return key_of({name: _of_any_device(name, value) for name, value in parts.items() if not _left_out(name)}).digest
 
 
 def _left_out(name: str) -> bool:
     return name == "slug" or name.startswith("parameter ")
+
+
+def _of_any_device(name: str, value: str) -> str:
+    return value.partition("+")[0] if name.startswith("version ") else value
 
 
 def parts_of(notebook: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from postkit.verdicts import SCALES, Claim
-from press.core.errors import PressError, Problem
+from press.core.errors import PressError, Problem, fail
 from press.core.source import read_text, relative
 from press.papers.schemacheck import LINE, TABLE, TABLES, TEXTS, check_table
 from press.papers.tomlfile import key_lines, parse
@@ -86,9 +87,12 @@ def read_records(path: Path, root: Path, citekey: str, claims: Iterable[Claim]) 
     Raises:
         PressError: every problem of the file, with its line.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return ()
-    text, file = read_text(path, root), relative(path, root)
+    file = relative(path.parent, root) + f"/{NAME}"
+    if path.is_symlink():
+        raise fail(file, 0, "a symbolic link; press record writes a file of its own here. Move the link away")
+    text = read_text(path, root)
     data, lines = parse(text, file), key_lines(text)
     problems: list[Problem] = []
 

@@ -250,6 +250,14 @@ def test_a_build_and_its_record_must_not_contradict_each_other(measured, values,
         assert f"({FILE}:4: 0.15 [" in problem.message
 
 
+def test_what_counts_as_the_same_version_of_a_post():
+    parts = {"slug": "a", "cell code-1": "1" * 64, "parameter seed": "3", "version torch": "2.9.0+cpu"}
+    same = {"slug": "a, seed 4", "parameter n": "1", "version torch": "2.9.0+cu128"}
+    assert identity(parts | same) == identity(parts)
+    for other in ({"cell code-1": "2" * 64}, {"version torch": "2.9.1+cpu"}, {"read x.csv": "3" * 64}):
+        assert identity(parts | other) != identity(parts)
+
+
 # Files
 
 
@@ -308,6 +316,18 @@ def test_a_wrong_record_is_refused_by_file_and_line(tmp_path, old, new, line, me
     [problem] = caught.value.problems[:1]
     assert message in problem.message
     assert (problem.file, problem.line) == (FILE, line)
+
+
+def test_what_is_no_file_of_its_own_is_refused(tmp_path):
+    site = Site(tmp_path)
+    site.write("papers/known2020/paper.toml", PAPER)
+    (tmp_path / FILE).symlink_to("elsewhere.toml")
+    with pytest.raises(PressError, match=f"{FILE}: a symbolic link"):
+        read_papers(tmp_path)
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(PressError, match=f"{FILE}: cannot be read"):
+        read_papers(tmp_path)
 
 
 def test_a_seed_that_is_there_twice_is_refused(tmp_path):
