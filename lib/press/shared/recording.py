@@ -19,7 +19,7 @@ from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.papers.boxes import claim_of, measurements
 from press.papers.recorded import SEED, added, identity, parts_of, recorded
-from press.papers.recordfile import NAME, Record, Run, as_text, read_records
+from press.papers.recordfile import LARGEST, NAME, Record, Run, as_text, read_records
 from press.papers.schema import Paper
 from press.posts.cache import Cache, make_key, with_reads
 from press.posts.made import versions_of
@@ -175,12 +175,12 @@ class Keeper:
 
     def _keep(self, step: Step, seed: int, book: dict[str, Any]) -> str:
         """Add a run to the records of the papers whose claims it measured; returns what is said of it."""
-        by_paper, scale = self._values(step.post, book)
+        by_paper, scale = self.measured(step.post, book)
         parts, made = parts_of(book), book["metadata"]["press"]
         noted = self.plan.cache.record(made["key"]) or {}
         shutil.rmtree(self.plan.cache.folder / made["key"], ignore_errors=True)  # hundreds of runs take much room
         reads = tuple(sorted(name.partition(" ")[2] for name in parts if name.startswith("read ")))
-        about = (identity(parts), scale, made["device"], _as_json(step.parameters), versions_of(parts), reads)
+        about = (identity(parts), scale, made["device"] or "cpu", _as_json(step.parameters), versions_of(parts), reads)
         for citekey, values in by_paper.items():
             used = float(noted.get("processor", 0.0))
             run = Run(seed, noted.get("day", ""), made["commit"] or "no git", used, values)
@@ -188,13 +188,20 @@ class Keeper:
         told = [f"{id} = {value:.4g}" for values in by_paper.values() for id, value in values.items()]
         return f"{', '.join(told)}; {noted.get('processor', 0.0)} s of processor time"
 
-    def _values(self, post: Post, book: dict[str, Any]) -> tuple[dict[str, dict[str, float]], str]:
-        """Citekey -> claim -> value, of the claims that have chance in them; and the scale of all."""
+    def measured(self, post: Post, book: dict[str, Any]) -> tuple[dict[str, dict[str, float]], str]:
+        """Citekey -> claim -> value, of the claims that have chance in them; and the scale of all.
+
+        Raises:
+            PressError: there is none, or what was measured does not go into one record.
+        """
         values: dict[str, dict[str, float]] = {}
         scales = set()
         for found, file, line in measurements(book, post.file):
             if claim_of(found, self.papers, file, line).exact:
                 continue
+            if abs(found.measured) > LARGEST:
+                message = f"claim {found.id!r} is measured as {found.measured!r}; a record takes up to {LARGEST:g}"
+                raise PressError(Problem(file, line, f"{message}. Look why"))
             own = values.setdefault(found.paper, {})
             if own.setdefault(found.id, found.measured) != found.measured:
                 message = f"claim {found.id!r} is measured twice in one run, {own[found.id]!r} and {found.measured!r}"

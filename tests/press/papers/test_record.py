@@ -13,6 +13,8 @@ import pytest
 from lxml import html
 from scipy import stats
 
+from postkit.claims import MIME
+from postkit.verdicts import measurement
 from press.core.errors import PressError
 from press.core.project import open_project
 from press.papers.claimscheck import check_claims
@@ -21,6 +23,8 @@ from press.papers.recorded import identity
 from press.papers.recordfile import Record, Run, as_text, read_records
 from press.papers.schema import read_papers
 from press.posts.collection import read_notebooks
+from press.preflight import planned
+from press.shared.recording import Keeper
 from tests.press.conftest import CLAIM, LIB, Site, cell
 
 PAPER = 'citekey = "known2020"\n\n' + CLAIM
@@ -187,6 +191,29 @@ def test_a_post_without_a_seed_is_refused_by_name(measured):
     told = measured.press("record", status=1).stderr
     assert "posts/b/post.qmd:" in told
     assert "post 'b' has no whole number 'seed' among its parameters (n)" in told
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ([("few-steps", 2.0), ("few-steps", 2.5)], "measured twice in one run, 2.0 and 2.5"),
+        ([("few-steps", 2.0), ("few-steps", 2.0, "full")], r"several scales \(full, small\)"),
+        ([("few-steps", 1e200)], r"is measured as 1e\+200; a record takes up to 1e\+100"),
+        ([("sum", 2.0)], "measures no claim with chance in it"),
+        ([("fewer", 2.0)], "'fewer', which papers/known2020/paper.toml does not have"),
+    ],
+)
+def test_what_cannot_be_recorded_of_a_run(measured, found, message):
+    outputs = []
+    for id, value, *scale in found:
+        chance = {"interval": (value - 1, value + 1), "seeds": 3} if id != "sum" else {}
+        one = measurement(id, paper="known2020", measured=value, scale=(scale or ["small"])[0], **chance)
+        outputs.append({"data": {MIME: one.as_json()}})
+    book = {"cells": [{"metadata": {"press": {"file": "a", "line": 7}}, "outputs": outputs}]}
+    plan, papers = planned(open_project(measured.root), ["a"], {})
+    keeper = Keeper(open_project(measured.root), plan, papers, {}, None)
+    with pytest.raises(PressError, match=message):
+        keeper.measured(plan.steps[0].post, book)
 
 
 # What pages and checks say
