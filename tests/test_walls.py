@@ -36,7 +36,7 @@ FOLDERS = {
 }
 LAST = ""  # the folder of the modules that come last
 # What claims are made of, and the script that travels in a slider: a text, by which one from elsewhere is told.
-OF_POSTKIT = {"postkit.claims", "postkit.verdicts", "postkit._slider_js"}
+OF_POSTKIT = {"postkit.claims", "postkit.pooling", "postkit.verdicts", "postkit._slider_js"}
 HEAVY = {"torch", "diffusers", "transformers"}
 
 

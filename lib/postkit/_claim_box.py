@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from postkit.pooling import LEAST, Recorded
 from postkit.verdicts import (
     CONTRADICTED,
     DIRECTION_ONLY,
@@ -60,7 +61,31 @@ def value_text(found: Measurement) -> str:
     return f"{interval_text(found)}, {seeds}{scale}"
 
 
-def rows(claim: Claim, found: Measurement) -> list[tuple[str, str]]:
+def recorded_text(claim: Claim, recorded: Recorded) -> str:
+    """What is on record: `on 2026-11-28, 10 seeds: 2.1 [1.7, 2.6], REPRODUCED`."""
+    seeds = f"{recorded.seeds} seed{'s' * (recorded.seeds > 1)}"
+    more = f", with {_line(recorded.parameters)}" if recorded.parameters else ""
+    more += " (of an earlier version of the post)" if recorded.current is False else ""
+    if recorded.found is None:
+        return f"begun on {recorded.day}, {seeds} of at least {LEAST}{more}"
+    return f"on {recorded.day}, {seeds}: {interval_text(recorded.found)}, {recorded_verdict(claim, recorded)}{more}"
+
+
+def recorded_verdict(claim: Claim, recorded: Recorded) -> str:
+    """The verdict on record; "" where there are too few runs for one."""
+    found = recorded.found
+    return verdict(claim, found.measured, found.interval) if found else ""
+
+
+def _settled(claim: Claim, found: Measurement, recorded: Recorded | None) -> str:
+    """What the record says of a claim that this build leaves open: ` here; REPRODUCED on record`; "" for nothing."""
+    known = recorded_verdict(claim, recorded) if recorded and recorded.current else ""
+    if not known or verdict(claim, found.measured, found.interval) != INCONCLUSIVE:
+        return ""
+    return f" here; {SYMBOLS[known]} {known} on record"
+
+
+def rows(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> list[tuple[str, str]]:
     """(name, text) of each line below the statement."""
     place = ", ".join(_line(part) for part in (claim.table, claim.row) if part)
     lines = [
@@ -70,6 +95,8 @@ def rows(claim: Claim, found: Measurement) -> list[tuple[str, str]]:
     ]
     if more := remark(claim, found):
         lines.append(more)
+    if recorded:
+        lines.append(("recorded", recorded_text(claim, recorded)))
     return lines
 
 
@@ -119,23 +146,24 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def box_text(claim: Claim, found: Measurement) -> str:
+def box_text(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> str:
     """The plain form, for terminals and diffs."""
     result = verdict(claim, found.measured, found.interval)
-    head = f"{SYMBOLS[result]} {result}: {_line(claim.statement)}"
-    return "\n".join([head, *(f"  {name}: {text}" for name, text in rows(claim, found))])
+    head = f"{SYMBOLS[result]} {result}{_settled(claim, found, recorded)}: {_line(claim.statement)}"
+    return "\n".join([head, *(f"  {name}: {text}" for name, text in rows(claim, found, recorded))])
 
 
-def box_html(claim: Claim, found: Measurement) -> str:
+def box_html(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> str:
     """The box, with everything in it escaped and no blank line."""
     result = verdict(claim, found.measured, found.interval)
     symbol = f'<span aria-hidden="true" style="color:{COLOURS[result]}">{SYMBOLS[result]}</span>'
+    lines = rows(claim, found, recorded)
     parts = [
         f'<div class="postkit-claim" role="group" aria-label="Claim {escape(claim.id)}"'
         f' style="{BOX.format(colour=COLOURS[result])}">',
-        f'<p style="margin:0"><strong>{symbol} {escape(result)}</strong></p>',
+        f'<p style="margin:0"><strong>{symbol} {escape(result)}</strong>{escape(_settled(claim, found, recorded))}</p>',
         f'<p style="{ROW}">{escape(_line(claim.statement))}</p>',
-        *(f'<p style="{ROW}"><strong>{name}:</strong> {_shown(text, found)}</p>' for name, text in rows(claim, found)),
+        *(f'<p style="{ROW}"><strong>{name}:</strong> {_shown(text, found)}</p>' for name, text in lines),
         "</div>",
     ]
     return "\n".join(parts)

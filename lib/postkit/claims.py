@@ -16,7 +16,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from postkit._claim_box import box_html, box_text, interval_text, remark, value_text
+from postkit._claim_box import box_html, box_text, interval_text, recorded_text, recorded_verdict, remark, value_text
+from postkit.pooling import Recorded
 from postkit.verdicts import Claim, Measurement, measurement, verdict
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "claim_of",
     "from_json",
     "interval_text",
+    "recorded_text",
+    "recorded_verdict",
     "remark",
     "value_text",
     "verdict",
@@ -89,9 +92,14 @@ def claim(
     return ClaimBox(stated, found)
 
 
-def bundle(stated: Claim, found: Measurement) -> dict[str, Any]:
-    """The output of a claim's cell, by MIME type."""
-    return {"text/html": box_html(stated, found), "text/plain": box_text(stated, found), MIME: found.as_json()}
+def bundle(stated: Claim, found: Measurement, recorded: Recorded | None = None) -> dict[str, Any]:
+    """The output of a claim's cell, by MIME type.
+
+    Args:
+        recorded: what is on record of it, which only the press knows.
+    """
+    html, text = box_html(stated, found, recorded), box_text(stated, found, recorded)
+    return {"text/html": html, "text/plain": text, MIME: found.as_json()}
 
 
 def from_json(data: Any) -> Measurement:

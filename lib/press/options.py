@@ -75,6 +75,20 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all)")
     _jobs(verify)
     _parameters(verify)
+    record = add(
+        "record",
+        "Run posts with the seeds 1, 2, ... and keep what their claims measured in papers/KEY/record.toml. Each run is "
+        "written as it ends: killed anywhere, the same command goes on with the seeds that are missing. Nothing else "
+        "of the project is changed.",
+        "press record ddpm-ddim",
+        "press record --seeds 20 --jobs 2",
+        "press record guidance --seeds 5 -p n_prompts 200",
+    )
+    record.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all that measure claims)")
+    record.add_argument("--seeds", type=_positive, default=10, metavar="N", help="run the seeds 1 to N (default: 10)")
+    _jobs(record)
+    _parameters(record)
+    record.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
     why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
     why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
     preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")

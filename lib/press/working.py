@@ -1,4 +1,4 @@
-"""The commands that run posts and build the site, or say what they would run: build, run, why."""
+"""The commands that run posts and build the site, or say what they would run: build, run, record, why."""
 
 from __future__ import annotations
 
@@ -132,6 +132,43 @@ def act_verify(options: argparse.Namespace) -> int:
     say_all("error", failed)
     print("\n".join(table(found)))
     return 0 if all(one.agrees for one in found) else 1
+
+
+def act_record(options: argparse.Namespace) -> int:
+    """`press record`."""
+    from press.core.bars import Progress
+    from press.core.manifest import at_work
+    from press.papers.schema import read_papers
+    from press.preflight import planned
+    from press.shared.recording import record, summary, wanted
+
+    project, given = project_of(options), parameters_of(options)
+    if "seed" in given:
+        raise PressError(Problem("", 0, "-p seed: press record sets it. Say how many by --seeds"))
+    with contextlib.nullcontext() if options.dry_run else at_work(project):
+        plan, papers = planned(project, options.slugs, given)
+        work = wanted(plan, papers, options.slugs, options.seeds, project.root)
+        _tell_broken(plan.elsewhere)
+        for one in work:
+            if one.earlier and one.seeds:
+                what = "a record of another version, or with other parameters, stays until this one has as many seeds"
+                say(f"note: {one.step.post.slug}: {what}")
+        if options.dry_run:
+            return _dry_record(work)
+        with contextlib.closing(Progress()) as progress:
+            problems = record(project, plan, papers, work, jobs=options.jobs, progress=progress)
+        print("\n".join(summary(work, read_papers(project.root), project.root)))
+    if problems:
+        raise PressError(problems, "what ran is recorded; the same command runs the rest")
+    return 0
+
+
+def _dry_record(work: list[Any]) -> int:
+    for one in work:
+        seeds = ", ".join(map(str, one.seeds))
+        print(f"would run {one.step.post.slug} with seed {seeds}" if seeds else f"{one.step.post.slug}: on record")
+    print(count(sum(len(one.seeds) for one in work), "run"))
+    return 0
 
 
 def _dry_run(project: Project, slugs: list[str], given: dict[str, Any], options: argparse.Namespace) -> int:

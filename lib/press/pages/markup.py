@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from postkit.claims import interval_text, remark
+from postkit.claims import interval_text, recorded_text, remark
 from press.core.source import came_from
 from press.core.templates import render
 from press.papers.addresses import from_page, function_url, label, names_of, slug
@@ -113,6 +113,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         "remark": f"{more[0]}: {more[1]}" if more else "",
         "delta": f"smaller than {claim.delta:g} is no effect: {claim.delta_why}" if claim.delta else "",
         "measured": interval_text(found) if found else "",
+        "recorded": recorded_text(claim, entry.record) if entry.record else "",
     }
     if found:
         post = shelf.post(entry.post)

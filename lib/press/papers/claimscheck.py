@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from postkit.claims import value_text
-from postkit.verdicts import Claim
+from postkit.claims import interval_text, recorded_verdict, value_text
+from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, REPRODUCED, Claim
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.papers.ledger import DEFAULT_SCALE, Entry, ledger
@@ -43,6 +43,26 @@ def check_claims(
             own = [entry for entry in entries if entry.claim.id == claim.id and entry.measured]
             problems += _judge(paper, claim, own, required=required)
             problems += _unfounded(paper, claim, notebooks)
+            problems += _against_record(own)
+    return problems
+
+
+def _against_record(entries: list[Entry]) -> list[Problem]:
+    """A build that says one thing where many runs of the same post say the opposite."""
+    problems = []
+    for entry in entries:
+        record = entry.record
+        if record is None or not record.current or not record.found or record.found.scale != entry.measured.scale:
+            continue
+        known = recorded_verdict(entry.claim, record)
+        sides = {word in (REPRODUCED, DIRECTION_ONLY) for word in (entry.verdict, known)}
+        if CONTRADICTED in (entry.verdict, known) and sides == {True, False}:
+            message = (
+                f"claim {entry.claim.id!r} is {entry.verdict} here ({value_text(entry.measured)}), and {known} on "
+                f"record ({record.place[0]}:{record.place[1]}: {interval_text(record.found)}, {record.seeds} seeds). "
+                "One run may err: give the post more data until both agree"
+            )
+            problems.append(Problem(*entry.place, message))
     return problems
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from postkit.claims import interval_text
+from postkit.claims import interval_text, recorded_verdict
+from postkit.pooling import Recorded
 from postkit.verdicts import VERDICTS, Claim, Measurement, verdict
 from press.core.errors import PressError, Problem
 from press.papers.boxes import claim_of, measurements
+from press.papers.recorded import parts_of, recorded
 from press.papers.schema import Paper
 from press.posts.failure import failures_in
 from press.posts.post import page_of
@@ -34,6 +36,7 @@ class Entry:
         verdict: the measured verdict, or one of `NOT_MEASURED` and `NOT_NOW`.
         recorded: the verdict in paper.toml at the measurement's scale; "" for none.
         stored: whether it was measured in a notebook that is published with its stored outputs, by no build of ours.
+        record: what many runs found; None where nothing is on record.
     """
 
     claim: Claim
@@ -44,6 +47,7 @@ class Entry:
     verdict: str
     recorded: str
     stored: bool = False
+    record: Recorded | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The entry as plain data."""
@@ -52,6 +56,7 @@ class Entry:
         keys += ("delta", "delta_why", "exact", "reason_checked_by")
         own = {"post": self.post or None, "verdict": self.verdict, "recorded": self.recorded or None}
         own |= {"executed": not self.stored} if self.measured else {}
+        own["record"] = _record_json(self.claim, self.record) if self.record else None
         return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
 
 
@@ -81,7 +86,7 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
         entry
         for paper in papers
         for claim in paper.claims
-        for entry in _entries(claim, paper, found.get(claim.id, []), _unmeasured(claim, failures))
+        for entry in _entries(claim, paper, found.get(claim.id, []), _unmeasured(claim, failures), notebooks)
     ]
     return sorted(entries, key=lambda entry: entry.measured is None)  # measured ones first
 
@@ -93,10 +98,19 @@ def _unmeasured(claim: Claim, failures: list[dict[str, Any]]) -> str:
     return NOT_NOW if lost else NOT_MEASURED
 
 
-def _entries(claim: Claim, paper: Paper, found: list[Found], unmeasured: str) -> list[Entry]:
+def _record_json(claim: Claim, record: Recorded) -> dict[str, Any]:
+    found = record.found
+    pooled = {"measured": found.measured, "interval": list(found.interval)} if found else {}
+    about = {"seeds": record.seeds, "day": record.day, "current": record.current, "parameters": record.parameters}
+    return {"verdict": recorded_verdict(claim, record) or None, **pooled, **about}
+
+
+def _entries(
+    claim: Claim, paper: Paper, found: list[Found], unmeasured: str, notebooks: dict[str, dict[str, Any]]
+) -> list[Entry]:
     if not found:
-        recorded = claim.verdict.get(DEFAULT_SCALE, "")
-        return [Entry(claim, paper.citekey, "", ("", 0), None, unmeasured, recorded)]
+        said, record = claim.verdict.get(DEFAULT_SCALE, ""), recorded(paper, claim.id, "", {})
+        return [Entry(claim, paper.citekey, "", ("", 0), None, unmeasured, said, record=record)]
     return [
         Entry(
             claim,
@@ -107,6 +121,7 @@ def _entries(claim: Claim, paper: Paper, found: list[Found], unmeasured: str) ->
             verdict(claim, measured.measured, measured.interval),
             claim.verdict.get(measured.scale, ""),
             stored,
+            recorded(paper, claim.id, post, parts_of(notebooks[post])),
         )
         for post, measured, place, stored in found
     ]
@@ -142,8 +157,10 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 def as_table(entries: Sequence[Entry], width: int = WIDTH) -> str:
     """The entries as a text table of at most `width` columns; what is too long goes on in the next line."""
-    header = ("claim", "paper", "post", "verdict", "measured", "seeds", "recorded")
+    header = ("claim", "paper", "post", "verdict", "measured", "seeds", "recorded", "on record")
     grid = [header, *(_cells(entry) for entry in entries)]
+    if not any(entry.record for entry in entries):
+        grid = [row[:-1] for row in grid]
     widths = _widths(grid, width)
     lines = []
     for number, row in enumerate(grid):
@@ -163,9 +180,25 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     recorded = "same" if entry.recorded == entry.verdict else entry.recorded
     names = (entry.claim.id, entry.paper, entry.post, entry.verdict + (f" ({NOT_EXECUTED})" if entry.stored else ""))
     if entry.measured is None:
-        return *names, "", "", recorded
+        return *names, "", "", recorded, _on_record(entry)
     scale = "" if entry.measured.scale == DEFAULT_SCALE else f" ({entry.measured.scale})"
-    return *names, interval_text(entry.measured), f"{entry.measured.seed_count or 'exact'}{scale}", recorded
+    return (
+        *names,
+        interval_text(entry.measured),
+        f"{entry.measured.seed_count or 'exact'}{scale}",
+        recorded,
+        _on_record(entry),
+    )
+
+
+def _on_record(entry: Entry) -> str:
+    """What is on record, in short: `REPRODUCED 2.1 [1.7, 2.6], 10 seeds`."""
+    if not entry.record:
+        return ""
+    word, found = recorded_verdict(entry.claim, entry.record), entry.record.found
+    said = f"{word} {interval_text(found)}" if found else "begun"
+    seeds = f"{entry.record.seeds} seed{'s' * (entry.record.seeds > 1)}"
+    return f"{said}, {seeds}" + (", earlier version" if entry.record.current is False else "")
 
 
 def _widths(grid: Sequence[tuple[str, ...]], width: int) -> list[int]:

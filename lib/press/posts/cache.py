@@ -153,7 +153,7 @@ class Cache:
             write_atomic(self.folder / key.digest / "reads.json", json.dumps(names).encode())
 
     def put(
-        self, key: Key, slug: str, notebook: dict[str, Any], seconds: float, about: dict[str, str] | None = None
+        self, key: Key, slug: str, notebook: dict[str, Any], seconds: float, about: dict[str, Any] | None = None
     ) -> None:
         """Enter a result: a new folder, the notebook in it, the record last, and one rename into place.
 

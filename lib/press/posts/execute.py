@@ -65,6 +65,7 @@ class Result:
         reads: files below the root that it opened for reading, relative to the root.
         writes: those that it opened for writing.
         changed: those that were changed after it had read them, and not by itself.
+        processor: seconds of processor time that its kernel used.
         problem: None when every cell ran.
         cell: the cell that it stopped in, such as "code-2"; "" where it ran through or no cell is known.
     """
@@ -77,6 +78,7 @@ class Result:
     cell: str = ""
     writes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    processor: float = 0.0
 
 
 def run_notebook(task: Task) -> Result:
@@ -122,7 +124,7 @@ def run_notebook(task: Task) -> Result:
     seconds = time.monotonic() - start
     problem, cell = problem_of(task.file, notebook, stopped, error, usage, words)
     changed = tuple(name for name in changed if name not in writes)
-    return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed)
+    return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed, usage.processor)
 
 
 def environment(root: str, threads: int) -> dict[str, str]:

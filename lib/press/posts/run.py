@@ -79,7 +79,8 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 continue
             plan.cache.note_reads(base, more)
             plan.entered |= {base.digest, key.digest}
-            plan.cache.put(key, result.slug, result.notebook, result.seconds, today_here(dask))
+            about = today_here(dask) | {"processor": round(result.processor, 1)}
+            plan.cache.put(key, result.slug, result.notebook, result.seconds, about)
             if new := [name for name in more if f"read {name}" not in step.key.parts]:
                 plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; a change there will run it again")
             plan.executed[result.slug] = result.notebook
