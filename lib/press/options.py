@@ -131,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
         "claims",
         "List what papers claim, what posts measured, and the verdicts.",
         "press claims",
-        'press claims --verdict "not at this scale" --json',
+        'press claims --verdict "inconclusive" --json',
     )
     claims.add_argument("--json", action="store_true", help="everything, as JSON")
     claims.add_argument("--verdict", default="", help='only these, e.g. reproduced or "not measured"')

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import html
 
@@ -119,6 +119,7 @@ def by_membership(stated: Claim, measured: float, low: float, high: float) -> st
     return "REPRODUCED" if exact else "DIRECTION ONLY"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no clock decides
 @given(
     ends=st.tuples(quarters, quarters, quarters).map(sorted),
     direction=st.sampled_from(["above", "below", "near"]),
