@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import calibration
+
 COUNT = 8
 HEAD = "---\ntitle: Post {i}\ndescription: d\ndate: 2026-01-01\ncategories: [x]\n---\n\n"
 CELL = "```{python}\nimport time\n\nimport torch\n\ntime.sleep(1)\nprint(torch.zeros(1).item())\n```\n"
@@ -23,18 +25,19 @@ CELL = "```{python}\nimport time\n\nimport torch\n\ntime.sleep(1)\nprint(torch.z
 
 def make_project(root: Path) -> list[Path]:
     """A project with COUNT posts, and the same posts as plain notebooks for papermill."""
-    from press.core.config import read_config
-    from press.posts.notebook import read_post
+    from press.core.project import open_project
+    from press.posts.collection import read_posts
     from press.posts.post import to_bytes
 
     (root / "_quarto.yml").write_text("project:\n  type: website\n  render: [posts/*/index.ipynb]\n")
-    books = []
     for i in range(COUNT):
         post = root / "posts" / f"p{i}" / "post.qmd"
         post.parent.mkdir(parents=True)
         post.write_text(HEAD.format(i=i) + CELL)
-        books.append(root / f"p{i}.ipynb")
-        books[-1].write_bytes(to_bytes(read_post(post, read_config(root), {}).notebook))
+    books = []
+    for post in read_posts(open_project(root), None).sound:
+        books.append(root / f"{post.slug}.ipynb")
+        books[-1].write_bytes(to_bytes(post.notebook))
     return books
 
 
@@ -56,6 +59,7 @@ def main() -> None:
     print(f"papermill one by one {one_by_one:6.2f} s")
     print(f"press run --jobs 2   {press:6.2f} s")
     print(f"ratio                {one_by_one / press:6.2f}")
+    calibration.tell()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 
 Both make the same pictures from the same noise, in one process, taking turns. It prints seconds on the wall and of the
 processor (which other programs on the machine disturb less), each the best of --repeats, and ours / pipeline. Target:
-<= 1.00. The networks are so small that what is measured is mostly the loops.
+<= 1.00. The networks are so small that what is measured is mostly the loops; two runs of the
+same differ by 3 percent and more, by 10 where other programs are at work: take --repeats 15 before you believe one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import calibration
 import torch
 
 ROOT = Path(__file__).parents[1]
@@ -84,8 +86,8 @@ def measure(family: str, images: int, steps: int, repeats: int) -> str:
         runs = contestants(family, Path(folder), images, steps)
         results = {who: run() for who, run in runs.items()}  # also warms up
         times: dict[str, list[tuple[float, float]]] = {who: [] for who in runs}
-        for _ in range(repeats):
-            for who, run in runs.items():
+        for turn in range(repeats):
+            for who, run in sorted(runs.items(), reverse=turn % 2 == 1):  # neither is always the first
                 wall, cpu = time.perf_counter(), time.process_time()
                 run()
                 times[who].append((time.perf_counter() - wall, time.process_time() - cpu))
@@ -111,6 +113,7 @@ def main() -> None:
     print(f"{args.images} images, {args.steps} steps, {args.threads} threads, best of {args.repeats}; target 1.00")
     for family in args.families:
         print(measure(family, args.images, args.steps, args.repeats), flush=True)
+    calibration.tell()
 
 
 if __name__ == "__main__":

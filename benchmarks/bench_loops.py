@@ -23,7 +23,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import calibration
 import torch
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +59,12 @@ SHAPES = {
 
 
 def build(name: str, folder: Path, dtype: torch.dtype) -> None:
-    """A random checkpoint of a published shape."""
+    """Write a random checkpoint of a published shape."""
+    random_pipeline(name, dtype).save_pretrained(folder)
+
+
+def random_pipeline(name: str, dtype: torch.dtype) -> Any:
+    """Diffusers' pipeline with random weights of a published shape."""
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from tests.diffloop.tiny import tokenizer
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -81,10 +88,10 @@ def build(name: str, folder: Path, dtype: torch.dtype) -> None:
     scheduler = DDIMScheduler(
         **settings, set_alpha_to_one=False, steps_offset=1, prediction_type=shape["prediction_type"]
     )
-    StableDiffusionPipeline(
+    return StableDiffusionPipeline(
         vae=vae.to(dtype), text_encoder=text.to(dtype), tokenizer=tokenizer(length), unet=unet.to(dtype),
         scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder)  # fmt: skip
+    )  # fmt: skip
 
 
 def best(contestants: dict[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
@@ -244,6 +251,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             build("tiny", Path(folder), torch.float32)
             tiny(Path(folder), args.images, args.steps, args.repeats)
+    if not (args.build or args.worker):
+        calibration.tell()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import calibration
+
 from press.core.project import open_project
 from press.pages.backlinks import backlinks
 from press.pages.publish import INDEXES, make
@@ -149,6 +151,7 @@ def main() -> None:
             timed(f"text: {name}", lambda write=write: write(shelf, graph))
         print(f"{'all index pages':34} {time.perf_counter() - start:7.2f} s")
         timed("everything, with papers' pages", lambda: make(project, read_papers(root), {}))
+        calibration.tell()
         if given.no_site:
             return
         build(root, "cold")

@@ -26,6 +26,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import calibration
+
 CONFIG = """\
 project: {{type: website, render: [index.qmd, posts/*/index.ipynb]}}
 website: {{title: Many posts, site-url: "https://example.org", search: true, navbar: {{left: [{{text: Home, href: index.qmd}}]}}}}
@@ -170,6 +172,7 @@ def main() -> None:
         for word in ("again", "for the third time"):
             write(root, (count + 1) // 2, word=f"Changed {word}.")
             build(root, "one changed")
+    calibration.tell()
 
 
 if __name__ == "__main__":

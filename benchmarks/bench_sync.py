@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import calibration
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT)]
 
@@ -49,6 +51,7 @@ def main() -> None:
         measure("nothing changed", root, server)
         library.put("K0000005", title="Changed")
         measure("one item changed", root, server)
+    calibration.tell()
 
 
 if __name__ == "__main__":

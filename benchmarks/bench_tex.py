@@ -19,6 +19,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import calibration
+
 from press.core.errors import PressError
 from press.intake.archive import TEXT
 from press.intake.auxfile import Printed
@@ -118,6 +120,7 @@ def main() -> int:
         if not trouble:
             totals = {name: totals[name] + counts[name] for name in COLUMNS}
     print(f"{'all that LaTeX takes':40s}" + "".join(f"{totals[name]:9d}" for name in COLUMNS))
+    calibration.tell()
     return 0
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from press.core.config import read_config
+from press.core.project import open_project
 from press.papers.schema import claims_by_id, read_papers
+from press.preflight import planned
 from tests.press.conftest import read_post
 from tests.project_copy import copy_project
 
@@ -71,6 +73,17 @@ def test_a_post_is_of_readable_length_and_has_figures(post):
     labels = [str(cell.options.get("label", "")) for cell in post.cells]
     figures = [label for label in labels if label.startswith("fig-")]
     assert len(figures) >= FIGURES, f"{post.file}:1: {len(figures)} labelled figures; at least {FIGURES} are asked for"
+
+
+def test_the_profile_for_a_gpu_gives_every_post_that_has_a_device_more_to_do():
+    """And names nothing that is not there: the plan would say so."""
+    project = open_project(ROOT, "gpu")
+    plan, _ = planned(project, [], {})
+    assert not plan.problems
+    for step in plan.steps:
+        larger = {name: value for name, value in step.parameters.items() if isinstance(value, int)}
+        assert larger or "device" not in step.post.parameters, f"{step.post.slug}: as on a CPU"
+        assert all(value > step.post.parameters[name] for name, value in larger.items()), step.post.slug
 
 
 def test_every_post_runs_and_every_check_passes(tmp_path):

@@ -36,6 +36,8 @@ stable_diffusion_xl, stable_diffusion_3  StableDiffusionXL; StableDiffusion3, a 
 scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
 checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
 latents            vae_encode, vae_decode, to_unet_scale, to_vae_scale, in_own_type: the VAE and its scale
+graphs             Graphs: calls of a network that a GPU repeats by itself; callers
+watched            Watched: whether a network is what it was
 words              expand_words: a new word of several vectors, written out in a prompt
 
 training           train: a resumable loop; check_trains, write_whole, master_weights

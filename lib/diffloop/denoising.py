@@ -7,10 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from diffloop.ladders import levels_at
-from diffloop.levels import Level
+from diffloop.levels import Level, told
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, target
-from diffloop.transfer import carried
 from diffloop.types import Latents, Model, State
 
 
@@ -69,8 +68,7 @@ def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) ->
 
     def model(x_t: Tensor, level: Level) -> Tensor:
         states = text.expand(len(x_t), -1, -1).to(dtype)
-        t = carried(torch.as_tensor(level.t), x_t.device)
-        return unet(x_t.to(dtype), t, encoder_hidden_states=states, return_dict=False)[0].float()
+        return unet(x_t.to(dtype), told(level.t, x_t), encoder_hidden_states=states, return_dict=False)[0].float()
 
     return model
 

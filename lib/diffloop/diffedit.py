@@ -24,6 +24,7 @@ from diffloop.diffedit_mask import Map, binary_masks, check_rule, contrast_map
 from diffloop.guidance import Guidance
 from diffloop.image_to_image import check_images, encode_images, last_levels
 from diffloop.levels import Level
+from diffloop.parameterization import finite_in_the_end
 from diffloop.text_to_image import decode_latents, denoise, ladder, prompted_model
 from diffloop.types import Callback, Generators, Images, Models
 
@@ -108,7 +109,7 @@ def encode(
     z_0 = encode_images(models, images, generator=generator)
     if len(levels) == 1:
         return [z_0]
-    with torch.no_grad():
+    with torch.no_grad(), finite_in_the_end():
         states = list(ddim_invert(model, z_0, levels, prediction=models.prediction))
     return [*reversed(states), z_0]
 

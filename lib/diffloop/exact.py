@@ -89,14 +89,14 @@ def mixture_log_density(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, lev
     Raises:
         ValueError: if the noised variance is 0 (a point mass without noise).
     """
-    return _log_joint(x_t, mixture, level)[0].logsumexp(1).to(x_t.dtype)
+    return _log_joint(x_t, mixture, level)[0].logsumexp(0).to(x_t.dtype)
 
 
 def mixture_score(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Level) -> Float[Tensor, "n D"]:
     """grad log p(x_t) = sum_k p(k | x_t) * grad log N_k(x_t). Raises: see `mixture_log_density`."""
     log_joint, z, var = _log_joint(x_t, mixture, level)
-    pull = log_joint.softmax(1)[:, :, None] * z / var  # (n, K, D), along the axes
-    return -torch.einsum("nkj,kij->ni", pull, mixture.axes).to(x_t.dtype)
+    pull = log_joint.softmax(0)[:, None] * z / var  # (K, D, n), along the axes
+    return -(pull.flatten(0, 1).T @ mixture.axes.mT.flatten(0, 1)).to(x_t.dtype)
 
 
 def mixture_posterior_mean(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Level) -> Float[Tensor, "n D"]:
@@ -107,9 +107,9 @@ def mixture_posterior_mean(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, 
     Raises: see `mixture_log_density`.
     """
     log_joint, z, var = _log_joint(x_t, mixture, level)
-    gain = level.signal * mixture.variances / var
-    guesses = mixture.means + torch.einsum("kij,nkj->nki", mixture.axes, gain * z)  # (n, K, D)
-    return torch.einsum("nk,nki->ni", log_joint.softmax(1), guesses).to(x_t.dtype)
+    share = log_joint.softmax(0)  # (K, n)
+    moves = share[:, None] * (level.signal * mixture.variances[:, :, None] / var * z)  # (K, D, n), along the axes
+    return (share.T @ mixture.means + moves.flatten(0, 1).T @ mixture.axes.mT.flatten(0, 1)).to(x_t.dtype)
 
 
 def mixture_eps_model(mixture: GaussianMixture) -> Model:
@@ -170,13 +170,13 @@ def gaussian_flow_map(
     if len(mixture.weights) != 1:
         raise ValueError(f"the mixture has {len(mixture.weights)} components; the exact flow map is known for 1")
     _, z, var_t = _log_joint(x_t, mixture, at)
-    scaled = z[:, 0] * ((to.signal**2 * mixture.variances[0] + to.noise**2) / var_t[0]).sqrt()
+    scaled = z[0].T * ((to.signal**2 * mixture.variances[0] + to.noise**2) / var_t[0, :, 0]).sqrt()
     return (to.signal * mixture.means[0] + scaled @ mixture.axes[0].T).to(x_t.dtype)
 
 
 def gaussian_recursion(
-    mean: float, variance: float, levels: Sequence[Level], *, eta: float = 1.0, large: bool = False
-) -> Iterator[tuple[float, float]]:
+    mean: float, variance: float | Tensor, levels: Sequence[Level], *, eta: float = 1.0, large: bool = False
+) -> Iterator[tuple[float | Tensor, float | Tensor]]:
     """(mean, variance) of x_prev after each step of a sampler on 1-D Gaussian data with the exact eps model.
 
     The step is linear in x_t - signal * mean: it multiplies by a gain and adds noise, so the variance goes to
@@ -185,14 +185,14 @@ def gaussian_recursion(
     Source: song2021ddim, Eq. 12 and 16, with eps = noise * (x_t - signal * mean) / var_t.
 
     Args:
-        mean, variance: of the data; variance >= 0.
+        mean, variance: of the data; variance >= 0. A float64 tensor of variances is followed as that many data sets.
         levels, eta: as for `ddim_sample`; eta = 1 is DDPM with the small variance.
         large: use DDPM's large variance (then eta must be 1).
 
     Raises:
         ValueError: if eta is not in [0, 1], variance < 0, or large is set with eta other than 1.
     """
-    if not (0 <= eta <= 1 and variance >= 0) or (large and eta != 1):
+    if not (0 <= eta <= 1 and (torch.as_tensor(variance) >= 0).all()) or (large and eta != 1):
         raise ValueError(f"eta is {eta}, variance is {variance}; eta must be in [0, 1], and 1 if large; variance >= 0")
     steps = steps_down(levels)
     start = steps[0][0]
@@ -208,14 +208,18 @@ def gaussian_recursion(
 
 
 def _log_joint(x_t: Tensor, mixture: GaussianMixture, level: Level) -> tuple[Tensor, Tensor, Tensor]:
-    """log p(component, x_t) (n, K); the offset from each mean along its axes (n, K, D); the noised variances (K, D)."""
+    """log p(component, x_t) (K, n); the offset from each mean along its axes (K, D, n); the noised variances (K, D, 1).
+
+    The many points come last: sums and softmaxes over a few components are slow along the last axis.
+    """
     var = level.signal**2 * mixture.variances + level.noise**2
     if not (var > 0).all():
         raise ValueError(f"{level} has no noise and a component no variance; point masses need noise above 0")
     centres = level.signal * torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
-    z = torch.einsum("ni,kij->nkj", x_t.double(), mixture.axes) - centres
-    log_normal = -0.5 * (z**2 / var + var.log() + math.log(2 * math.pi)).sum(2)
-    return mixture.weights.log() + log_normal, z, var
+    along = mixture.axes.mT.flatten(0, 1) @ x_t.double().T  # (K D, n)
+    z = along.unflatten(0, centres.shape) - centres[:, :, None]
+    scale = (var.log() + math.log(2 * math.pi)).sum(1) - 2 * mixture.weights.log()
+    return -0.5 * ((z**2 / var[:, :, None]).sum(1) + scale[:, None]), z, var[:, :, None]
 
 
 def _flat(x_t: Tensor, points: Tensor, level: Level) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from diffloop.levels import Level
-from diffloop.parameterization import check_prediction, target
+from diffloop.parameterization import check_prediction, finite, target
 from diffloop.types import Model, State
 
 Combine = Callable[..., Any]  # (output_u, output_c, x_t, level, *, guidance_scale, prediction) -> output or a pair
@@ -196,9 +196,7 @@ def _gradient(similarity: Callable[[Tensor, Level], Tensor], x_t: Tensor, level:
         if values.shape != x.shape[:1]:
             raise ValueError(f"similarity returned shape {tuple(values.shape)}; it must be ({len(x)},): one per image")
         (gradient,) = torch.autograd.grad(values.sum(), x)
-    if not torch.isfinite(gradient).all():
-        raise ValueError(f"the gradient of similarity is not finite at t = {level.t}; every value must be finite")
-    return gradient
+    return finite(gradient, level.t, what="the gradient of similarity holds")
 
 
 def check_scale(guidance_scale: float) -> None:

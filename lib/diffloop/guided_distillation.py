@@ -30,7 +30,7 @@ from torch.optim import Optimizer
 from diffloop.denoising import stratified, text_conditioned
 from diffloop.distillation import CondModel, Draw, check_distillation, distillation_loss
 from diffloop.ladders import levels_at
-from diffloop.levels import Level
+from diffloop.levels import Level, told
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, predictions
 from diffloop.training import master_weights, train
@@ -209,7 +209,7 @@ def unet_student(unet: nn.Module) -> CondModel:
 
     def model(x_t: Tensor, level: Level, condition: tuple[Tensor, Tensor]) -> Tensor:
         text, scale = condition
-        t = carried(torch.as_tensor(level.t), x_t.device)
+        t = told(level.t, x_t)
         extra = {"timestep_cond": guidance_embedding(scale, dim).to(dtype), "return_dict": False}
         states = text.expand(len(x_t), -1, -1).to(dtype)
         return unet(x_t.to(dtype), t, encoder_hidden_states=states, **extra)[0].float()

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffloop.graphs import Graphs, Run
 from diffloop.noise import draw_noise
 from diffloop.types import Encoded, Generators, Images, Latents, Size
 
@@ -147,6 +148,11 @@ class InLatents:
 
     vae: nn.Module
     network: nn.Module  # what denoises: the U-Net, or the transformer
+    graphs: Graphs | None  # of the network's calls; None: each one goes through Python
+
+    def call(self, run: Run, *inputs: Tensor) -> Tensor:
+        """run(network, *inputs), by a graph if there is one; see `graphs.Graphs`."""
+        return run(self.network, *inputs) if self.graphs is None else self.graphs(self.network, run, *inputs)
 
     @property
     def device(self) -> torch.device:

@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from diffloop.transfer import carried
+
 Number = float | int | Tensor
 
 
@@ -106,6 +108,15 @@ def steps_down(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
         if fall < 0 or (fall == 0 and i + 2 < len(levels)):
             raise ValueError(f"levels[{i}] is {at} and the next {to}; noise / signal must fall from each to the next")
     return list(pairwise(levels))
+
+
+def told(t: Number, like: Tensor) -> Tensor:
+    """What the network is told, as a tensor where `like` is.
+
+    A single number is written there by the device itself. `torch.as_tensor(t, device=...)` would send it over, and a
+    GPU would let the host wait for that at every step.
+    """
+    return carried(t, like.device) if isinstance(t, Tensor) else torch.full((), t, device=like.device)
 
 
 def pick(levels: Sequence[Level], index: Int[Tensor, " b"], ndim: int) -> Level:

@@ -6,6 +6,10 @@ have a level for each item; its numbers are float64, and are cast to the state's
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -17,6 +21,7 @@ from diffloop.transfer import carried
 from diffloop.types import Model
 
 State = Float[Tensor, "*shape"]
+_seen: ContextVar[list[tuple[Tensor, Number, str]] | None] = ContextVar("seen", default=None)
 
 
 def add_noise(x_0: State, eps: State, level: Level) -> State:
@@ -170,12 +175,42 @@ def check_prediction(prediction: str) -> None:
         raise ValueError(f"prediction is {prediction!r}; choose one of {', '.join(map(repr, PREDICTIONS))}")
 
 
-def finite(output: Tensor, t: Number) -> Tensor:
-    """`output`, or a ValueError that names the timestep if it holds NaN or infinity."""
-    if not torch.isfinite(output).all():
-        bad = "NaN" if torch.isnan(output).any() else "infinity"
-        raise ValueError(f"the model returned {bad} at t = {t}; every value must be finite")
+def finite(output: Tensor, t: Number, *, what: str = "the model returned") -> Tensor:
+    """`output`, or a ValueError that names the timestep if it holds NaN or infinity; see `finite_in_the_end`.
+
+    Args:
+        what: the beginning of the message.
+    """
+    largest, seen = output.detach().abs().amax(), _seen.get()
+    if seen is not None and largest.device.type != "cpu":
+        seen.append((largest, t, what))
+    else:
+        _refuse_infinite(largest.item(), t, what)
     return output
+
+
+@contextmanager
+def finite_in_the_end() -> Iterator[None]:
+    """Within it, `finite` does not wait for a GPU at each step: what it finds is raised at the end.
+
+    To read one number from a GPU, the host waits until all the work before it is done, and then the GPU waits until
+    the host has handed over the next step.
+    """
+    seen: list[tuple[Tensor, Number, str]] = []
+    token = _seen.set(seen)
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+    values = torch.stack([largest for largest, _, _ in seen]).tolist() if seen else []
+    for value, (_, t, what) in zip(values, seen, strict=True):
+        _refuse_infinite(value, t, what)
+
+
+def _refuse_infinite(largest: float, t: Number, what: str) -> None:
+    if not math.isfinite(largest):
+        bad = "NaN" if math.isnan(largest) else "infinity"
+        raise ValueError(f"{what} {bad} at t = {t}; every value must be finite")
 
 
 def _numbers(level: Level, like: Tensor) -> tuple[Number, Number]:

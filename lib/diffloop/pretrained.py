@@ -23,6 +23,7 @@ from diffloop.checkpoint_files import (
     read_index,
     read_json,
 )
+from diffloop.graphs import callers
 from diffloop.latents import check_vae
 from diffloop.scheduler_file import flow_settings, scheduler_settings
 from diffloop.stable_diffusion import StableDiffusion
@@ -91,6 +92,8 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     variant: str | None = None,
+    graphs: bool | None = None,
+    compile: bool = False,
 ) -> Models:
     """The base models of a checkpoint of one of FAMILIES, from a folder or from the Hugging Face hub.
 
@@ -105,6 +108,10 @@ def load(
         dtype: the type that they compute in: torch.float32, torch.bfloat16 or torch.float16. In float16, the VAE of
             Stable Diffusion XL stays in float32 if its config has `force_upcast`: it overflows.
         variant: of the weights' files, such as "fp16" for unet/diffusion_pytorch_model.fp16.safetensors.
+        graphs: whether the network that denoises is called by CUDA graphs, which keep the memory of a call of each
+            shape: the same pictures, sooner at small batches; see `graphs.py`. None: on a CUDA device only.
+        compile: whether that network goes through `torch.compile`, on any device, with graphs or without. The first
+            call of each shape takes a minute or more; the pictures are the same but for rounding.
 
     Returns:
         an instance of the family's class, see FAMILIES; its networks are in evaluation mode, without gradients.
@@ -112,9 +119,12 @@ def load(
     Raises:
         FileNotFoundError: if the folder is not there, or files are missing from it (names them all).
         ConnectionError: if it is a hub id that is not cached, and the hub cannot be reached or does not know it.
-        ValueError: if the checkpoint is of another family (DiT, Flux, unCLIP ...), a weights file is damaged or lacks
-            weights of its network, or a setting of the scheduler, the VAE or the U-Net is one that we do not know.
+        RuntimeError: if compile is asked for, and torch has no working compiler for this device.
+        ValueError: if graphs are asked for where there are none, the checkpoint is of another family (DiT, Flux, unCLIP
+            ...), a weights file is damaged or lacks weights of its network, or a setting of the scheduler, the VAE or
+            the U-Net is one that we do not know.
     """
+    calls = callers(torch.device(device), graphs, compile)
     folder = _find(checkpoint, variant)
     family = check_kind(folder, FAMILIES)
     check_layout(folder, family, variant)
@@ -134,7 +144,7 @@ def load(
             own = torch.float32 if upcast and part == "vae" else dtype
             kwargs = {"dtype" if cls.startswith("transformers") else "torch_dtype": own, "variant": variant}
             parts[part] = _network(_class(cls), folder / part, **kwargs).eval().requires_grad_(False).to(device)
-    return family.models(**parts, **settings, note=note)
+    return family.models(**parts, **settings, note=note, graphs=calls)
 
 
 def _find(checkpoint: str | Path, variant: str | None) -> Path:

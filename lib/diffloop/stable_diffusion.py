@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffloop.checkpoint_files import Configs
+from diffloop.graphs import Graphs
 from diffloop.ladders import trained_levels
 from diffloop.latents import InLatents, latent_size
-from diffloop.levels import Level
+from diffloop.levels import Level, told
 from diffloop.schedules import spaced_timesteps
 from diffloop.types import Extra, Latents, Size, Timesteps
 from diffloop.words import expand_words
@@ -70,15 +71,28 @@ class OnUNet(OnTrainedTimesteps):
 
     @torch.no_grad()
     def call_unet(
-        self, x_t: Latents, level: Level | Real, text: Float[Tensor, "b tokens width"], extra: Extra | None, **how: Any
+        self,
+        x_t: Latents,
+        level: Level | Real,
+        text: Float[Tensor, "b tokens width"],
+        extra: Extra | None,
+        *added: Tensor,
     ) -> Latents:
-        """The U-Net's output in float32; inside, it computes in its own type. how: further arguments of its own."""
+        """The U-Net's output in float32; inside, it computes in its own type. added: SDXL's pooled text and sizes."""
         if self.unet.config.get("time_cond_proj_dim"):
             raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
         x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
-        t = torch.as_tensor(level.t if isinstance(level, Level) else level, device=x.device)
-        states = text.to(self.dtype)
-        return self.unet(x.to(self.dtype), t, encoder_hidden_states=states, return_dict=False, **how)[0].float()
+        t = told(level.t if isinstance(level, Level) else level, x)
+        return self.call(_run, x, t, text, *added)
+
+
+def _run(unet: nn.Module, x: Tensor, t: Tensor, text: Tensor, *added: Tensor) -> Tensor:
+    """The call of a U-Net, in its own type."""
+    dtype, how = next(unet.parameters()).dtype, {}
+    if added:
+        pooled, sizes = added
+        how = {"added_cond_kwargs": {"text_embeds": pooled.to(dtype), "time_ids": sizes}}
+    return unet(x.to(dtype), t, encoder_hidden_states=text.to(dtype), return_dict=False, **how)[0].float()
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,7 @@ class StableDiffusion(OnUNet):
     spacing: str  # of timesteps: "leading", "trailing" or "linspace"
     steps_offset: int  # added to "leading" timesteps
     set_alpha_to_one: bool  # where DDIM's last step leads: clean data, or alphas_cumprod[0]
+    graphs: Graphs | None = field(default=None, repr=False, compare=False)
     note: str = field(default="", repr=False)  # what `load` warned of: the solver that the checkpoint came with
 
     @property

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from diffloop.checkpoint_files import Configs
+from diffloop.graphs import Graphs
 from diffloop.ladders import flow_levels
 from diffloop.latents import InLatents, latent_size
-from diffloop.levels import Level
+from diffloop.levels import Level, told
 from diffloop.stable_diffusion import tokenized
 from diffloop.stable_diffusion_xl import ENCODERS, clip_states
 from diffloop.types import Extra, Latents, Size, Timesteps
@@ -48,6 +49,7 @@ class StableDiffusion3(InLatents):
     text_encoder_3: nn.Module | None = field(default=None, repr=False)
     prediction: str = "velocity"
     inpaints: bool = False  # no such checkpoint takes a mask: `inpaint` works by replacement
+    graphs: Graphs | None = field(default=None, repr=False, compare=False)
     note: str = field(default="", repr=False)  # what `load` warned of
 
     @staticmethod
@@ -149,11 +151,17 @@ class StableDiffusion3(InLatents):
         """
         if extra is not None:
             raise ValueError("extra is given; the transformer takes no further channels")
-        output = self.transformer(
-            hidden_states=x_t.to(self.dtype),
-            timestep=torch.as_tensor(level.t, dtype=torch.float32, device=x_t.device).expand(len(x_t)),
-            encoder_hidden_states=condition.states.to(self.dtype),
-            pooled_projections=condition.pooled.to(self.dtype),
-            return_dict=False,
-        )
-        return output[0].float()
+        return self.call(_run, x_t, told(level.t, x_t).float(), condition.states, condition.pooled)
+
+
+def _run(transformer: nn.Module, x: Tensor, t: Tensor, states: Tensor, pooled: Tensor) -> Tensor:
+    """The call of a transformer, in its own type."""
+    dtype = next(transformer.parameters()).dtype
+    output = transformer(
+        hidden_states=x.to(dtype),
+        timestep=t.expand(len(x)),
+        encoder_hidden_states=states.to(dtype),
+        pooled_projections=pooled.to(dtype),
+        return_dict=False,
+    )
+    return output[0].float()

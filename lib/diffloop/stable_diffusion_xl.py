@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffloop.checkpoint_files import Configs
+from diffloop.graphs import Graphs
 from diffloop.levels import Level
 from diffloop.stable_diffusion import OnUNet, tokenized, unet_misfits
 from diffloop.types import Extra, Latents, Size
@@ -51,6 +52,7 @@ class StableDiffusionXL(OnUNet):
     force_zeros_for_empty_prompt: bool = True  # no prompt is text of zeros; false: the empty prompt
     original_size: Size | None = None  # (height, width) before resizing and cropping; None: of the picture
     crop: tuple[int, int] = (0, 0)  # (top, left)
+    graphs: Graphs | None = field(default=None, repr=False, compare=False)
     note: str = field(default="", repr=False)  # what `load` warned of: the solver that the checkpoint came with
 
     @staticmethod
@@ -98,8 +100,7 @@ class StableDiffusionXL(OnUNet):
             condition: from `encode_text`.
             extra: channels after those of x_t.
         """
-        added = {"text_embeds": condition.pooled.to(self.dtype), "time_ids": condition.sizes}
-        return self.call_unet(x_t, level, condition.text, extra, added_cond_kwargs=added)
+        return self.call_unet(x_t, level, condition.text, extra, condition.pooled, condition.sizes)
 
 
 def clip_states(

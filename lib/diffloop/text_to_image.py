@@ -24,6 +24,7 @@ from diffloop.ddim import ddim_sample
 from diffloop.guidance import Guidance, classifier_free_guidance, on_interval
 from diffloop.levels import Level, initial_std, steps_down
 from diffloop.noise import draw_noise
+from diffloop.parameterization import finite_in_the_end
 from diffloop.types import (
     Callback,
     Condition,
@@ -102,7 +103,9 @@ def prompted_model(
 ) -> Model:
     """(x_t, level) -> the network's output under the prompts, guided: what the samplers call.
 
-    Both halves of guidance are one call of twice the batch, the text of all of them encoded here, once.
+    Both halves of guidance are one call of twice the batch, the text of all of them encoded here, once. On a CPU that
+    took 0.77 of the time of two calls for one picture of 64 pixels, 0.94 for four, 1.07 for eight and 1.05 for sixteen,
+    whose layers no longer fit the caches: a gain that other last bits in all large batches would not be worth.
 
     Args:
         guidance_scale: s, 1 is off; or a `Guidance`.
@@ -195,14 +198,15 @@ def denoise(
     A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
 
     Raises:
-        ValueError: see the sampler.
+        ValueError: see the sampler. On a GPU, a model that returns NaN or infinity is seen after the last step.
     """
     if len(levels) < 2:
         return x_t
     states = sampler(model, x_t, levels, generator=generator, prediction=models.prediction)
-    for i, (level, state) in enumerate(zip(levels[1:], states, strict=True)):
-        if callback is not None:
-            callback(i, level, state)
+    with finite_in_the_end():
+        for i, (level, state) in enumerate(zip(levels[1:], states, strict=True)):
+            if callback is not None:
+                callback(i, level, state)
     return state
 
 

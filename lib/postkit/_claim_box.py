@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from html import escape
 
+from postkit.pooling import LEAST, Recorded
 from postkit.verdicts import (
     CONTRADICTED,
     DIRECTION_ONLY,
-    NOT_AT_THIS_SCALE,
+    INCONCLUSIVE,
+    NO_EFFECT,
     REPRODUCED,
     Claim,
     Measurement,
+    times_needed,
     verdict,
 )
 
 # Colour never stands alone: each verdict has its word and a symbol. The colours are those of `postkit.style`, mid-tones
 # that show on light and dark pages; text keeps the page's own colour, and nothing is painted behind it, so it prints.
-SYMBOLS = {REPRODUCED: "\u2713", DIRECTION_ONLY: "\u2192", NOT_AT_THIS_SCALE: "?", CONTRADICTED: "\u2717"}
-COLOURS = {REPRODUCED: "#3f746c", DIRECTION_ONLY: "#1271f5", NOT_AT_THIS_SCALE: "#7c7c7c", CONTRADICTED: "#cd3c04"}
+SYMBOLS = {
+    REPRODUCED: "\u2713",
+    DIRECTION_ONLY: "\u2192",
+    CONTRADICTED: "\u2717",
+    NO_EFFECT: "=",
+    INCONCLUSIVE: "?",
+}
+COLOURS = {
+    REPRODUCED: "#3f746c",
+    DIRECTION_ONLY: "#1271f5",
+    CONTRADICTED: "#cd3c04",
+    NO_EFFECT: "#a841a8",
+    INCONCLUSIVE: "#7c7c7c",
+}
 BOX = (
     "border:1px solid #7c7c7c;border-left:5px solid {colour};border-radius:3px;padding:.5em .8em;margin:1.2em 0;"
     "max-width:44em;box-sizing:border-box;font-size:.9em;line-height:1.4;text-align:left;overflow-wrap:anywhere;"
@@ -32,30 +47,78 @@ def number(value: float) -> str:
 
 
 def interval_text(found: Measurement) -> str:
-    """The value and its interval: `2.1 [1.7, 2.6]`."""
+    """The value and its interval: `2.1 [1.7, 2.6]`; an exact value alone."""
+    if not found.seed_count:
+        return number(found.measured)
     low, high = map(number, found.interval)
     return f"{number(found.measured)} [{low}, {high}]"
 
 
 def value_text(found: Measurement) -> str:
-    """The measurement in short: `2.1 [1.7, 2.6], 3 seeds`."""
-    seeds = "1 seed" if found.seed_count == 1 else f"{found.seed_count} seeds"
+    """The measurement in short: `2.1 [1.7, 2.6], 3 seeds`; `49, exact`."""
+    seeds = {0: "exact", 1: "1 seed"}.get(found.seed_count, f"{found.seed_count} seeds")
     scale = "" if found.scale == "small" else f", {found.scale} scale"
     return f"{interval_text(found)}, {seeds}{scale}"
 
 
-def rows(claim: Claim, found: Measurement) -> list[tuple[str, str]]:
-    """(name, text) of each line below the statement; a reason only when it was written about this very verdict."""
+def recorded_text(claim: Claim, recorded: Recorded) -> str:
+    """What is on record: `on 2026-11-28, 10 seeds: 2.1 [1.7, 2.6], REPRODUCED`."""
+    seeds = f"{recorded.seeds} seed{'s' * (recorded.seeds > 1)}"
+    more = f", with {_line(recorded.parameters)}" if recorded.parameters else ""
+    more += " (of an earlier version of the post)" if recorded.current is False else ""
+    if recorded.found is None:
+        return f"begun on {recorded.day}, {seeds} of at least {LEAST}{more}"
+    return f"on {recorded.day}, {seeds}: {interval_text(recorded.found)}, {recorded_verdict(claim, recorded)}{more}"
+
+
+def recorded_verdict(claim: Claim, recorded: Recorded) -> str:
+    """The verdict on record; "" where there are too few runs for one."""
+    found = recorded.found
+    return verdict(claim, found.measured, found.interval) if found else ""
+
+
+def _settled(claim: Claim, found: Measurement, recorded: Recorded | None) -> str:
+    """What the record says of a claim that this build leaves open: ` here; REPRODUCED on record`; "" for nothing."""
+    known = recorded_verdict(claim, recorded) if recorded and recorded.current else ""
+    if not known or verdict(claim, found.measured, found.interval) != INCONCLUSIVE:
+        return ""
+    return f" here; {SYMBOLS[known]} {known} on record"
+
+
+def rows(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> list[tuple[str, str]]:
+    """(name, text) of each line below the statement."""
     place = ", ".join(_line(part) for part in (claim.table, claim.row) if part)
     lines = [
         ("paper", f"{_line(claim.number)} ({place})"),
         ("here", f"{_line(claim.quantity)} = {value_text(found)}"),
         ("holds if", _condition(claim)),
     ]
-    result = verdict(claim, found.measured, found.interval)
-    if claim.reason and result != REPRODUCED and claim.verdict.get(found.scale) == result:
-        lines.append(("reason", _line(claim.reason)))
+    if more := remark(claim, found):
+        lines.append(more)
+    if recorded:
+        lines.append(("recorded", recorded_text(claim, recorded)))
     return lines
+
+
+def remark(claim: Claim, found: Measurement) -> tuple[str, str] | None:
+    """What is said below a verdict: ("open", what would settle it) or ("why", the reason); None below the others.
+
+    A reason stands only below the very verdict that it was written about; where there is none, nobody has looked.
+    """
+    result = verdict(claim, found.measured, found.interval)
+    if result == INCONCLUSIVE:
+        return "open", _settled_by(claim, found)
+    if claim.reason and result != REPRODUCED and claim.verdict.get(found.scale) == result:
+        return "why", _line(claim.reason)
+    return ("why", "not examined") if result in (CONTRADICTED, NO_EFFECT) else None
+
+
+def _settled_by(claim: Claim, found: Measurement) -> str:
+    """What an open question costs."""
+    times = times_needed(claim, found.measured, found.interval)
+    if times > 1000:
+        return "the value lies on the border: more data of this kind will hardly settle it"
+    return f"about {number(max(1.1, times)) if times < 10 else round(times)} times as much data would settle it"
 
 
 def _condition(claim: Claim) -> str:
@@ -66,6 +129,8 @@ def _condition(claim: Claim) -> str:
     if claim.direction == "near":
         return near
     border = f"{claim.direction} {number(claim.than)}"
+    if claim.delta is not None:
+        border += f"; within {number(claim.delta)} of it is no effect"
     return f"{border}; reproduced if also {near}" if near else border
 
 
@@ -81,23 +146,24 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def box_text(claim: Claim, found: Measurement) -> str:
+def box_text(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> str:
     """The plain form, for terminals and diffs."""
     result = verdict(claim, found.measured, found.interval)
-    head = f"{SYMBOLS[result]} {result}: {_line(claim.statement)}"
-    return "\n".join([head, *(f"  {name}: {text}" for name, text in rows(claim, found))])
+    head = f"{SYMBOLS[result]} {result}{_settled(claim, found, recorded)}: {_line(claim.statement)}"
+    return "\n".join([head, *(f"  {name}: {text}" for name, text in rows(claim, found, recorded))])
 
 
-def box_html(claim: Claim, found: Measurement) -> str:
+def box_html(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> str:
     """The box, with everything in it escaped and no blank line."""
     result = verdict(claim, found.measured, found.interval)
     symbol = f'<span aria-hidden="true" style="color:{COLOURS[result]}">{SYMBOLS[result]}</span>'
+    lines = rows(claim, found, recorded)
     parts = [
         f'<div class="postkit-claim" role="group" aria-label="Claim {escape(claim.id)}"'
         f' style="{BOX.format(colour=COLOURS[result])}">',
-        f'<p style="margin:0"><strong>{symbol} {escape(result)}</strong></p>',
+        f'<p style="margin:0"><strong>{symbol} {escape(result)}</strong>{escape(_settled(claim, found, recorded))}</p>',
         f'<p style="{ROW}">{escape(_line(claim.statement))}</p>',
-        *(f'<p style="{ROW}"><strong>{name}:</strong> {_shown(text, found)}</p>' for name, text in rows(claim, found)),
+        *(f'<p style="{ROW}"><strong>{name}:</strong> {_shown(text, found)}</p>' for name, text in lines),
         "</div>",
     ]
     return "\n".join(parts)

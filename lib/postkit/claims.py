@@ -16,10 +16,24 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from postkit._claim_box import box_html, box_text, interval_text, value_text
+from postkit._claim_box import box_html, box_text, interval_text, recorded_text, recorded_verdict, remark, value_text
+from postkit.pooling import Recorded
 from postkit.verdicts import Claim, Measurement, measurement, verdict
 
-__all__ = ["MIME", "ClaimBox", "bundle", "claim", "claim_of", "from_json", "interval_text", "value_text", "verdict"]
+__all__ = [
+    "MIME",
+    "ClaimBox",
+    "bundle",
+    "claim",
+    "claim_of",
+    "from_json",
+    "interval_text",
+    "recorded_text",
+    "recorded_verdict",
+    "remark",
+    "value_text",
+    "verdict",
+]
 
 MIME = "application/vnd.claim+json"
 CITEKEY = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -43,7 +57,13 @@ class ClaimBox:
 
 
 def claim(
-    id: str, *, paper: str, measured: float, interval: Sequence[float], seeds: int | Sequence[int], scale: str = "small"
+    id: str,
+    *,
+    paper: str,
+    measured: float,
+    interval: Sequence[float] | None = None,
+    seeds: int | Sequence[int] = 0,
+    scale: str = "small",
 ) -> ClaimBox:
     """Compare a measurement with what a paper claims.
 
@@ -51,8 +71,8 @@ def claim(
         id: the claim's id in the paper's `paper.toml`.
         paper: the paper's citekey, which is its folder below `papers/`.
         measured: the value of the claim's `quantity`, in the unit said there; finite.
-        interval: (low, high) around it, finite; low <= measured <= high.
-        seeds: how many seeds it was measured with, from 1; or the list of them.
+        interval: (low, high) around it, finite; low <= measured <= high. None for an exact claim.
+        seeds: how many seeds it was measured with, from 1; or the list of them. 0 for an exact claim.
         scale: "small" for the site's default run on a CPU, "full" for a real checkpoint.
 
     Returns:
@@ -60,17 +80,26 @@ def claim(
         `application/vnd.claim+json`.
 
     Raises:
-        ValueError: no such paper or claim (names the legal ones), `paper.toml` cannot be read, or a bad measurement.
+        ValueError: no such paper or claim (names the legal ones), `paper.toml` cannot be read, a bad measurement,
+            or one with an interval of an exact claim, or without one of another.
     """
     found = measurement(id, paper=paper, measured=measured, interval=interval, seeds=seeds, scale=scale)
     stated = _read(paper, id)
+    if stated.exact != (found.seed_count == 0):
+        how = "no interval and no seeds" if stated.exact else "an interval and seeds"
+        raise ValueError(f"claim {id!r} is {'exact' if stated.exact else 'not exact'}: its measurement has {how}")
     verdict(stated, found.measured, found.interval)  # a claim that cannot be judged fails here, not when shown
     return ClaimBox(stated, found)
 
 
-def bundle(stated: Claim, found: Measurement) -> dict[str, Any]:
-    """The output of a claim's cell, by MIME type."""
-    return {"text/html": box_html(stated, found), "text/plain": box_text(stated, found), MIME: found.as_json()}
+def bundle(stated: Claim, found: Measurement, recorded: Recorded | None = None) -> dict[str, Any]:
+    """The output of a claim's cell, by MIME type.
+
+    Args:
+        recorded: what is on record of it, which only the press knows.
+    """
+    html, text = box_html(stated, found, recorded), box_text(stated, found, recorded)
+    return {"text/html": html, "text/plain": text, MIME: found.as_json()}
 
 
 def from_json(data: Any) -> Measurement:

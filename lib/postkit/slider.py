@@ -57,8 +57,8 @@ def slider(
     Frames should share their axis limits: a slider shows what changes, and moving axes hide it.
 
     Args:
-        frames: matplotlib Figures (drawn at 2x and closed), arrays HxW or HxWx3 (uint8, or floats in [0, 1]), or PIL
-            images; all of one size in pixels.
+        frames: matplotlib Figures (drawn at 2x and closed), arrays or tensors HxW or HxWx3 (uint8, or floats in
+            [0, 1]), or PIL images; all of one size in pixels.
         labels: one text a frame, shown beside the slider and read out by screen readers, such as "n = 100".
         name: what the slider changes, such as "sample size"; its accessible name, and the source of its id. Two
             sliders on one page need two names.
@@ -111,7 +111,8 @@ def _to_image(frame: object, index: int) -> Image.Image:
         return _draw(frame)
     if isinstance(frame, Image.Image):
         return frame if frame.mode in ("L", "P", "RGB", "RGBA") else frame.convert("RGBA")
-    return Image.fromarray(_to_uint8(np.asarray(frame), index))
+    array = np.asarray(frame.cpu() if hasattr(frame, "cpu") else frame)  # a tensor may be on a GPU
+    return Image.fromarray(_to_uint8(array, index))
 
 
 def _draw(figure: Figure) -> Image.Image:

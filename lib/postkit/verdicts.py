@@ -14,9 +14,10 @@ from typing import Any
 
 REPRODUCED = "REPRODUCED"
 DIRECTION_ONLY = "DIRECTION ONLY"
-NOT_AT_THIS_SCALE = "NOT AT THIS SCALE"
 CONTRADICTED = "CONTRADICTED"
-VERDICTS = (REPRODUCED, DIRECTION_ONLY, NOT_AT_THIS_SCALE, CONTRADICTED)
+NO_EFFECT = "NO EFFECT"
+INCONCLUSIVE = "INCONCLUSIVE"
+VERDICTS = (REPRODUCED, DIRECTION_ONLY, CONTRADICTED, NO_EFFECT, INCONCLUSIVE)
 SCALES = ("small", "full")
 DIRECTIONS = ("above", "below", "near")
 
@@ -36,8 +37,13 @@ class Claim:
         than: the border of "above" and "below"; None for "near".
         expected: the paper's value of a scale-free quantity; None where there is none.
         tolerance: share of |expected| that a measurement may be off; absolute if `expected` is 0.
+        delta: smallest effect of interest, stated before anything is measured: what lies within `delta` of `than` is no
+            effect. None for "near", whose tolerance says as much, and for exact claims.
+        delta_why: why this much.
+        exact: whether a measurement is a number without chance, such as a closed form or what a table prints.
         verdict: the recorded verdict of each scale.
         reason: why it is not reproduced; "" for none.
+        reason_checked_by: the cell that tested the reason, "post#label"; nobody states a cause that nothing tested.
         numbers: further numbers that prose may quote, as the paper prints them.
     """
 
@@ -51,8 +57,12 @@ class Claim:
     than: float | None = None
     expected: float | None = None
     tolerance: float | None = None
+    delta: float | None = None
+    delta_why: str = ""
+    exact: bool = False
     verdict: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    reason_checked_by: str = ""
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -71,8 +81,8 @@ class Measurement:
         id: the claim.
         paper: the citekey of its paper.
         measured: the value.
-        interval: its lower and upper end.
-        seeds: how many seeds, or which.
+        interval: its lower and upper end; the value twice where it is exact.
+        seeds: how many seeds, or which; 0 where it is exact.
         scale: "small" or "full".
     """
 
@@ -102,14 +112,20 @@ class Measurement:
 
 
 def measurement(
-    id: str, *, paper: str, measured: float, interval: Sequence[float], seeds: int | Sequence[int], scale: str = "small"
+    id: str,
+    *,
+    paper: str,
+    measured: float,
+    interval: Sequence[float] | None = None,
+    seeds: int | Sequence[int] = 0,
+    scale: str = "small",
 ) -> Measurement:
     """A measurement of the claim `id`, checked.
 
     Args:
         measured: a finite number; NumPy and torch scalars are fine.
-        interval: (low, high), finite, with low <= measured <= high.
-        seeds: how many seeds it was measured with, from 1; or the seeds, all different.
+        interval: (low, high), finite, with low <= measured <= high; None where the number is exact.
+        seeds: how many seeds it was measured with, from 1; or the seeds, all different; 0 where the number is exact.
         scale: "small" (the site's default run on a CPU) or "full" (a real checkpoint).
 
     Raises:
@@ -121,6 +137,10 @@ def measurement(
     if scale not in SCALES:
         raise ValueError(f"scale is {scale!r}; legal: {', '.join(SCALES)}")
     value = _finite(measured, "measured")
+    if _whole(seeds) == 0 and (interval is None or list(interval) == [value, value]):
+        return Measurement(id, paper, value, (value, value), 0, scale)
+    if interval is None:
+        raise ValueError(f"seeds is {seeds!r}, without an interval; an exact number has neither, any other both")
     try:
         low, high = interval
     except (TypeError, ValueError):
@@ -175,10 +195,12 @@ def _seeds(seeds: Any) -> int | tuple[int, ...]:
 def verdict(claim: Claim, measured: float, interval: Sequence[float]) -> str:
     """The verdict on a claim, by one rule for all.
 
-    "above" and "below" `than`: NOT AT THIS SCALE when the interval contains `than`, CONTRADICTED when it lies wholly on
-    the other side. On the claimed side, REPRODUCED when there is no `expected` or `measured` is within the tolerance
-    of it, else DIRECTION ONLY. "near": REPRODUCED when the interval lies wholly within the tolerance of `expected`,
-    CONTRADICTED when wholly outside, else NOT AT THIS SCALE. Borders belong to the tolerance.
+    "above" and "below" `than`: NO EFFECT when the interval lies wholly within `delta` of `than` (an equivalence test),
+    else INCONCLUSIVE when it contains `than`, CONTRADICTED when it lies wholly on the other side. On the claimed side,
+    REPRODUCED when there is no `expected` or `measured` is within the tolerance of it, else DIRECTION ONLY. "near":
+    REPRODUCED when the interval lies wholly within the tolerance of `expected`, CONTRADICTED when wholly outside, else
+    INCONCLUSIVE. An exact number is its own interval; one that equals `than` is on neither side, and contradicts.
+    Borders belong to the tolerance, and to `delta`.
 
     Returns:
         One of `VERDICTS`.
@@ -186,21 +208,39 @@ def verdict(claim: Claim, measured: float, interval: Sequence[float]) -> str:
     Raises:
         ValueError: the claim's direction is none of `DIRECTIONS`, or it lacks what its direction needs.
     """
-    low, high = interval
+    low, high = (measured, measured) if claim.exact else interval
     if claim.direction == "near":
         margin = claim.margin
         least, most = claim.expected - margin, claim.expected + margin
         if least <= low and high <= most:
             return REPRODUCED
-        return CONTRADICTED if high < least or low > most else NOT_AT_THIS_SCALE
+        return CONTRADICTED if high < least or low > most else INCONCLUSIVE
     if claim.direction not in DIRECTIONS:
         raise ValueError(f"claim {claim.id!r}: direction is {claim.direction!r}; legal: {', '.join(DIRECTIONS)}")
     if claim.than is None:
         raise ValueError(f"claim {claim.id!r}: direction {claim.direction!r} needs than")
+    if claim.delta is not None and claim.than - claim.delta <= low and high <= claim.than + claim.delta:
+        return NO_EFFECT
     if low <= claim.than <= high:
-        return NOT_AT_THIS_SCALE
+        return CONTRADICTED if claim.exact else INCONCLUSIVE
     if (low > claim.than) != (claim.direction == "above"):
         return CONTRADICTED
     if claim.expected is None or abs(measured - claim.expected) <= claim.margin:
         return REPRODUCED
     return DIRECTION_ONLY
+
+
+def times_needed(claim: Claim, measured: float, interval: Sequence[float]) -> float:
+    """How many times as much data would settle a claim that is INCONCLUSIVE, if the value measured is the true one.
+
+    An interval shrinks with the root of its data. It settles the claim once half its width is below the distance of the
+    value from the nearest border; or, where there is a `delta`, below what then separates the value from it: whichever
+    takes less. inf where the value lies on the border and there is no `delta`.
+    """
+    half = (interval[1] - interval[0]) / 2
+    if claim.direction == "near":
+        enough = abs(abs(measured - claim.expected) - claim.margin)
+    else:
+        off = abs(measured - claim.than)
+        enough = max(off, (claim.delta or 0.0) - off)
+    return (half / enough) ** 2 if enough else math.inf

@@ -19,10 +19,9 @@ from press.core.selection import site_inputs
 from press.core.source import is_generated, read_text, relative
 from press.core.strictness import sift
 from press.drawing import choose_renderer
-from press.pipeline import not_ours
 from press.posts.blocks import CELL
 from press.posts.notebookfile import language_of, read_notebook
-from press.preflight import check_first, planned
+from press.preflight import check_first, not_ours, planned
 
 SHOWN = 10  # of each kind; the rest is counted
 

@@ -6,10 +6,11 @@ import argparse
 import os
 import sys
 
+from press.asked import project_of
 from press.core.errors import PressError
-from press.options import parser, project_of
+from press.options import parser
 from press.telling import count, say, say_all
-from press.working import act_build, act_run, act_why
+from press.working import act_build, act_cache, act_record, act_run, act_verify, act_why
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -138,7 +139,10 @@ ACTS = {
     "init": act_init,
     "build": act_build,
     "run": act_run,
+    "record": act_record,
     "why": act_why,
+    "cache": act_cache,
+    "verify": act_verify,
     "preview": act_preview,
     "new": act_new,
     "fetch": act_fetch,

@@ -1,16 +1,10 @@
-"""What the command line understands: each command with its options, the form of their values, and what they mean."""
+"""What the command line understands: each command with its options, and the form of their values."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from press.core.errors import PressError, Problem
-
-if TYPE_CHECKING:
-    from press.core.project import Project
 
 DESCRIPTION = "Execute posts that are stale, render the site, check it, publish it in one step."
 
@@ -64,6 +58,37 @@ def parser() -> argparse.ArgumentParser:
     run = add("run", "Execute stale posts, render nothing.", "press run", "press run ddpm-ddim -p seed 7 --force")
     run.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all that are stale)")
     _execution(run)
+    cache = add(
+        "cache",
+        "Write what the last build's posts were executed to, for --cache-from elsewhere.",
+        "press cache export executed",
+        "press cache export /srv/www/blog-cache",
+    )
+    cache.add_argument("kind", choices=("export",))
+    cache.add_argument("folder", type=Path, metavar="DIR", help="new, empty, or such a cache, which is added to")
+    verify = add(
+        "verify",
+        "Run posts again and compare with the results that the site shows; change none. Exit 1 where they disagree.",
+        "press verify ddpm-ddim",
+        "press verify --jobs 2",
+    )
+    verify.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all)")
+    _jobs(verify)
+    _parameters(verify)
+    record = add(
+        "record",
+        "Run posts with the seeds 1, 2, ... and keep what their claims measured in papers/KEY/record.toml. Each run is "
+        "written as it ends: killed anywhere, the same command goes on with the seeds that are missing. Nothing else "
+        "of the project is changed.",
+        "press record ddpm-ddim",
+        "press record --seeds 20 --jobs 2",
+        "press record guidance --seeds 5 -p n_prompts 200",
+    )
+    record.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all that measure claims)")
+    record.add_argument("--seeds", type=_positive, default=10, metavar="N", help="run the seeds 1 to N (default: 10)")
+    _jobs(record)
+    _parameters(record)
+    record.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
     why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
     why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
     preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")
@@ -106,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
         "claims",
         "List what papers claim, what posts measured, and the verdicts.",
         "press claims",
-        'press claims --verdict "not at this scale" --json',
+        'press claims --verdict "inconclusive" --json',
     )
     claims.add_argument("--json", action="store_true", help="everything, as JSON")
     claims.add_argument("--verdict", default="", help='only these, e.g. reproduced or "not measured"')
@@ -130,13 +155,12 @@ def _renderer(command: argparse.ArgumentParser) -> None:
     command.add_argument("--renderer", choices=kinds, default="auto", help="default: quarto if on PATH")
 
 
-def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
-    command.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, help="notebooks at a time (default: cores)"
-    )
-    if short:
-        command.set_defaults(parameters=[], force=False, dask=None)
-        return
+def _jobs(command: argparse.ArgumentParser) -> None:
+    cores = os.cpu_count() or 1
+    command.add_argument("--jobs", type=_positive, default=cores, help="notebooks at a time (default: cores)")
+
+
+def _parameters(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-p",
         dest="parameters",
@@ -146,7 +170,22 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
         metavar=("NAME", "VALUE"),
         help="set a parameter in the posts that declare it (YAML value); may be repeated",
     )
+
+
+def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
+    _jobs(command)
+    if short:
+        command.set_defaults(parameters=[], force=False, dask=None, cache_from="")
+        return
+    _parameters(command)
     command.add_argument("--force", action="store_true", help="execute everything again; build also renders it")
+    command.add_argument(
+        "--cache-from",
+        type=_cache,
+        default="",
+        metavar="URL|DIR",
+        help="take results of stale posts from a published cache where its keys fit; --force takes none",
+    )
     command.add_argument("--dask", metavar="ADDRESS", help="execute on a Dask cluster, e.g. tcp://host:8786")
     command.add_argument("--dry-run", action="store_true", help="say what would run and why, and do nothing")
 
@@ -170,6 +209,16 @@ def _number(text: str) -> str:
     return text
 
 
+def _cache(text: str) -> str:
+    from press.shared.places import named
+
+    try:
+        named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _collection(text: str) -> str:
     if text and not (len(text) == 8 and text.isascii() and text.isalnum()):
         raise argparse.ArgumentTypeError(f"{text!r} must be the 8 letters and digits at the end of its address")
@@ -180,39 +229,3 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
     return int(text)
-
-
-def project_of(options: argparse.Namespace) -> Project:
-    """The project that is meant: the one in this folder or the nearest above it, unless `--root` names another.
-
-    Raises:
-        PressError: there is none, or its configuration cannot be read.
-    """
-    from press.core.project import open_project
-
-    root = options.root
-    if root is None:
-        here = Path.cwd()
-        root = next((folder for folder in (here, *here.parents) if (folder / "_quarto.yml").is_file()), here)
-    return open_project(root, options.profile)
-
-
-def parameters_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The values that `-p NAME VALUE` gives, each of which is YAML.
-
-    Raises:
-        PressError: each that is not.
-    """
-    import yaml
-
-    from press.core.yamlfile import load
-
-    values, problems = {}, []
-    for name, text in options.parameters:
-        try:
-            values[name] = load(text)
-        except yaml.YAMLError:
-            problems.append(Problem("", 0, f"-p {name} {text!r}: not a YAML value"))
-    if problems:
-        raise PressError(problems)
-    return values

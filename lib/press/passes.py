@@ -20,7 +20,7 @@ from press.papers.schema import Paper
 from press.posts.collection import read_notebooks
 from press.posts.download import with_links
 from press.posts.failure import Failure, failed_notebook
-from press.posts.made import with_provenance
+from press.posts.made import with_origin, with_provenance
 from press.posts.notebook import with_outputs
 from press.posts.plan import Plan
 from press.renderer.leading import with_leading_picture
@@ -62,6 +62,7 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
         try:
             notebook = with_boxes(notebook, papers)  # claims in the words of the present paper.toml
             notebook = with_provenance(notebook, post, ran)  # how each figure and claim was made
+            notebook = with_origin(notebook, post, ran)  # of results from a cache: where they were executed
             if post.page != post.file:  # of a post.qmd
                 notebook = with_links(notebook, post.slug, project.config)  # where to download it, and Colab
             sound[post.slug] = notebook

@@ -20,7 +20,7 @@ from press.core.manifest import Manifest, at_work
 from press.core.project import Project
 from press.core.selection import site_inputs
 from press.core.strictness import sift, stop_at
-from press.pages.publish import page_names, stale_pages, write_pages
+from press.pages.publish import stale_pages, write_pages
 from press.papers.schema import Paper
 from press.passes import publish
 from press.posts.installed import outside
@@ -28,14 +28,15 @@ from press.posts.plan import Plan
 from press.posts.post import KEPT, page_of, place_of
 from press.posts.run import execute, place, remove_orphans, remove_outdated
 from press.posts.stored import stale
-from press.preflight import check_first, planned
+from press.preflight import check_first, not_ours, planned
+from press.shared.taking import take
 
 KEEP_GOING = "press build --keep-going publishes what ran, with a page for each post that failed"
 
 
 @dataclass
 class Report:
-    """What a build did: slugs executed, pages rendered, whether the site changed, what the author should know.
+    """What a build did: slugs executed and taken from a cache, pages rendered, whether the site changed, what to tell.
 
     Args:
         elsewhere: slug -> what is wrong with a post that was not to run.
@@ -46,6 +47,7 @@ class Report:
     """
 
     executed: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
     rendered: list[str] = field(default_factory=list)
     pages: int = 0
     changed: bool = False
@@ -67,8 +69,9 @@ def run_posts(
     dask: str | None,
     force: bool,
     progress: Any,
+    cache_from: str = "",
 ) -> Report:
-    """Execute stale posts, place their notebooks and write the generated pages, without rendering.
+    """Execute stale posts, or take from a cache, place their notebooks and write the generated pages; render nothing.
 
     Raises:
         PressError: bad input, or posts that failed; what succeeded is in the cache all the same.
@@ -79,11 +82,11 @@ def run_posts(
         if plan.problems:
             raise PressError(plan.problems)
         remove_outdated(plan, manifest)
-        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress)[0]
+        return _run(project, manifest, plan, papers, jobs=jobs, dask=dask, progress=progress, cache_from=cache_from)[0]
 
 
 def _run(
-    project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, keep_going=False
+    project: Project, manifest: Manifest, plan: Plan, papers, *, jobs, dask, progress, cache_from, keep_going=False
 ) -> tuple[Report, dict[str, Path], dict[str, dict[str, Any]]]:
     """Execute, and put what ran in its place.
 
@@ -93,6 +96,7 @@ def _run(
     """
     if problems := not_ours(project, manifest, plan, papers):
         raise PressError(problems)
+    take(plan, project, papers, cache_from, progress.said)
     progress.planned([step.post.slug for step in plan.stale], len(plan.steps))
     executed = execute(plan, project, jobs=jobs, dask=dask, progress=progress)
     if plan.failures and not keep_going:
@@ -104,7 +108,7 @@ def _run(
     _, left = write_pages(done.pages, manifest)
     if plan.whole:
         plan.cache.sweep(plan.entered.union(*({step.base.digest, step.key.digest} for step in plan.steps)))
-    about = {"elsewhere": plan.elsewhere, "notes": [*plan.notes, *map(_stays, left)]}
+    about = {"elsewhere": plan.elsewhere, "taken": plan.taken, "notes": [*plan.notes, *map(_stays, left)]}
     names = {part.partition(" ")[2] for step in plan.steps for part in step.base.parts if part.startswith("package ")}
     about["outside"] = sorted(map(str, outside(names, project.root).values()))
     report = Report(executed=executed, failed=sorted(plan.failures), problems=plan.failed, **about)
@@ -116,11 +120,6 @@ def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Page -> place of its executed notebook, both relative to the root, where the page itself is an author's file."""
     pairs = [(page_of(slug, book), place_of(slug, book)) for slug, book in notebooks.items()]
     return {page: place for page, place in pairs if place.startswith(KEPT)}
-
-
-def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
-    """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
-    return manifest.problems([*(step.post.place for step in plan.steps), *page_names(project, papers)])
 
 
 def _stays(name: str) -> str:
@@ -138,6 +137,7 @@ def build(
     renderer: str = "auto",
     progress: Any,
     keep_going: bool = False,
+    cache_from: str = "",
 ) -> Report:
     """Execute, render, check, publish.
 
@@ -146,6 +146,7 @@ def build(
         force_render: render everything; execute only what is stale.
         keep_going: publish what ran although posts failed, with a page for each of these that says where and why. The
             report has the problems then.
+        cache_from: address or folder of a cache; what fits there is taken instead of executed. "" for none.
 
     Raises:
         PressError: anything else that is wrong; the previous site is then still in place, untouched.
@@ -161,7 +162,8 @@ def build(
         left += remove_outdated(plan, manifest)
         warnings = stop_at(check_first(project, plan, chosen, jobs, papers, closely=False), project.settings)
         how = {"jobs": jobs, "progress": progress}
-        report, books, posts = _run(project, manifest, plan, papers, dask=dask, keep_going=keep_going, **how)
+        more = {"dask": dask, "cache_from": cache_from, "keep_going": keep_going}
+        report, books, posts = _run(project, manifest, plan, papers, **more, **how)
         report.warnings += warnings
         stale(plan.stored, project, note=True)  # what is new is seen from now on
         report.notes += map(_stays, left)

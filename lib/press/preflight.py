@@ -8,6 +8,7 @@ from typing import Any
 
 from press.checks.sources import bibliography_keys, check_pages, told_by_renderer
 from press.core.errors import PressError, Problem, collected
+from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.selection import is_rendered, site_inputs, twins
 from press.core.source import is_generated, relative
@@ -35,6 +36,11 @@ def planned(
     plan = make_plan(project, slugs, given, force, claims=claims)
     plan.problems += problems
     return plan, papers
+
+
+def not_ours(project: Project, manifest: Manifest, plan: Plan, papers: tuple[Paper, ...]) -> list[Problem]:
+    """Each place that a build of this plan would write to and in which a file lies that the press did not make."""
+    return manifest.problems([*(step.post.place for step in plan.steps), *page_names(project, papers)])
 
 
 def check_first(

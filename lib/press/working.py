@@ -1,4 +1,4 @@
-"""The commands that run posts and build the site, or say what they would run: build, run, why."""
+"""The commands that run posts and build the site, or say what they would run: build, run, record, why."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 import contextlib
 from typing import Any
 
+from press.asked import parameters_of, project_of
 from press.core.errors import PressError, Problem
 from press.core.project import Project
-from press.options import parameters_of, project_of
 from press.telling import count, folded, say, say_all
 
 IDLE = "not executed, as `execute: enabled: false` or `engine: markdown` asks for"
@@ -20,7 +20,7 @@ def act_build(options: argparse.Namespace) -> int:
 
     project, given = project_of(options), parameters_of(options)
     if options.dry_run:
-        return _dry_run(project, [], given, options.force)
+        return _dry_run(project, [], given, options)
     how = {"given": given, "renderer": options.renderer}
     forced = options.force or options.force_render
     before = unchanged.table(project)
@@ -30,7 +30,11 @@ def act_build(options: argparse.Namespace) -> int:
     say_all("warning", told["warnings"])
     say_all("note", told["notes"])
     ran, drawn = told["executed"], told["rendered"]
-    state = f"{ran} posts ran, {drawn} pages rendered" if ran or told["changed"] else "nothing changed, 0 posts ran"
+    state = (
+        f"{_taken(told)}{ran} posts ran, {drawn} pages rendered"
+        if ran or told["changed"]
+        else "nothing changed, 0 posts ran"
+    )
     print(f"{project.site.relative_to(project.root)}/: {told['pages']} pages with {told['renderer']}; {state}")
     if number := len(told["warnings"]):
         more = f" about {told['places']} places, which `press check` lists" if told["places"] > number else ""
@@ -60,14 +64,20 @@ def _build(
     wishes = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
     with contextlib.closing(Progress()) as progress:
         wishes |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
+        wishes["cache_from"] = options.cache_from
         report = build(project, given, **wishes)
     told = {"warnings": list(map(str, folded(report.warnings))), "notes": report.notes, "failed": report.failed}
     told["places"] = len(report.warnings)
     told |= {"pages": report.pages, "renderer": report.renderer, "problems": list(map(astuple, report.problems))}
-    done = {"executed": len(report.executed), "rendered": len(report.rendered), "changed": report.changed}
+    done = {
+        "executed": len(report.executed),
+        "taken": len(report.taken),
+        "rendered": len(report.rendered),
+        "changed": report.changed,
+    }
     if not report.failed:
         own |= {*Manifest(project).names(), project.site.relative_to(project.root).as_posix()}
-        nothing = {"executed": 0, "rendered": 0, "changed": False, "notes": []}
+        nothing = {"executed": 0, "taken": 0, "rendered": 0, "changed": False, "notes": []}
         unchanged.note(project, how, before, own, report.outside, told | nothing)
     return told | done
 
@@ -79,23 +89,97 @@ def act_run(options: argparse.Namespace) -> int:
 
     project, given = project_of(options), parameters_of(options)
     if options.dry_run:
-        return _dry_run(project, options.slugs, given, options.force)
-    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force}
+        return _dry_run(project, options.slugs, given, options)
+    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "cache_from": options.cache_from}
     with contextlib.closing(Progress()) as progress:
         report = run_posts(project, options.slugs, given, progress=progress, **how)
     _tell_broken(report.elsewhere)
     say_all("note", report.notes)
-    print(f"{len(report.executed)} posts ran" + (": " + ", ".join(report.executed) if report.executed else ""))
+    print(
+        f"{_taken({'taken': len(report.taken)})}{len(report.executed)} posts ran"
+        + (": " + ", ".join(report.executed) if report.executed else "")
+    )
     return 0
 
 
-def _dry_run(project, slugs: list[str], given: dict[str, Any], force: bool) -> int:
+def _taken(told: dict[str, Any]) -> str:
+    """How many results came from a cache, if any did."""
+    number = told.get("taken", 0)
+    return f"{number} taken from a cache, " if number else ""
+
+
+def act_cache(options: argparse.Namespace) -> int:
+    """`press cache export DIR`."""
+    from press.shared.exporting import export
+
+    done = export(project_of(options), options.folder)
+    say_all("left out", done.left)
+    print(f"{options.folder}: {count(len(done.slugs), 'post')} with {done.size / 1e6:.1f} MB")
+    return 0
+
+
+def act_verify(options: argparse.Namespace) -> int:
+    """`press verify`."""
+    from press.core.bars import Progress
+    from press.preflight import planned
+    from press.shared.verifying import table, verify
+
+    project = project_of(options)
+    plan, papers = planned(project, options.slugs, parameters_of(options))
+    with contextlib.closing(Progress()) as progress:
+        found, failed = verify(project, plan, papers, jobs=options.jobs, progress=progress)
+    _tell_broken(plan.elsewhere)
+    say_all("error", failed)
+    print("\n".join(table(found)))
+    return 0 if all(one.agrees for one in found) else 1
+
+
+def act_record(options: argparse.Namespace) -> int:
+    """`press record`."""
+    from press.core.bars import Progress
+    from press.core.manifest import at_work
+    from press.papers.schema import read_papers
+    from press.preflight import planned
+    from press.shared.recording import record, summary, wanted
+
+    project, given = project_of(options), parameters_of(options)
+    if "seed" in given:
+        raise PressError(Problem("", 0, "-p seed: press record sets it. Say how many by --seeds"))
+    with contextlib.nullcontext() if options.dry_run else at_work(project):
+        plan, papers = planned(project, options.slugs, given)
+        work = wanted(plan, papers, options.slugs, options.seeds, project.root)
+        _tell_broken(plan.elsewhere)
+        for one in work:
+            if one.earlier and one.seeds:
+                what = "a record of another version, or with other parameters, stays until this one has as many seeds"
+                say(f"note: {one.step.post.slug}: {what}")
+        if options.dry_run:
+            return _dry_record(work)
+        with contextlib.closing(Progress()) as progress:
+            problems = record(project, plan, papers, work, jobs=options.jobs, progress=progress)
+        print("\n".join(summary(work, read_papers(project.root), project.root)))
+    if problems:
+        raise PressError(problems, "what ran is recorded; the same command runs the rest")
+    return 0
+
+
+def _dry_record(work: list[Any]) -> int:
+    for one in work:
+        seeds = ", ".join(map(str, one.seeds))
+        print(f"would run {one.step.post.slug} with seed {seeds}" if seeds else f"{one.step.post.slug}: on record")
+    print(count(sum(len(one.seeds) for one in work), "run"))
+    return 0
+
+
+def _dry_run(project: Project, slugs: list[str], given: dict[str, Any], options: argparse.Namespace) -> int:
     from press.preflight import planned
 
-    plan, _ = planned(project, slugs, given, force)
+    plan, _ = planned(project, slugs, given, options.force)
     if plan.problems:
         raise PressError(plan.problems)
     _tell_broken(plan.elsewhere)
+    if options.cache_from:
+        say("note: a dry run asks no cache; what of these fits there would be taken")
     for step in plan.stale:
         print(f"would run {step.post.slug}: {'; '.join(step.reasons)}")
     print(f"{len(plan.stale)} of {len(plan.steps)} posts would run")

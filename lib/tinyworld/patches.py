@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from diffloop.levels import Level
-from diffloop.transfer import carried
+from diffloop.levels import Level, told
 from diffloop.types import Model
 
 CORRECTION = 0.1  # what is lost in shrinking is about 0.05 in root mean square, for pixels in [-1, 1]
@@ -30,7 +29,7 @@ def pixel_model(unet: nn.Module, text: Tensor, *, patch: int) -> Model:
 
     def model(x_t: Tensor, level: Level) -> Tensor:
         states = text.expand(len(x_t), -1, -1).to(dtype)
-        t = carried(torch.as_tensor(level.t), x_t.device)
+        t = told(level.t, x_t)
         out = unet(pixel_unshuffle(x_t, patch).to(dtype), t, encoder_hidden_states=states, return_dict=False)[0]
         return pixel_shuffle(out.float(), patch)
 

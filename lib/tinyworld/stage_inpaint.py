@@ -55,6 +55,7 @@ def random_masks(labels: Tensor, generator: Generator) -> Tensor:
 
     labels: (b, 64, 64), which thing each pixel shows, 0 for none.
     """
+    device, labels = labels.device, labels.cpu()  # chance is drawn on the CPU
     b, side = len(labels), labels.shape[-1]
     grid = (torch.arange(side) + 0.5) / side
     y, x = grid[None, :, None], grid[None, None, :]
@@ -67,7 +68,7 @@ def random_masks(labels: Tensor, generator: Generator) -> Tensor:
     thing = torch.where(thing.flatten(1).any(1)[:, None, None], thing, box)
     kinds = torch.stack([box, ellipse, thing, torch.ones_like(box)])
     which = torch.tensor([0.35, 0.15, 0.4, 0.1]).multinomial(b, replacement=True, generator=generator)
-    return kinds[which, torch.arange(b)].float()[:, None]
+    return kinds[which, torch.arange(b)].float()[:, None].to(device)
 
 
 def train_inpaint(

@@ -1,8 +1,12 @@
 """A second device for tests on a machine that has none: tensors that say they are on a GPU, and refuse what it refuses.
 
 Inside `pretended_gpu()`, whatever is asked for on "cuda" is computed on the CPU and marked. As on a real one, an error is
-raised where tensors of two devices meet (but for CPU tensors without dimensions, as in PyTorch), where a marked one is
-handed to NumPy, and where numbers are drawn on the device with a generator of the CPU.
+raised where tensors of two devices meet (but for CPU tensors without dimensions, as in PyTorch), where a CPU tensor is
+indexed by a marked one, where a marked one is handed to NumPy (and so to matplotlib or SciPy), where a generator is of
+another device than the numbers it draws, and where a GPU lacks the operation. Saved tensors come back on the CPU.
+
+Graphs are there too, see `graphs_pretended.py`; and `waits` lists what makes the host wait for a GPU: a number that is read,
+a copy from or to it. In a capture each of them is an error, as there.
 
 PyTorch's own FakeTensorMode computes no values, and so stops at the first `if` about one; this goes all the way.
 """
@@ -14,12 +18,40 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from tests.diffloop.graphs_pretended import Graph, pretended_graphs
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 GPU, HOST = torch.device("cuda", 0), torch.device("cpu")
-MIXED = {"to", "copy_", "__getitem__", "__setitem__", "index_put_", "__set__", "_has_compatible_shallow_copy_type"}
+MOVES = {"to", "type_as"}  # to where the other argument is
+FIRST = {
+    "copy_",
+    "__getitem__",
+    "expand_as",
+    "view_as",
+    "reshape_as",
+}  # stays where it is; of the other, numbers or sizes
+INDEXING = {"__getitem__", "__setitem__", "index_put", "index_put_"}
+MADE = {"tensor", "as_tensor", "asarray"}  # on the CPU, if from a list, whatever is in it
+MIXED = {*MOVES, *FIRST, *INDEXING, *MADE, "__set__", "_has_compatible_shallow_copy_type"}
+JOINED = {
+    "cat",
+    "concat",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+}  # take no number of the CPU among tensors of a GPU
+PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "mv", "dot", "linear", "einsum", "tensordot"}
+CPU_ONLY = {"histogram", "histogramdd"}
+TO_NUMPY = "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy it to the host first"
+Plain = torch.Generator
+PROPERTIES = {Tensor.device: GPU, Tensor.is_cuda: True, Tensor.is_cpu: False}
+
+READS = {"item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__", "equal", "allclose", "unique"}
+READS |= {"nonzero", "masked_select"}
+waits: list[str] = []  # what made the host wait, so far
 
 
 class Marked(Tensor):
@@ -32,13 +64,37 @@ class Marked(Tensor):
 
 class _Mode(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if (
+            _name(func) == "__deepcopy__"
+        ):  # with a memo of all that was copied so far, in which nothing is to be looked for
+            return _copied(*args) if isinstance(args[0], Marked) else func(*args)
         flat, _ = tree_flatten((args, kwargs or {}))
         if _name(func) == "_parse_to":  # of Module.to: it only sorts arguments
             device, *others = func(*args, **(kwargs or {}))
             return (GPU if any(isinstance(x, Marked) for x in flat) else device, *others)
-        if any(isinstance(x, Marked) or _device(x) == GPU for x in flat):
+        if func is torch.device:
+            return _device(func(*args, **(kwargs or {})))
+        if _name(func) == "pin_memory" and not isinstance(args[0], Marked):
+            pinned = args[0].clone()
+            pinned.pinned = True
+            return pinned
+        if any(isinstance(x, Marked | Generator) or _device(x) == GPU for x in flat):
             return _call(func, args, kwargs or {})
         return func(*args, **(kwargs or {}))
+
+
+class _Kind(type(Plain)):
+    def __instancecheck__(cls, x: Any) -> bool:  # of generators that were made before
+        return isinstance(x, Plain)
+
+    def __call__(cls, device: Any = HOST) -> Plain:
+        return type.__call__(cls) if _device(device) == GPU else Plain(device)
+
+
+class Generator(Plain, metaclass=_Kind):
+    """What `torch.Generator("cuda")` gives; with another device, or none, it is the usual one."""
+
+    device = GPU
 
 
 @contextmanager
@@ -46,32 +102,33 @@ def pretended_gpu() -> Iterator[torch.device]:
     """The device: `tensor.to(device)`, `module.to(device)`, `torch.zeros(..., device=device)` take it as a real one."""
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)  # else parameters keep their type
+    torch.Generator = Generator
+    asked = torch.cuda.get_device_name, torch.cuda.synchronize
+    torch.cuda.get_device_name, torch.cuda.synchronize = lambda device=None: "a pretended GPU", lambda device=None: None
     try:
-        with _Mode():
+        with _Mode(), pretended_graphs():
             yield GPU
     finally:
+        torch.Generator = Plain
+        torch.cuda.get_device_name, torch.cuda.synchronize = asked
         torch.__future__.set_overwrite_module_params_on_conversion(before)
 
 
 def _call(func: Any, args: tuple, kwargs: dict) -> Any:
     name, (flat, _) = _name(func), tree_flatten((args, kwargs))
-    if name == "__get__" and func.__self__ in (Tensor.device, Tensor.is_cuda):
-        return GPU if func.__self__ is Tensor.device else True
-    if name in ("numpy", "__array__"):
-        raise TypeError(
-            "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy it to the host first"
-        )
-    if name == "__deepcopy__":
-        return _copied(*args)
-    if name == "__format__":  # of a number without dimensions, which Tensor tells by its exact type
-        return _unmark(args[0]).__format__(*args[1:])
-    marked = [x for x in flat if isinstance(x, Marked)]
-    hosted = [x for x in flat if isinstance(x, Tensor) and not isinstance(x, Marked) and x.ndim > 0]
-    if marked and hosted and name not in MIXED:
-        raise RuntimeError(f"Expected all tensors to be on the same device, but found cuda:0 and cpu, in {name}")
+    if _waits(name, args, kwargs, flat):
+        waits.append(name)
+        if Graph.capturing is not None:
+            raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing, in {name}")
+    if name == "__get__" and func.__self__ in PROPERTIES:
+        return PROPERTIES[func.__self__]
+    if name == "__array__" or (name == "numpy" and not kwargs.get("force")):
+        raise TypeError(TO_NUMPY)
+    if name in ("__format__", "__reduce_ex__"):  # which Tensor decides by its exact type
+        return getattr(_unmark(args[0]), name)(*args[1:])
     asked = next((device for x in flat if (device := _device(x)) is not None), None)
-    if asked == GPU and (generator := kwargs.get("generator")) is not None and generator.device == HOST:
-        raise RuntimeError(f"Expected a 'cuda' device type for generator but found 'cpu', in {name}")
+    marked = [x for x in flat if isinstance(x, Marked)]
+    _refuse(name, args, flat, asked == GPU or (asked is None and bool(marked)))
     if name == "cuda":
         args, func = args[:1], Tensor.alias
     with torch._C.DisableTorchFunctionSubclass():
@@ -79,14 +136,61 @@ def _call(func: Any, args: tuple, kwargs: dict) -> Any:
     return tree_map(_mark if _stays(name, args, kwargs, asked, marked) else _unmark, result)
 
 
+def _waits(name: str, args: tuple, kwargs: dict, flat: list) -> bool:
+    """Whether the host waits for the GPU: what is read from it, and what is sent there unless from pinned memory."""
+    first, others = next(iter(args), None), [x for x in flat[1:] if isinstance(x, Tensor)]
+    here, there = isinstance(first, Tensor) and not isinstance(first, Marked), isinstance(first, Marked)
+    asked = [device for x in flat if (device := _device(x)) is not None]
+    if name in ("tensor", "as_tensor"):
+        return GPU in asked and not there
+    if name in ("to", "cuda", "copy_"):
+        sent = here and (name == "cuda" or GPU in asked or any(isinstance(x, Marked) for x in others))
+        pinned = hasattr(first, "pinned") and kwargs.get("non_blocking", False)
+        taken = there and (HOST in asked or (name == "copy_" and any(not isinstance(x, Marked) for x in others)))
+        return (sent and not pinned) or taken
+    if name in ("__getitem__", "__setitem__"):
+        return there and any(x.dtype == torch.bool or not isinstance(x, Marked) for x in others[:1])
+    return name in READS and any(isinstance(x, Marked) for x in flat)
+
+
+def _refuse(name: str, args: tuple, flat: list, there: bool) -> None:
+    """Raise what a real GPU's errors are, where it would.
+
+    Args:
+        flat: all arguments, those within lists too.
+        there: whether numbers that are drawn are drawn on the GPU.
+    """
+    marked = [x for x in flat if isinstance(x, Marked)]
+    hosted = [x for x in flat if isinstance(x, Tensor) and not isinstance(x, Marked) and (x.ndim or name in JOINED)]
+    if marked and hosted and name not in MIXED:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but found cuda:0 and cpu, in {name}")
+    if name in INDEXING:
+        _refuse_index(isinstance(args[0], Marked), *args[1:3])
+    for generator in (x for x in flat if isinstance(x, Plain)):
+        if (generator.device == GPU) != there:
+            here, found = ("cuda", "cpu") if there else ("cpu", "cuda")
+            raise RuntimeError(f"Expected a {here!r} device type for generator but found {found!r}, in {name}")
+    if name in CPU_ONLY or (name in PRODUCTS and any(not (x.is_floating_point() or x.is_complex()) for x in marked)):
+        raise NotImplementedError(f"{name} is not implemented for CUDA and {marked[0].dtype}")
+
+
+def _refuse_index(there: bool, index: Any, value: Any = None) -> None:
+    """An index of the CPU goes everywhere, one of the GPU only there. What is put at places must be where it is put."""
+    by = [x for x in tree_flatten(index)[0] if isinstance(x, Tensor) and x.ndim > 0]
+    if not there and any(isinstance(x, Marked) for x in by):
+        raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
+    if by and isinstance(value, Tensor) and value.ndim > 0 and isinstance(value, Marked) != there:
+        raise RuntimeError("Expected all tensors to be on the same device: what is set, and where, by an index")
+
+
 def _stays(name: str, args: tuple, kwargs: dict, asked: torch.device | None, marked: list) -> bool:
     """Whether what comes out is on the GPU."""
     if name in ("cpu", "__repr__"):
         return False
-    like = next((x for x in [*args[1:], *kwargs.values()] if isinstance(x, Tensor)), None) if name == "to" else None
+    like = next((x for x in [*args[1:], *kwargs.values()] if isinstance(x, Tensor)), None) if name in MOVES else None
     if like is not None:
         return isinstance(like, Marked)
-    if name == "copy_":
+    if name in FIRST or (name in MADE and asked is None):
         return isinstance(args[0], Marked)
     return asked == GPU if asked is not None else name == "cuda" or bool(marked)
 

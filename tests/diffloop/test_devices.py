@@ -3,8 +3,10 @@
 import dataclasses
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from tests.diffloop.devices import Marked, pretended_gpu
 from tests.diffloop.tiny import build
 from tests.diffloop.tiny_families import build_3, build_pix2pix, build_xl
@@ -86,34 +88,82 @@ def on_gpu(*tensors):
     assert all(x.device.type == "cuda" for x in tensors)
 
 
+def on_cpu(*tensors):
+    assert not any(isinstance(x, Marked) for x in tensors)
+
+
 # The device itself
 
 
-def test_what_a_gpu_refuses_is_refused(gpu):
-    here, there = torch.ones(3, 4), torch.ones(3, 4).to(gpu)
-    linear = torch.nn.Linear(4, 2)
-    for mixed in (
-        lambda: here + there,
-        lambda: torch.cat([there, here]),
-        lambda: there.add_(here),
-        lambda: linear(there),
-        lambda: torch.nn.functional.mse_loss(there, here),
-    ):
-        with pytest.raises(RuntimeError, match="same device"):
-            mixed()
-    with pytest.raises(TypeError, match="numpy"):
-        there.numpy()
-    with pytest.raises(RuntimeError, match="generator"):
-        torch.randn(3, generator=torch.Generator(), device=gpu)
+REFUSED = {  # what a real one says: calls with a tensor that is here, on the CPU, and one that is there
+    "same device": (
+        lambda here, there: here + there,
+        lambda here, there: here.add_(there),
+        lambda here, there: there.add_(here),
+        lambda here, there: torch.cat([there, here]),
+        lambda here, there: torch.stack([there.sum(), here.sum()]),
+        lambda here, there: torch.nn.Linear(4, 2)(there),
+        lambda here, there: torch.nn.functional.mse_loss(there, here),
+        lambda here, there: torch.equal(there, here),
+        lambda here, there: torch.tensor(2.0).expand_as(there) + there,
+        lambda here, there: there.index_put_((torch.tensor([0]),), here[:1]),
+        lambda here, there: there.__setitem__(torch.tensor([0, 1]), here[:2]),
+        lambda here, there: here.__setitem__(torch.tensor([0, 1]), there[:2]),
+    ),
+    "indices should be": (
+        lambda here, there: here[there[0].long()],
+        lambda here, there: here[:, there[0] > 0],
+        lambda here, there: here.__setitem__(there > 0, 1.0),
+    ),
+    "to numpy": (
+        lambda here, there: there.numpy(),
+        lambda here, there: np.float32(there.sum()),
+        lambda here, there: np.asarray([there[0], there[1]]),
+        lambda here, there: np.array([there[0, 0], there[0, 1]]),
+        lambda here, there: Figure().subplots().plot(there[0]),
+        lambda here, there: Figure().subplots().imshow(there),
+        lambda here, there: Figure().subplots().bar([0, 1], [there.sum(), there.max()]),
+    ),
+    "type for generator": (
+        lambda here, there: torch.randn(3, generator=torch.Generator(), device=there.device),
+        lambda here, there: there.normal_(generator=torch.Generator()),
+        lambda here, there: torch.multinomial(there, 1, generator=torch.Generator()),
+        lambda here, there: torch.randn(3, generator=torch.Generator(there.device)),
+        lambda here, there: here.normal_(generator=torch.Generator("cuda")),
+    ),
+    "not implemented": (
+        lambda here, there: there.long() @ there.long().T,
+        lambda here, there: torch.histogram(there, 3),
+    ),
+}
 
 
-def test_what_a_gpu_allows_is_allowed(gpu):
-    there = torch.ones(3, 4, device=gpu)
+@pytest.mark.parametrize(
+    ("said", "call"),
+    [pytest.param(said, call, id=f"{said} {n}") for said, calls in REFUSED.items() for n, call in enumerate(calls)],
+)
+def test_what_a_gpu_refuses_is_refused(gpu, said, call):
+    with pytest.raises((RuntimeError, TypeError), match=said):
+        call(torch.ones(3, 4), torch.ones(3, 4).to(gpu))
+
+
+def test_what_a_gpu_allows_is_allowed(gpu, tmp_path):
+    here, there = torch.ones(3, 4), torch.ones(3, 4, device=gpu)
     on_gpu(there, 2 * there, there + torch.tensor(2.0), there[torch.tensor([0, 2])], torch.zeros_like(there))
-    on_gpu(torch.ones(3).to(there), torch.nn.Linear(4, 2).to(gpu)(there), *there.chunk(2))
+    on_gpu(torch.ones(3).to(there), here.type_as(there), torch.nn.Linear(4, 2).to(gpu)(there), *there.chunk(2))
+    on_gpu(
+        torch.as_tensor(there), there.clone().copy_(here), torch.randn(3, generator=torch.Generator(gpu), device=gpu)
+    )
+    there[0], there[torch.tensor([1])], here[:1] = here[0], 1, there[:1]
+    on_cpu(here, here[there.sum().long() - 12], here.expand_as(there), torch.tensor([there.sum(), there.max()]))
+    on_cpu(there.to("cpu"), there.cpu(), torch.zeros_like(there, device="cpu"), torch.from_numpy(there.cpu().numpy()))
+    assert torch.device("cuda") == torch.device("cuda:0") == gpu != torch.device("cpu")
     assert there.sum().item() == 12
-    assert there.cpu().numpy().shape == (3, 4)
-    assert not isinstance(there.to("cpu"), Marked)
+    assert there.numpy(force=True).shape == (3, 4)
+    assert isinstance(torch.Generator(), torch.Generator)
+    assert isinstance(seeded(), torch.Generator)
+    torch.save({"there": there}, tmp_path / "file")
+    on_cpu(torch.load(tmp_path / "file", map_location="cpu", weights_only=True)["there"])
     linear = torch.nn.Linear(4, 2).to(gpu)
     linear(there).sum().backward()
     on_gpu(linear.weight, linear.weight.grad)

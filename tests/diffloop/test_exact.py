@@ -146,6 +146,17 @@ def test_a_data_set_is_a_mixture_without_variance(alpha_bar_t):
     torch.testing.assert_close(eps.flatten(1), mixture_eps_model(mixture)(x, level))
 
 
+@pytest.mark.parametrize("how", [{"eta": 0.0}, {"eta": 0.5}, {"large": True}])
+def test_many_variances_follow_the_recursion_as_each_one_alone(how):
+    levels, variances = trained_levels(BARS, spaced_timesteps(5)), torch.tensor([0.0, 0.1, 1.0], dtype=F64)
+    together = [torch.stack([mean.expand(3), var]) for mean, var in gaussian_recursion(0.8, variances, levels, **how)]
+    alone = [list(gaussian_recursion(0.8, v, levels, **how)) for v in variances.tolist()]
+    expected = torch.tensor(alone, dtype=F64).permute(1, 2, 0)  # steps, mean or variance, data sets
+    torch.testing.assert_close(torch.stack(together), expected, rtol=1e-12, atol=1e-15)
+    with pytest.raises(ValueError, match="must be in"):
+        list(gaussian_recursion(0.8, -variances, levels, **how))
+
+
 def test_float32_in_float32_out():
     x = normal(3, 2).float()
     assert mixture_eps_model(MIXTURES["full"])(x, vp_level(0.9)).dtype == torch.float32

@@ -183,6 +183,16 @@ def test_the_other_loops(ours, name):
     assert masks.shape == (2, 16, 16)
 
 
+@pytest.mark.parametrize("name", ["sd eps", "sdxl", "sd3"])
+def test_compiled(folders, ours, name, monkeypatch):
+    """torch.compile follows the network's call in one piece; what its compiler makes of that is not asked for here."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
+    models, how = load(folders(name), compile=True), {"steps": 2, "guidance_scale": 3.0}
+    assert models.graphs.compiled
+    pictures = text_to_image(models, PROMPTS, generator=seeded(), **how)
+    assert torch.equal(pictures, text_to_image(ours(name), PROMPTS, generator=seeded(), **how))
+
+
 def test_inpainting_with_an_xl_unet_of_9_channels(tmp_path):
     folder, mask = build_xl(tmp_path, channels=9), torch.zeros(2, 1, 64, 64)
     mask[:, :, 16:50, 20:] = 1

@@ -151,6 +151,15 @@ def test_bootstrap_covers():
     assert 180 - 4 * math.sqrt(200 * 0.09) < inside <= 200
 
 
+@pytest.mark.parametrize("n", [2, 24, 200])
+def test_bootstrap_of_the_mean_is_that_of_any_other_statistic(n):
+    """The mean takes a way of its own, with the same resamples."""
+    x = normal(n)
+    one_by_one = bootstrap_interval(x, torch.Generator().manual_seed(1), statistic=lambda v: v.mean())
+    at_once = bootstrap_interval(x, torch.Generator().manual_seed(1))
+    assert at_once == pytest.approx(one_by_one, rel=1e-12, abs=1e-12)
+
+
 def test_bootstrap_of_another_statistic():
     low, high = bootstrap_interval(normal(30, 4), torch.Generator().manual_seed(0), statistic=diversity, resamples=200)
     assert 0 < low < high

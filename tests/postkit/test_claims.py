@@ -8,14 +8,14 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import html
 
 from postkit import style
 from postkit._claim_box import COLOURS, SYMBOLS, box_html, box_text
 from postkit.claims import MIME, claim, from_json
-from postkit.verdicts import VERDICTS, Claim, measurement, verdict
+from postkit.verdicts import VERDICTS, Claim, measurement, times_needed, verdict
 
 TOML = """\
 citekey = "song2021ddim"
@@ -29,6 +29,8 @@ number = "13.36 against 41.07"
 quantity = "ratio of distances"
 direction = "above"
 than = 1.0
+delta = 0.25
+delta_why = "a quarter"
 expected = 3.0
 tolerance = 0.5
 verdict = { small = "REPRODUCED" }
@@ -49,10 +51,21 @@ def found(measured=2.0, interval=(1.5, 2.5), **keys):
     ("keys", "measured", "interval", "expected"),
     [
         ({"than": 1.0}, 2.0, (1.5, 2.5), "REPRODUCED"),
-        ({"than": 1.0}, 2.0, (1.0, 2.5), "NOT AT THIS SCALE"),  # the border is in the interval
-        ({"than": 1.0}, 1.0, (1.0, 1.0), "NOT AT THIS SCALE"),
-        ({"than": 1.0}, 0.5, (0.25, 1.0), "NOT AT THIS SCALE"),
+        ({"than": 1.0}, 2.0, (1.0, 2.5), "INCONCLUSIVE"),  # the border is in the interval
+        ({"than": 1.0}, 1.0, (1.0, 1.0), "INCONCLUSIVE"),
+        ({"than": 1.0}, 0.5, (0.25, 1.0), "INCONCLUSIVE"),
         ({"than": 1.0}, 0.5, (0.25, 0.75), "CONTRADICTED"),
+        ({"than": 1.0, "delta": 0.5}, 1.25, (1.0, 1.5), "NO EFFECT"),  # just as far as it may be
+        ({"than": 1.0, "delta": 0.5}, 0.75, (0.5, 0.875), "NO EFFECT"),  # sure to be on the other side, and too little
+        ({"than": 1.0, "delta": 0.5}, 1.25, (1.125, 1.5), "NO EFFECT"),  # also on the claimed one
+        ({"than": 1.0, "delta": 0.5}, 1.25, (0.75, 1.75), "INCONCLUSIVE"),
+        ({"than": 1.0, "delta": 0.5}, 1.5, (1.25, 1.75), "REPRODUCED"),
+        ({"than": 1.0, "delta": 0.5}, 0.5, (0.25, 0.75), "CONTRADICTED"),
+        ({"direction": "below", "than": 1.0, "delta": 0.5}, 0.75, (0.5, 1.25), "NO EFFECT"),
+        ({"than": 1.0, "exact": True}, 49.0, (49.0, 49.0), "REPRODUCED"),
+        ({"than": 1.0, "exact": True}, 1.0, (1.0, 1.0), "CONTRADICTED"),
+        ({"than": 1.0, "exact": True, "expected": 4.0, "tolerance": 0.25}, 2.0, (2.0, 2.0), "DIRECTION ONLY"),
+        ({"direction": "near", "exact": True, "expected": 4.0, "tolerance": 0.25}, 3.0, (3.0, 3.0), "REPRODUCED"),
         ({"direction": "below", "than": 1.0}, 0.5, (0.25, 0.75), "REPRODUCED"),
         ({"direction": "below", "than": 1.0}, 2.0, (1.5, 2.5), "CONTRADICTED"),
         ({"direction": "below", "than": -1.0}, -2.0, (-2.5, -1.5), "REPRODUCED"),
@@ -62,10 +75,10 @@ def found(measured=2.0, interval=(1.5, 2.5), **keys):
         ({"than": 1.0, "expected": 4.0, "tolerance": 0.5}, 0.5, (0.25, 0.75), "CONTRADICTED"),
         ({"than": -4.0, "expected": -2.0, "tolerance": 0.5}, -1.0, (-1.5, -0.5), "REPRODUCED"),  # share of |-2|
         ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 4.0, (2.0, 6.0), "REPRODUCED"),
-        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 4.0, (2.0, 6.5), "NOT AT THIS SCALE"),
-        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 4.0, (1.0, 9.0), "NOT AT THIS SCALE"),
+        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 4.0, (2.0, 6.5), "INCONCLUSIVE"),
+        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 4.0, (1.0, 9.0), "INCONCLUSIVE"),
         ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 7.0, (6.5, 8.0), "CONTRADICTED"),
-        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 7.0, (6.0, 8.0), "NOT AT THIS SCALE"),  # touches
+        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 7.0, (6.0, 8.0), "INCONCLUSIVE"),  # touches
         ({"direction": "near", "expected": 0.0, "tolerance": 0.5}, 0.25, (-0.25, 0.5), "REPRODUCED"),  # absolute
         ({"direction": "near", "expected": 0.0, "tolerance": 0.5}, 1.0, (0.75, 2.0), "CONTRADICTED"),
         ({"direction": "near", "expected": 0.0, "tolerance": 0.0}, 0.0, (0.0, 0.0), "REPRODUCED"),
@@ -89,7 +102,11 @@ def by_membership(stated: Claim, measured: float, low: float, high: float) -> st
         if all(inside):
             return "REPRODUCED"
         meets = max(low, good[0]) <= min(high, good[1])
-        return "NOT AT THIS SCALE" if meets else "CONTRADICTED"
+        return "INCONCLUSIVE" if meets else "CONTRADICTED"
+    if stated.delta is not None and all(
+        abs(end - Fraction(stated.than)) <= Fraction(stated.delta) for end in (low, high)
+    ):
+        return "NO EFFECT"
     sign = 1 if stated.direction == "above" else -1
     sides = {
         (sign * (end - Fraction(stated.than)) > 0) - (sign * (end - Fraction(stated.than)) < 0) for end in (low, high)
@@ -97,30 +114,32 @@ def by_membership(stated: Claim, measured: float, low: float, high: float) -> st
     if sides == {-1}:
         return "CONTRADICTED"
     if sides != {1}:
-        return "NOT AT THIS SCALE"
+        return "INCONCLUSIVE"
     exact = stated.expected is None or good[0] <= measured <= good[1]
     return "REPRODUCED" if exact else "DIRECTION ONLY"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no clock decides
 @given(
     ends=st.tuples(quarters, quarters, quarters).map(sorted),
     direction=st.sampled_from(["above", "below", "near"]),
     than=quarters,
     near=st.one_of(st.none(), st.tuples(quarters, st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]))),
+    delta=st.sampled_from([None, 0.25, 1.0, 4.0]),
 )
-@example(ends=[1.0, 1.0, 1.0], direction="above", than=1.0, near=None)
-@example(ends=[0.0, 0.0, 0.0], direction="near", than=0.0, near=(0.0, 0.0))
-def test_verdict_rule_is_the_contracts_everywhere(ends, direction, than, near):
+@example(ends=[1.0, 1.0, 1.0], direction="above", than=1.0, near=None, delta=None)
+@example(ends=[0.0, 0.0, 0.0], direction="near", than=0.0, near=(0.0, 0.0), delta=None)
+def test_verdict_rule_is_the_contracts_everywhere(ends, direction, than, near, delta):
     low, measured, high = ends
     near = (1.0, 0.5) if near is None and direction == "near" else near
     keys = {} if near is None else {"expected": near[0], "tolerance": near[1]}
-    stated = made(direction=direction, **keys | ({} if direction == "near" else {"than": than}))
+    stated = made(direction=direction, **keys | ({} if direction == "near" else {"than": than, "delta": delta}))
     result = verdict(stated, measured, (low, high))
     assert result == by_membership(stated, measured, low, high)
     # Mirrored at zero, "above" is "below" and nothing else changes.
     flipped = {"above": "below", "below": "above", "near": "near"}[direction]
     mirror = {key: -value if key == "expected" else value for key, value in keys.items()}
-    opposite = made(direction=flipped, **mirror | ({} if direction == "near" else {"than": -than}))
+    opposite = made(direction=flipped, **mirror | ({} if direction == "near" else {"than": -than, "delta": delta}))
     assert verdict(opposite, -measured, (-high, -low)) == result
 
 
@@ -218,7 +237,7 @@ def test_what_a_notebook_gets(project):
         "✓ REPRODUCED: Fewer steps are enough.",
         "  paper: 13.36 against 41.07 (Table 1, S = 10)",
         "  here: ratio of distances = 2 [1.75, 2.5], 3 seeds",
-        "  holds if: above 1; reproduced if also within 50 % of 3",
+        "  holds if: above 1; within 0.25 of it is no effect; reproduced if also within 50 % of 3",
     ]
     tree = html.fromstring(shown["text/html"])
     words = [" ".join(p.text_content().split()) for p in tree.iter("p")]
@@ -303,8 +322,9 @@ def test_a_verdict_is_a_word_a_symbol_and_a_colour(result):
     keys, where = {
         "REPRODUCED": ({"than": 1.0}, 2.0),
         "DIRECTION ONLY": ({"than": 1.0, "expected": 9.0, "tolerance": 0.1}, 2.0),
-        "NOT AT THIS SCALE": ({"than": 2.25}, 2.0),
+        "INCONCLUSIVE": ({"than": 2.25}, 2.0),
         "CONTRADICTED": ({"than": 3.0}, 2.0),
+        "NO EFFECT": ({"than": 2.25, "delta": 1.0}, 2.0),
     }[result]
     shown = html.fromstring(box_html(made(**keys), found(where)))
     head = shown.find("p")
@@ -312,12 +332,12 @@ def test_a_verdict_is_a_word_a_symbol_and_a_colour(result):
     assert head.find("strong/span").get("aria-hidden") == "true"
     assert COLOURS[result] in head.find("strong/span").get("style")
     assert f"border-left:5px solid {COLOURS[result]}" in shown.get("style")
-    assert len(set(SYMBOLS.values())) == len(set(COLOURS.values())) == 4
+    assert len(set(SYMBOLS.values())) == len(set(COLOURS.values())) == 5
 
 
 def test_colours_are_the_figures_and_text_keeps_the_pages():
     """Symbols and borders need 3:1 on both pages; words take the page's own colour, on its own background."""
-    assert set(COLOURS.values()) == {style.GREEN, style.BLUE, style.GREY, style.ORANGE}
+    assert set(COLOURS.values()) == {style.GREEN, style.BLUE, style.GREY, style.ORANGE, style.PURPLE}
     for colour in COLOURS.values():
         for page in (style.PAGE_LIGHT, style.PAGE_DARK):
             assert contrast(colour, page) >= 3
@@ -339,13 +359,69 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_a_reason_stands_only_by_the_verdict_that_it_explains():
-    told = {"reason": "Too few seeds.", "than": 2.25, "verdict": {"small": "NOT AT THIS SCALE", "full": "REPRODUCED"}}
-    assert "reason: Too few seeds." in box_text(made(**told), found())
-    assert "Too few seeds." in box_html(made(**told), found())
-    assert "reason" not in box_text(made(**told), found(3.0, (2.5, 3.5), scale="full"))
-    assert "reason" not in box_text(
-        made(**told), found(1.0, (0.5, 1.5))
-    )  # now CONTRADICTED: it was not written for that
+    told = {"reason": "Soft shadows.", "than": 2.75, "delta": 0.25, "verdict": {"small": "CONTRADICTED"}}
+    assert "why: Soft shadows." in box_text(made(**told), found())
+    assert "Soft shadows." in box_html(made(**told), found())
+    assert "why" not in box_text(made(**told), found(4.0, (3.5, 4.5)))  # REPRODUCED now
+    no_effect = box_text(made(**told), found(2.75, (2.5, 3.0)))  # for which it was not written
+    assert "why: not examined" in no_effect
+    assert "Soft shadows." not in no_effect
+    assert "why: not examined" in box_text(made(than=2.75), found())
+
+
+@pytest.mark.parametrize(
+    ("keys", "measured", "interval", "times"),
+    [
+        ({"than": 1.0}, 2.0, (0.0, 4.0), 4),  # half the width must come down from 2 to 1
+        ({"than": 1.0, "delta": 4.0}, 2.0, (-2.0, 6.0), (4 / 3) ** 2),  # no effect is nearer: 3 are left to its border
+        ({"than": 1.0, "delta": 0.5}, 1.0, (0.0, 2.0), 4),
+        ({"than": 1.0}, 1.0, (0.0, 2.0), float("inf")),
+        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 5.0, (3.0, 7.0), 4),
+        ({"direction": "near", "expected": 4.0, "tolerance": 0.5}, 8.0, (4.0, 12.0), 4),
+    ],
+)
+def test_what_is_open_has_a_price(keys, measured, interval, times):
+    stated = made(**keys)
+    assert verdict(stated, measured, interval) == "INCONCLUSIVE"
+    assert times_needed(stated, measured, interval) == pytest.approx(times)
+    # With a little more than that much data, and the same value, it is settled; with a little less it is not.
+    for share, settled in ((1.01, True), (0.99, False)) if times < 100 else ():
+        half = (interval[1] - interval[0]) / 2 / (times * share) ** 0.5
+        assert (verdict(stated, measured, (measured - half, measured + half)) != "INCONCLUSIVE") == settled
+    text = box_text(stated, found(measured, interval))
+    assert ("open: about 4 times as much data would settle it" in text) == (times == 4)
+    assert ("hardly settle" in text) == (times > 100)
+
+
+def test_an_exact_number_has_no_interval_and_no_seeds():
+    stated = made(than=1.0, exact=True)
+    exact = measurement("a", paper="p", measured=49)
+    assert (exact.interval, exact.seeds) == ((49.0, 49.0), 0)
+    assert from_json(json.loads(json.dumps(exact.as_json()))) == exact
+    assert "here: q = 49, exact" in box_text(stated, exact)
+    with pytest.raises(ValueError, match="seeds is 3, without an interval"):
+        measurement("a", paper="p", measured=49, seeds=3)
+    with pytest.raises(ValueError, match="seeds is 0; it must be at least 1"):
+        measurement("a", paper="p", measured=49, interval=(48, 50))
+
+
+@pytest.mark.parametrize(
+    ("exact", "how", "message"),
+    [
+        (
+            True,
+            {"interval": (1.5, 2.5), "seeds": 3},
+            "claim 'few-steps' is exact: its measurement has no interval and no seeds",
+        ),
+        (False, {}, "claim 'few-steps' is not exact: its measurement has an interval and seeds"),
+    ],
+)
+def test_a_claim_and_its_measurement_are_of_one_kind(project, exact, how, message):
+    if exact:
+        text = TOML.replace('delta = 0.25\ndelta_why = "a quarter"\n', "exact = true\n")
+        (project / "papers/song2021ddim/paper.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        claim("few-steps", paper="song2021ddim", measured=2.0, **how)
 
 
 def test_how_values_are_written():

@@ -71,6 +71,8 @@ number = "13.36 against 41.07"
 quantity = "ratio of distances"
 direction = "above"
 than = 1.0
+delta = 0.01
+delta_why = "little"
 verdict = { small = "REPRODUCED" }
 """
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from press import cli
 from press.posts import executors
+from press.posts import run as execution
 from press.posts.execute import Result
 from tests.press.conftest import CONFIG, Site, cell
 
@@ -126,7 +127,7 @@ def press(site: Site, *arguments: str) -> int:
 
 @contextlib.contextmanager
 def no_kernels() -> Iterator[None]:
-    kept = executors.execute_all, executors.open_executor
+    kept = executors.execute_all, executors.open_executor, execution.warm
 
     def run(tasks, *_):
         for task in tasks:
@@ -141,10 +142,11 @@ def no_kernels() -> Iterator[None]:
             yield Result(task.slug, book, (), 0.1, None)
 
     executors.execute_all, executors.open_executor = run, lambda *_: contextlib.nullcontext()
+    execution.warm = lambda *_: contextlib.nullcontext({})
     try:
         yield
     finally:
-        executors.execute_all, executors.open_executor = kept
+        executors.execute_all, executors.open_executor, execution.warm = kept
 
 
 CHANGES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}

@@ -20,7 +20,7 @@ from press.core.project import Project
 from press.core.source import CAME_FROM, Expanded, page_start, read_expanded, relative
 from press.core.strictness import any_stops
 from press.core.yamlfile import Map
-from press.papers.ledger import check_claims
+from press.papers.claimscheck import check_claims
 from press.papers.library import read_library
 from press.papers.schema import Paper
 from press.papers.unsure import check_numbers

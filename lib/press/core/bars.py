@@ -26,6 +26,10 @@ class Progress:
             self.bar = tqdm(total=len(stale), desc="posts", unit="post", file=sys.stderr, leave=False)
         self._say(f"{len(stale)} of {total} posts to run" + (f": {', '.join(stale)}" if 0 < len(stale) <= 20 else ""))
 
+    def said(self, line: str) -> None:
+        """Something else happened that whoever is watching should know at once."""
+        self._say(line)
+
     def started(self, slug: str) -> None:
         """A post was handed to a worker."""
         self.running.append(slug)

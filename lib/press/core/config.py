@@ -11,6 +11,7 @@ from typing import Any
 
 from press.core import supported
 from press.core.errors import PressError, Problem, fail
+from press.core.given import check_given
 from press.core.limits import MEANINGS, check_limits
 from press.core.merging import NOT_OF_PAGES, as_list, level, merge
 from press.core.profiles import LOCAL, active_profiles
@@ -20,6 +21,7 @@ from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
 FILE = "_quarto.yml"
 OURS = ("checks", "idle-timeout", "notebook-branch", "offline", "parameters", "shell", "timeout")  # below `press:`
+OF_PROJECT = (*OURS, "posts")  # there in _quarto.yml and in profiles
 FILES = ("metadata-files", "metadata-file")
 HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
 
@@ -214,19 +216,15 @@ def check_shapes(data: Map, mappings: tuple[str, ...]) -> list[Problem]:
         )
         problems.append(Problem(*data.places[key], message, check="metadata"))
         del data[key]
-    press = data.get("press") or {}
+    press, legal = data.get("press") or {}, OF_PROJECT if mappings == NOT_OF_PAGES else OURS
     for key in press if isinstance(press, Map) else ():
-        if key not in OURS:
-            close = difflib.get_close_matches(key, OURS, n=1)
-            meant = f"did you mean {close[0]}?" if close else f"legal: {', '.join(OURS)}"
+        if key not in legal:
+            close = difflib.get_close_matches(key, legal, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"legal: {', '.join(legal)}"
             message = f"press: {key} is unknown and has no effect; {meant}"
             problems.append(Problem(*(place_of(press, key) or ("", 0)), message, check="unknown-keys"))
-    parameters = press.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        message = f"press: parameters: {json.dumps(parameters)} must be a mapping of names and values"
-        problems.append(Problem(*place_of(data, "press.parameters"), message))
-        del press["parameters"]
-    problems += check_policy(press) + check_levels(press) if isinstance(press, Map) else []
+    if isinstance(press, Map):
+        problems += check_given(press) + check_policy(press) + check_levels(press)
     for key in MEANINGS:
         if wrong := check_limits({key: press.get(key)}, lambda key: place_of(data, f"press.{key}"), "press: "):
             problems += wrong

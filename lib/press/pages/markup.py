@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from postkit.claims import interval_text
+from postkit.claims import interval_text, recorded_text, remark
 from press.core.source import came_from
 from press.core.templates import render
 from press.papers.addresses import from_page, function_url, label, names_of, slug
@@ -16,7 +16,13 @@ from press.papers.schema import Equation, Paper
 from press.papers.shelf import Shelf
 
 # The same as on a post's box, which a test compares.
-SYMBOLS = {"REPRODUCED": "\u2713", "DIRECTION ONLY": "\u2192", "NOT AT THIS SCALE": "?", "CONTRADICTED": "\u2717"}
+SYMBOLS = {
+    "REPRODUCED": "\u2713",
+    "DIRECTION ONLY": "\u2192",
+    "CONTRADICTED": "\u2717",
+    "NO EFFECT": "=",
+    "INCONCLUSIVE": "?",
+}
 SCALES = {"small": "small scale", "full": "full scale"}
 Values = dict[str, Any]
 
@@ -94,7 +100,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         up: from the page to the site's root.
     """
     claim, found = entry.claim, entry.measured
-    recorded = found and claim.verdict.get(found.scale) == entry.verdict and entry.verdict != "REPRODUCED"
+    more = remark(claim, found) if found else None
     values = {
         "claim": claim,
         "first": entry is next(other for other in shelf.entries if other.claim.id == claim.id),
@@ -104,8 +110,10 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         "paper_href": f"{up}papers/{entry.paper}/index.html#claim-{claim.id}",
         "post": entry.post,
         "where": ", ".join(filter(None, (claim.table, claim.row))),
-        "reason": claim.reason if recorded else "",
+        "remark": f"{more[0]}: {more[1]}" if more else "",
+        "delta": f"smaller than {claim.delta:g} is no effect: {claim.delta_why}" if claim.delta else "",
         "measured": interval_text(found) if found else "",
+        "recorded": recorded_text(claim, entry.record) if entry.record else "",
     }
     if found:
         post = shelf.post(entry.post)
@@ -113,7 +121,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         values |= {
             "post_title": post.title,
             "post_href": up + post.url + (f"#{section}" if section else ""),
-            "seeds": "1 seed" if found.seed_count == 1 else f"{found.seed_count} seeds",
+            "seeds": {0: "exact", 1: "1 seed"}.get(found.seed_count, f"{found.seed_count} seeds"),
             "scale": SCALES[found.scale],
             "stored": entry.stored,
         }

@@ -11,6 +11,7 @@ from typing import Any
 from postkit.claims import MIME, bundle, from_json
 from postkit.verdicts import Claim, Measurement
 from press.core.errors import PressError, Problem
+from press.papers.recorded import parts_of, recorded
 from press.papers.schema import Paper
 
 
@@ -22,11 +23,12 @@ def with_boxes(notebook: dict[str, Any], papers: Sequence[Paper]) -> dict[str, A
     """
     problems: list[Problem] = []
     cells = []
+    parts = parts_of(notebook)
     for cell in notebook["cells"]:
         if any(MIME in _data(output) for output in cell.get("outputs", ())):
             place = cell["metadata"]["press"]
             try:
-                cell = cell | {"outputs": _remade_all(cell["outputs"], papers, place["file"], place["line"])}
+                cell = cell | {"outputs": _remade_all(cell["outputs"], papers, parts, place["file"], place["line"])}
             except PressError as error:
                 problems += error.problems
         cells.append(cell)
@@ -35,13 +37,19 @@ def with_boxes(notebook: dict[str, Any], papers: Sequence[Paper]) -> dict[str, A
     return notebook | {"cells": cells}
 
 
-def _remade_all(outputs: list[dict[str, Any]], papers: Sequence[Paper], file: str, line: int) -> list[dict[str, Any]]:
-    return [_remade(output, papers, file, line) if MIME in _data(output) else output for output in outputs]
+def _remade_all(
+    outputs: list[dict[str, Any]], papers: Sequence[Paper], parts: dict[str, str], file: str, line: int
+) -> list[dict[str, Any]]:
+    return [_remade(output, papers, parts, file, line) if MIME in _data(output) else output for output in outputs]
 
 
-def _remade(output: dict[str, Any], papers: Sequence[Paper], file: str, line: int) -> dict[str, Any]:
+def _remade(
+    output: dict[str, Any], papers: Sequence[Paper], parts: dict[str, str], file: str, line: int
+) -> dict[str, Any]:
     found = read_measurement(output["data"][MIME], file, line)
-    shown = bundle(claim_of(found, papers, file, line), found)
+    stated = claim_of(found, papers, file, line)
+    paper = next(paper for paper in papers if paper.citekey == found.paper)
+    shown = bundle(stated, found, recorded(paper, found.id, parts.get("slug", ""), parts))
     # Lines, as nbformat keeps text; the measurement as it is.
     data = {kind: value if kind == MIME else value.splitlines(keepends=True) for kind, value in shown.items()}
     return output | {"data": data}

@@ -1,4 +1,4 @@
-"""`press claims`: the ledger of what papers claim and what posts measured; and what `press check` says about it."""
+"""`press claims`: the ledger of what papers claim and what posts measured."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from postkit.claims import interval_text, value_text
-from postkit.verdicts import CONTRADICTED, NOT_AT_THIS_SCALE, VERDICTS, Claim, Measurement, verdict
+from postkit.claims import interval_text, recorded_verdict
+from postkit.pooling import Recorded
+from postkit.verdicts import VERDICTS, Claim, Measurement, verdict
 from press.core.errors import PressError, Problem
-from press.core.project import Project
 from press.papers.boxes import claim_of, measurements
-from press.papers.schema import Paper, check_citekeys
-from press.posts.collection import read_notebooks
+from press.papers.recorded import parts_of, recorded
+from press.papers.schema import Paper
 from press.posts.failure import failures_in
 from press.posts.post import page_of
 
@@ -36,6 +36,7 @@ class Entry:
         verdict: the measured verdict, or one of `NOT_MEASURED` and `NOT_NOW`.
         recorded: the verdict in paper.toml at the measurement's scale; "" for none.
         stored: whether it was measured in a notebook that is published with its stored outputs, by no build of ours.
+        record: what many runs found; None where nothing is on record.
     """
 
     claim: Claim
@@ -46,13 +47,16 @@ class Entry:
     verdict: str
     recorded: str
     stored: bool = False
+    record: Recorded | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The entry as plain data."""
         found = self.measured.as_json() if self.measured else {"id": self.claim.id, "paper": self.paper}
         keys = ("statement", "table", "row", "number", "quantity", "direction", "than", "expected", "tolerance")
+        keys += ("delta", "delta_why", "exact", "reason_checked_by")
         own = {"post": self.post or None, "verdict": self.verdict, "recorded": self.recorded or None}
         own |= {"executed": not self.stored} if self.measured else {}
+        own["record"] = _record_json(self.claim, self.record) if self.record else None
         return {**found, **own, "reason": self.claim.reason, **{key: getattr(self.claim, key) for key in keys}}
 
 
@@ -82,7 +86,7 @@ def ledger(papers: Sequence[Paper], notebooks: dict[str, dict[str, Any]]) -> lis
         entry
         for paper in papers
         for claim in paper.claims
-        for entry in _entries(claim, paper, found.get(claim.id, []), _unmeasured(claim, failures))
+        for entry in _entries(claim, paper, found.get(claim.id, []), _unmeasured(claim, failures), notebooks)
     ]
     return sorted(entries, key=lambda entry: entry.measured is None)  # measured ones first
 
@@ -94,10 +98,19 @@ def _unmeasured(claim: Claim, failures: list[dict[str, Any]]) -> str:
     return NOT_NOW if lost else NOT_MEASURED
 
 
-def _entries(claim: Claim, paper: Paper, found: list[Found], unmeasured: str) -> list[Entry]:
+def _record_json(claim: Claim, record: Recorded) -> dict[str, Any]:
+    found = record.found
+    pooled = {"measured": found.measured, "interval": list(found.interval)} if found else {}
+    about = {"seeds": record.seeds, "day": record.day, "current": record.current, "parameters": record.parameters}
+    return {"verdict": recorded_verdict(claim, record) or None, **pooled, **about}
+
+
+def _entries(
+    claim: Claim, paper: Paper, found: list[Found], unmeasured: str, notebooks: dict[str, dict[str, Any]]
+) -> list[Entry]:
     if not found:
-        recorded = claim.verdict.get(DEFAULT_SCALE, "")
-        return [Entry(claim, paper.citekey, "", ("", 0), None, unmeasured, recorded)]
+        said, record = claim.verdict.get(DEFAULT_SCALE, ""), recorded(paper, claim.id, "", {})
+        return [Entry(claim, paper.citekey, "", ("", 0), None, unmeasured, said, record=record)]
     return [
         Entry(
             claim,
@@ -108,6 +121,7 @@ def _entries(claim: Claim, paper: Paper, found: list[Found], unmeasured: str) ->
             verdict(claim, measured.measured, measured.interval),
             claim.verdict.get(measured.scale, ""),
             stored,
+            recorded(paper, claim.id, post, parts_of(notebooks[post])),
         )
         for post, measured, place, stored in found
     ]
@@ -143,8 +157,10 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 def as_table(entries: Sequence[Entry], width: int = WIDTH) -> str:
     """The entries as a text table of at most `width` columns; what is too long goes on in the next line."""
-    header = ("claim", "paper", "post", "verdict", "measured", "seeds", "recorded")
+    header = ("claim", "paper", "post", "verdict", "measured", "seeds", "recorded", "on record")
     grid = [header, *(_cells(entry) for entry in entries)]
+    if not any(entry.record for entry in entries):
+        grid = [row[:-1] for row in grid]
     widths = _widths(grid, width)
     lines = []
     for number, row in enumerate(grid):
@@ -164,9 +180,25 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     recorded = "same" if entry.recorded == entry.verdict else entry.recorded
     names = (entry.claim.id, entry.paper, entry.post, entry.verdict + (f" ({NOT_EXECUTED})" if entry.stored else ""))
     if entry.measured is None:
-        return *names, "", "", recorded
+        return *names, "", "", recorded, _on_record(entry)
     scale = "" if entry.measured.scale == DEFAULT_SCALE else f" ({entry.measured.scale})"
-    return *names, interval_text(entry.measured), f"{entry.measured.seed_count}{scale}", recorded
+    return (
+        *names,
+        interval_text(entry.measured),
+        f"{entry.measured.seed_count or 'exact'}{scale}",
+        recorded,
+        _on_record(entry),
+    )
+
+
+def _on_record(entry: Entry) -> str:
+    """What is on record, in short: `REPRODUCED 2.1 [1.7, 2.6], 10 seeds`."""
+    if not entry.record:
+        return ""
+    word, found = recorded_verdict(entry.claim, entry.record), entry.record.found
+    said = f"{word} {interval_text(found)}" if found else "begun"
+    seeds = f"{entry.record.seeds} seed{'s' * (entry.record.seeds > 1)}"
+    return f"{said}, {seeds}" + (", earlier version" if entry.record.current is False else "")
 
 
 def _widths(grid: Sequence[tuple[str, ...]], width: int) -> list[int]:
@@ -179,71 +211,3 @@ def _widths(grid: Sequence[tuple[str, ...]], width: int) -> list[int]:
 
 def _wrap(text: str, size: int) -> list[str]:
     return textwrap.wrap(text, size) or [""]
-
-
-def check_claims(
-    project: Project,
-    papers: Sequence[Paper],
-    known: Iterable[str] | None,
-    notebooks: dict[str, dict[str, Any]] | None = None,
-) -> list[Problem]:
-    """What is wrong between papers, posts and recorded verdicts.
-
-    A verdict recorded for the scale "small" must be measured by some post, in a build without profile in which no post
-    failed: "full" needs a real checkpoint, and so does a profile.
-
-    Args:
-        known: the bibliography's keys; None where the project has no bibliography.
-        notebooks: what `read_notebooks` would read, where that is known.
-    """
-    try:
-        notebooks = read_notebooks(project) if notebooks is None else notebooks
-        entries = ledger(papers, notebooks)
-    except PressError as error:
-        return error.problems
-    problems = check_citekeys(papers, known) if known is not None else []
-    required = not project.profile and not failures_in(notebooks.values())
-    for paper in papers:
-        for claim in paper.claims:
-            own = [entry for entry in entries if entry.claim.id == claim.id and entry.measured]
-            problems += _judge(paper, claim, own, required=required)
-    return problems
-
-
-def _judge(paper: Paper, claim: Claim, entries: list[Entry], *, required: bool) -> list[Problem]:
-    problems = []
-    for scale in dict.fromkeys(entry.measured.scale for entry in entries):
-        at_scale = [entry for entry in entries if entry.measured.scale == scale]
-        other = next((entry for entry in at_scale if entry.verdict != at_scale[0].verdict), None)
-        if other:
-            message = (
-                f"claim {claim.id!r} is {other.verdict} here ({value_text(other.measured)}), and "
-                f"{at_scale[0].verdict} in {_told(at_scale[0])}. Measure it once, or let them agree"
-            )
-            problems.append(Problem(*other.place, message))
-        elif at_scale[0].verdict != claim.verdict.get(scale):
-            problems.append(_differs(paper, claim, at_scale[0]))
-    measured = {entry.measured.scale for entry in entries}
-    if required and DEFAULT_SCALE in claim.verdict and DEFAULT_SCALE not in measured:
-        message = (
-            f"claim {claim.id!r} is recorded as {claim.verdict[DEFAULT_SCALE]} ({DEFAULT_SCALE}), and no post measures "
-            f"it. Measure it in a post, or remove {DEFAULT_SCALE} from its verdict"
-        )
-        problems.append(Problem(*paper.claim_place(claim.id, "verdict", DEFAULT_SCALE), message))
-    return problems
-
-
-def _differs(paper: Paper, claim: Claim, entry: Entry) -> Problem:
-    scale = entry.measured.scale
-    now = ", ".join(f'{key} = "{value}"' for key, value in {**claim.verdict, scale: entry.verdict}.items())
-    reason = " and a reason" if entry.verdict in (NOT_AT_THIS_SCALE, CONTRADICTED) and not claim.reason else ""
-    said = f"is recorded as {claim.verdict[scale]} ({scale})" if scale in claim.verdict else "has no recorded verdict"
-    message = (
-        f"claim {claim.id!r} {said}, and is {entry.verdict} in {_told(entry)}. "
-        f"If the measurement is right, write: verdict = {{ {now} }}{reason}"
-    )
-    return Problem(*paper.claim_place(claim.id, "verdict", scale), message)
-
-
-def _told(entry: Entry) -> str:
-    return f"{entry.place[0]}:{entry.place[1]} ({value_text(entry.measured)})"

@@ -10,6 +10,7 @@ from typing import Any
 from postkit.verdicts import Claim
 from press.core.errors import PressError, Problem
 from press.core.source import read_text, relative
+from press.papers.recordfile import NAME, Record, read_records
 from press.papers.schemacheck import (
     CLAIM,
     EQUATION,
@@ -59,6 +60,7 @@ class Paper:
         equations: those that matter here, in the file's order.
         claims: its headline claims, in the file's order.
         lines: line of each key of the file, e.g. ("claims", "0", "verdict").
+        records: what `press record` found, of the record.toml beside it.
     """
 
     citekey: str
@@ -70,6 +72,7 @@ class Paper:
     equations: tuple[Equation, ...]
     claims: tuple[Claim, ...]
     lines: Mapping[tuple[str, ...], int] = field(repr=False, compare=False)
+    records: tuple[Record, ...] = ()
 
     def claim_place(self, id: str, *keys: str) -> tuple[str, int]:
         """File and line of a claim's key, or of the claim where it has no such key."""
@@ -121,10 +124,10 @@ def check_citekeys(papers: Iterable[Paper], known: Iterable[str]) -> list[Proble
 
 
 def read_paper(path: Path, root: Path) -> Paper:
-    """Read and check one paper.toml.
+    """Read and check one paper.toml, and the record.toml beside it.
 
     Raises:
-        PressError: every problem of the file.
+        PressError: every problem of the first, else of the second.
     """
     file = relative(path, root)
     text = read_text(path, root)
@@ -154,7 +157,8 @@ def read_paper(path: Path, root: Path) -> Paper:
     claims = tuple(Claim(**_frozen(table)) for table in data.get("claims", []))
     related, symbols = tuple(data.get("related", ())), data.get("symbols", {})
     named = (data["citekey"], file, data.get("arxiv", ""), data.get("read", ""))
-    return Paper(*named, related, symbols, equations, claims, lines)
+    records = read_records(path.with_name(NAME), root, data["citekey"], claims)
+    return Paper(*named, related, symbols, equations, claims, lines, records)
 
 
 def _frozen(table: dict[str, Any]) -> dict[str, Any]:

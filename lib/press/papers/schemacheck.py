@@ -7,22 +7,24 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from postkit.verdicts import CONTRADICTED, DIRECTIONS, NOT_AT_THIS_SCALE, SCALES, VERDICTS
+from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, DIRECTIONS, NO_EFFECT, SCALES, VERDICTS
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 ARXIV = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})v[1-9]\d*")
 FUNCTION = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Za-z]\w*")
+CELL = re.compile(r"[\w./-]+#[\w-]+")
 TEST = re.compile(r"tests/[\w./-]+\.py(::[A-Za-z_]\w*)+(\[.+\])?")
 
-TEXT, LINE, NUMBER = "text", "text in one line", "number"
+TEXT, LINE, NUMBER, FLAG = "text", "text in one line", "number", "true or false"
 TEXTS, TABLE, TABLES = "list of texts", "table", "list of tables"
 TOP = {"citekey": LINE, "arxiv": LINE, "related": TEXTS, "symbols": TABLE, "equations": TABLES, "claims": TABLES}
 TOP |= {"read": LINE}
 EQUATION = {"number": LINE, "latex": TEXT, "says": LINE, "implemented_by": TEXTS, "checked_by": TEXTS, "read": LINE}
 CLAIM = {"id": LINE, "statement": TEXT, "table": LINE, "row": LINE, "number": LINE, "quantity": TEXT}
 CLAIM |= {"direction": LINE, "than": NUMBER, "expected": NUMBER, "tolerance": NUMBER, "verdict": TABLE}
-CLAIM |= {"reason": TEXT, "numbers": TABLE}
+CLAIM |= {"delta": NUMBER, "delta_why": LINE, "exact": FLAG, "reason": TEXT, "reason_checked_by": LINE}
+CLAIM |= {"numbers": TABLE}
 NEEDED = {
     "": ("citekey",),
     "equations": ("number", "latex", "says"),
@@ -49,6 +51,8 @@ def _is(value: Any, kind: str) -> bool:
         return text and (kind == TEXT or "\n" not in value)
     if kind == NUMBER:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if kind == FLAG:
+        return isinstance(value, bool)
     if kind == TABLE:
         return isinstance(value, dict)
     entry = dict if kind == TABLES else str
@@ -106,6 +110,7 @@ def check_claim(table: dict[str, Any], at: tuple[str, str], wrong: Callable) -> 
             wrong(f"{what}{one} without {other}; the two go together", *at, one)
     if table.get("tolerance", 0) < 0:
         wrong(f"{what}tolerance is {table['tolerance']!r}; it must not be negative", *at, "tolerance")
+    _check_delta(table, what, at, wrong)
     _check_verdict(table, what, at, wrong)
     for key, value in table.get("numbers", {}).items():
         if key in CLAIM or not NAME.fullmatch(key):
@@ -121,5 +126,36 @@ def _check_verdict(table: dict[str, Any], what: str, at: tuple[str, str], wrong:
             wrong(f"{what}verdict: unknown scale {scale!r}. Legal: {', '.join(SCALES)}", *at, "verdict", scale)
         elif value not in VERDICTS:
             wrong(f"{what}verdict {value!r} is unknown. Legal: {', '.join(VERDICTS)}", *at, "verdict", scale)
-        elif value in (NOT_AT_THIS_SCALE, CONTRADICTED) and "reason" not in table:
-            wrong(f"{what}verdict {value!r} needs a reason. Add a line reason = ...", *at, "verdict", scale)
+    if "reason" in table and "reason_checked_by" not in table:
+        wrong(
+            f'{what}reason without reason_checked_by, the cell that tested it ("post#label"). A cause that nothing '
+            "tested is a guess: leave it out, and the page says that it was not examined",
+            *at,
+            "reason",
+        )
+    if "reason_checked_by" in table and not CELL.fullmatch(table["reason_checked_by"]):
+        message = f"{what}reason_checked_by {table['reason_checked_by']!r} must look like post#label"
+        wrong(message, *at, "reason_checked_by")
+    explained = {CONTRADICTED, NO_EFFECT, DIRECTION_ONLY}
+    if "reason" in table and not explained & set(table.get("verdict", {}).values()):
+        message = f"{what}reason goes with the verdicts {', '.join(sorted(explained))}; remove it"
+        wrong(message, *at, "reason")
+
+
+def _check_delta(table: dict[str, Any], what: str, at: tuple[str, str], wrong: Callable) -> None:
+    """What has a border and chance has a smallest effect of interest; nothing else has."""
+    needed = table["direction"] in ("above", "below") and not table.get("exact", False)
+    if needed and "delta" not in table:
+        message = (
+            f"{what}delta is missing: the smallest distance from than that would be of interest, with delta_why. "
+            "State it before you measure"
+        )
+        wrong(message, *at)
+        return
+    if "delta" in table and not needed:
+        wrong(f"{what}delta goes with direction 'above' or 'below', and not with exact", *at, "delta")
+    if table.get("delta", 1) <= 0:
+        wrong(f"{what}delta is {table['delta']!r}; it must be above 0", *at, "delta")
+    for one, other in (("delta", "delta_why"), ("delta_why", "delta")):
+        if one in table and other not in table:
+            wrong(f"{what}{one} without {other}; the two go together", *at, one)

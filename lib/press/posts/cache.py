@@ -74,7 +74,7 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
     parts |= numbers_parts({*modules, *imported}, root)
     parts |= {f"package {name}": hashed(place, code_hash) for name, place in outside(external, root).items()}
     parts |= {f"version {name}": version for name, version in versions(external, library.memory).items()}
-    return _key(parts)
+    return key_of(parts)
 
 
 def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) -> Key:
@@ -88,10 +88,11 @@ def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) 
     for path in (root / name for name in names):
         if path not in hashes:
             hashes[path] = file_hash(path) if path.is_file() else MISSING
-    return _key(key.parts | {f"read {name}": hashes[root / name] for name in names})
+    return key_of(key.parts | {f"read {name}": hashes[root / name] for name in names})
 
 
-def _key(parts: dict[str, str]) -> Key:
+def key_of(parts: dict[str, str]) -> Key:
+    """The key that these parts make."""
     return Key(hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(), parts)
 
 
@@ -131,7 +132,7 @@ class Cache:
             return None
 
     def record(self, digest: str) -> dict[str, Any] | None:
-        """What was noted of the run: sha256, seconds, slug, parts; None when the entry is not complete."""
+        """What was noted of the run: sha256, seconds, slug, parts and more; None when the entry is not complete."""
         try:
             record = json.loads((self.folder / digest / "record.json").read_text())
         except (OSError, ValueError):
@@ -151,8 +152,14 @@ class Cache:
         if names != self.reads(key.digest):
             write_atomic(self.folder / key.digest / "reads.json", json.dumps(names).encode())
 
-    def put(self, key: Key, slug: str, notebook: dict[str, Any], seconds: float) -> None:
-        """Enter a result: a new folder, the notebook in it, the record last, and one rename into place."""
+    def put(
+        self, key: Key, slug: str, notebook: dict[str, Any], seconds: float, about: dict[str, Any] | None = None
+    ) -> None:
+        """Enter a result: a new folder, the notebook in it, the record last, and one rename into place.
+
+        Args:
+            about: what else is noted of the run, such as its day.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         data = to_bytes(notebook)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
@@ -162,6 +169,7 @@ class Cache:
             "slug": slug,
             "seconds": round(seconds, 3),
             "parts": key.parts,
+            **(about or {}),
         }
         write_atomic(temporary / "record.json", json.dumps(record, indent=1, sort_keys=True).encode())
         entry = self.folder / key.digest

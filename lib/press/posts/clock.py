@@ -10,6 +10,8 @@ a lock, and may do so for ever. Neither is reached sooner because other work sha
 - A kernel that somebody has stopped (T) is not idle either: it goes on when it is let.
 - Where threads have no states to read (macOS calls every process that lives running), a kernel counts as idle only
   while the machine had a processor to spare. There, children that lived for less than a second are not counted.
+- A slow machine takes more processor time for the same work: the first limit is stretched on one that is slower than
+  the machine that it is meant for, and is never shortened.
 - The watch itself is starved with the rest, so that one look never counts for more than a few seconds of idleness.
 """
 
@@ -26,82 +28,13 @@ from pathlib import Path
 
 import psutil
 
+from press.core.speed import Speed, speed
+from press.posts.usage import Limits, Usage
+
 LOOK = 1.0  # seconds between two looks
-LONGEST = 3.0  # seconds of idleness that one look may count for: in a longer gap nobody was watching
-SHARE = 0.01  # of a processor; who uses as much, on the average, never becomes idle. An idle kernel uses a tenth of it
 WANTING = "RD"  # states of a thread that runs, wants to run, or waits for a disk
 STOPPED = "TtZX"  # of one that is stopped, or has ended
 SPARE = 0.5  # processors that must have had nothing to do before a process without visible states counts as idle
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a post may use.
-
-    Args:
-        processor: seconds of processor time, of all its processes together.
-        idle: seconds in which it computes nothing.
-    """
-
-    processor: float
-    idle: float
-
-
-@dataclass
-class Usage:
-    """What a kernel has used so far, and whether that was too much.
-
-    Args:
-        processor: seconds of processor time.
-        wall: seconds since it was started.
-        idle: seconds without progress; processor time pays them back at the rate of `SHARE`.
-        over: "processor" or "idle" once that limit is reached.
-    """
-
-    limits: Limits
-    processor: float = 0.0
-    wall: float = 0.0
-    idle: float = 0.0
-    over: str = ""
-
-    def add(self, elapsed: float, processor: float, waiting: bool) -> str:
-        """Count one look.
-
-        Args:
-            elapsed: seconds on the wall since the last look.
-            processor: processor time so far.
-            waiting: nothing of it wanted to run.
-
-        Returns:
-            The limit that is reached; "" for none.
-        """
-        gained = max(0.0, processor - self.processor)
-        self.processor += gained
-        self.wall += elapsed
-        self.idle = max(0.0, self.idle + (min(elapsed, LONGEST) if waiting else 0.0) - gained / SHARE)
-        if self.processor >= self.limits.processor:
-            self.over = "processor"
-        elif self.idle >= self.limits.idle:
-            self.over = "idle"
-        return self.over
-
-    def told(self) -> str:
-        """Which limit was reached, how much was used of what, and what to do."""
-        used = f"{_seconds(self.processor)} of processor time and {_seconds(self.wall)} on the wall"
-        if self.over == "idle":
-            return (
-                f"the post computed nothing for {_seconds(self.idle)} (limit {self.limits.idle:g}: `idle-timeout:` in "
-                f"its front matter or `press: idle-timeout:`); it used {used}. Find what it waits for: input, a "
-                "network, a lock"
-            )
-        return (
-            f"the post used {used} (limit {self.limits.processor:g} of processor time: `timeout:` in its front matter "
-            "or `press: timeout:`). Let it compute less, or raise the limit"
-        )
-
-
-def _seconds(value: float) -> str:
-    return f"{value:,.1f} s" if value < 10 else f"{value:,.0f} s"
 
 
 @dataclass
@@ -210,12 +143,15 @@ def _spare() -> float:
 
 
 @contextlib.contextmanager
-def watching(pid: Callable[[], int | None], limits: Limits, stop: Callable[[], None]) -> Iterator[Usage]:
+def watching(
+    pid: Callable[[], int | None], limits: Limits, stop: Callable[[], None], machine: Callable[[], Speed] = speed
+) -> Iterator[Usage]:
     """Watch a kernel from a thread, and end it when it reaches a limit.
 
     Args:
         pid: its process, once it has been started.
         stop: ends its process group.
+        machine: tells how slow this one is; asked once, where it decides.
     """
     usage, done = Usage(limits), threading.Event()
 
@@ -230,6 +166,8 @@ def watching(pid: Callable[[], int | None], limits: Limits, stop: Callable[[], N
             rested, spare = _spare() - spare, _spare()
             processor, waits = meter.read(), meter.waits()
             usage.add(elapsed, processor, rested > SPARE * elapsed if waits is None else waits)
+            if usage.over == "processor" and usage.machine is None:
+                usage.over, usage.machine = "", machine()
             if finished:  # after a look at what it used in the end
                 break
         else:

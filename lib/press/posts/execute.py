@@ -17,15 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from press.core.errors import Problem
 from press.core.secrets import environment_secrets
-from press.posts.clock import Limits, watching
+from press.posts.clock import watching
 from press.posts.kernel import state_of
 from press.posts.outcome import last_words, problem_of, ran_through, stopped_at
+from press.posts.usage import Limits
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FOR_EVER = 10**9  # seconds
@@ -40,6 +41,7 @@ class Task:
     Args:
         folder: in which the kernel works, relative to the root.
         limits: seconds of processor time, and seconds of idleness, that end it.
+        warm: sockets of warm processes of which one is to fork the kernel, the one that is best first.
     """
 
     slug: str
@@ -51,6 +53,7 @@ class Task:
     limits: tuple[float, float]
     threads: int
     gpu: bool = False
+    warm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Result:
         reads: files below the root that it opened for reading, relative to the root.
         writes: those that it opened for writing.
         changed: those that were changed after it had read them, and not by itself.
+        processor: seconds of processor time that its kernel used.
         problem: None when every cell ran.
         cell: the cell that it stopped in, such as "code-2"; "" where it ran through or no cell is known.
     """
@@ -74,6 +78,7 @@ class Result:
     cell: str = ""
     writes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    processor: float = 0.0
 
 
 def run_notebook(task: Task) -> Result:
@@ -110,6 +115,8 @@ def run_notebook(task: Task) -> Result:
         reads, writes = _opened(log, task.root, "r"), _opened(log, task.root, "w")
         changed = [name for name, state in reads.items() if state_of(str(Path(task.root, name))) != state]
         words = last_words(Path(folder) / "log")
+    if error is not None and getattr(manager.provisioner, "abandoned", False):
+        return run_notebook(replace(task, warm=()))
     if error is not None and type(error).__name__ == "PapermillExecutionError" and ran_through(notebook):
         error = None  # papermill counts exceptions that are part of the page
     stopped = stopped_at(notebook, died=error is not None)
@@ -117,7 +124,26 @@ def run_notebook(task: Task) -> Result:
     seconds = time.monotonic() - start
     problem, cell = problem_of(task.file, notebook, stopped, error, usage, words)
     changed = tuple(name for name in changed if name not in writes)
-    return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed)
+    return Result(task.slug, notebook, tuple(reads), seconds, problem, cell, tuple(writes), changed, usage.processor)
+
+
+def environment(root: str, threads: int) -> dict[str, str]:
+    """What kernels of a project have in their environment beyond the press's own, all of them alike.
+
+    Args:
+        threads: how many each may use.
+    """
+    lib = str(Path(root) / "lib")
+    press_lib = str(Path(__file__).resolve().parents[2])
+    more = [press_lib, os.environ.get("PYTHONPATH", "")]
+    paths = [lib, *(path for path in more if path and path != lib and not path.endswith("-packages"))]
+    hidden = {name: "" for name in environment_secrets() if name not in KEEP}
+    numbers = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "NUMEXPR")}
+    # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
+    # takes. OpenMP's can be told to sleep; OpenBLAS's cannot.
+    numbers |= {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+    fixed = {"PRESS_ROOT": root, "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    return hidden | numbers | fixed | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _kernel_manager(task: Task, log: Path, folder: str):
@@ -126,25 +152,18 @@ def _kernel_manager(task: Task, log: Path, folder: str):
     from jupyter_client.manager import AsyncKernelManager
     from zmq.asyncio import Context
 
-    lib = str(Path(task.root) / "lib")
-    press_lib = str(Path(__file__).resolve().parents[2])
-    more = [press_lib, os.environ.get("PYTHONPATH", "")]
-    paths = [lib, *(path for path in more if path and path != lib and not path.endswith("-packages"))]
-    hidden = {name: "" for name in environment_secrets() if name not in KEEP}
-    threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "NUMEXPR")}
-    # A thread that spins while it waits for another uses processor time, on a busy machine many times what the work
-    # takes. OpenMP's can be told to sleep; OpenBLAS's cannot.
-    threads |= {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
-    env = hidden | threads
-    env |= {"PRESS_WATCH": str(log), "PRESS_ROOT": task.root, "PYTHONPATH": os.pathsep.join(paths)}
-    env |= {"PRESS_LOG": str(Path(folder) / "log")}
-    env |= {"IPYTHONDIR": str(Path(folder) / "ipython"), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    from press.posts.forked import provisioner
+
+    own = {"PRESS_WATCH": str(log), "PRESS_LOG": str(Path(folder) / "log"), "IPYTHONDIR": str(Path(folder) / "ipython")}
+    env = environment(task.root, task.threads) | own
     # -P: a file beside the post that is called random.py, say, is not what the kernel itself imports.
     argv = [sys.executable, "-P", "-m", "press.posts.kernel", "-f", "{connection_file}"]
 
+    how = provisioner(task.warm, task.limits[1]) if task.warm else {}
+
     class OneKernel(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            return KernelSpec(argv=argv, env=env, display_name="Python 3", language="python")
+            return KernelSpec(argv=argv, env=env, display_name="Python 3", language="python", metadata=how)
 
     # Sockets in the run's own folder: no port is opened, and nobody else can read the traffic.
     context = Context()

@@ -89,13 +89,14 @@ def _place(name: str) -> Path | None:
     if spec is None or not spec.origin or not os.path.isfile(spec.origin):
         return None  # built in, or a folder without code of its own
     path = Path(os.path.realpath(spec.origin))
-    if any(path.is_relative_to(folder) for folder in _installations()):
+    if any(path.is_relative_to(folder) for folder in installations()):
         return None
     return path.parent if spec.submodule_search_locations else path
 
 
 @functools.cache
-def _installations() -> tuple[str, ...]:
+def installations() -> tuple[str, ...]:
+    """The folders in which Python's own modules and packages are installed."""
     own = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
     more = [folder for folder in sys.path if folder.endswith("-packages")]
     return tuple({os.path.realpath(folder) for folder in (*own, *more, *site.getsitepackages())})

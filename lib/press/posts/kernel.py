@@ -14,7 +14,9 @@ import faulthandler
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.util import source_from_cache
+from typing import Any
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 EVENTS = {"open": "", "sqlite3.connect": "r", "os.rename": "w"}  # and what they do with a file, where that is known
@@ -65,8 +67,26 @@ def _kinds(mode: str | None, flags: int | None) -> str:
     return "w" if any(c in mode for c in "wax") else "rw" if "+" in mode else "r"
 
 
-def main() -> None:
-    """Entry point of the kernel process."""
+def find_beside() -> None:
+    """Have modules beside the notebook found, where Jupyter has its folder: after Python's own modules, before what is
+    installed."""
+    if "" not in sys.path:
+        installed = (index for index, folder in enumerate(sys.path) if folder.endswith("-packages"))
+        sys.path.insert(next(installed, len(sys.path)), "")
+
+
+def quieten() -> None:
+    """Ignore tqdm's warning where no widgets are installed: it would stand on the page, with a path of this machine."""
+    warnings.filterwarnings("ignore", message="IProgress not found")
+
+
+def main(ready: Callable[[], None] = lambda: None, **options: Any) -> None:
+    """Entry point of the kernel process.
+
+    Args:
+        ready: called when all is set up, before the first cell.
+        options: of `IPKernelApp`.
+    """
     log, root = os.environ.pop("PRESS_WATCH", ""), os.environ.pop("PRESS_ROOT", "")
     if console := os.environ.pop("PRESS_LOG", ""):
         handle = os.open(console, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -77,9 +97,7 @@ def main() -> None:
         watch_opens(root, log)
     from ipykernel.kernelapp import IPKernelApp
 
-    # Where Jupyter has the notebook's own folder: after Python's own modules, before what is installed.
-    installed = (index for index, folder in enumerate(sys.path) if folder.endswith("-packages"))
-    sys.path.insert(next(installed, len(sys.path)), "")
+    find_beside()
 
     class PatientKernel(IPKernelApp):
         """One whose outputs wait for a reader that is slow; ZeroMQ would drop what exceeds a thousand messages."""
@@ -88,9 +106,12 @@ def main() -> None:
             context.sndhwm = 0
             super().init_iopub(context)
 
-    # tqdm's, where no widgets are installed: it would stand on the page, with a path of this machine
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    PatientKernel.launch_instance()
+        def initialize(self, argv=None) -> None:
+            super().initialize(argv)
+            ready()
+
+    quieten()
+    PatientKernel.launch_instance(**options)
 
 
 if __name__ == "__main__":

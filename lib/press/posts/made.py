@@ -7,8 +7,11 @@ is a Markdown cell of raw HTML behind a figure's cell, and a part of a claim's b
 
 from __future__ import annotations
 
+import datetime
 import json
-from collections.abc import Iterable
+import os
+import platform
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,28 @@ def commit_of(root: Path) -> str:
     return head + " + uncommitted changes" if head and git(root, "status", "--porcelain") else head
 
 
+def today_here(dask: str | None = None) -> dict[str, str]:
+    """The day, by UTC, and what kind of machine this is; nothing that tells it from others of its kind.
+
+    Args:
+        dask: the address of the cluster that executes, if one does.
+    """
+    here = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return {"day": today, "machine": "a Dask cluster" if dask else here}
+
+
+def versions_of(parts: Mapping[str, str]) -> dict[str, str]:
+    """The versions that a page names, of Python and of those packages that a key has.
+
+    Args:
+        parts: of the key.
+    """
+    found = {"python": str(parts.get("kernel", "")).rpartition(" ")[2]}
+    found |= {name.partition(" ")[2]: value for name, value in parts.items() if name.startswith("version ")}
+    return {name: found[name] for name in SHOWN if found.get(name)}
+
+
 def run_facts(post: Post, executed: dict[str, Any]) -> Facts:
     """What all figures of a post share: (name, value), plain text.
 
@@ -41,8 +66,6 @@ def run_facts(post: Post, executed: dict[str, Any]) -> Facts:
     line = _line(executed)
     changed = {name.partition(" ")[2]: value for name, value in parts.items() if name.startswith("parameter ")}
     parameters = {name: json.dumps(value) for name, value in post.parameters.items()} | changed
-    versions = {"python": str(parts.get("kernel", "")).rpartition(" ")[2]}
-    versions |= {name.partition(" ")[2]: value for name, value in parts.items() if name.startswith("version ")}
     files = [(name.partition(" ")[2], value) for name, value in parts.items() if name.startswith(("file ", "read "))]
     models = [f"{name} {value[:12]}" for name, value in files if name.startswith("models/")]
     data = [f"{name} {value[:12]}" for name, value in files if not name.startswith("models/")]
@@ -52,7 +75,7 @@ def run_facts(post: Post, executed: dict[str, Any]) -> Facts:
         ("parameters", ", ".join(f"{name} = {value}" for name, value in parameters.items()) or "none"),
         ("seed", line.get("seed") or parameters.get("seed") or "not recorded"),
         ("device", device or "not recorded"),
-        ("versions", ", ".join(f"{name} {versions[name]}" for name in SHOWN if versions.get(name))),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions_of(parts).items())),
         ("model", ", ".join(models) or "none"),
     ]
     facts += [("data", ", ".join(data))] if data else []
@@ -117,6 +140,21 @@ def with_provenance(notebook: dict[str, Any], post: Post, executed: dict[str, An
             html = details(label or "this figure", said, facts)
             cells.append(raw_cell(f"made-{cell['id']}", html, place, cell["metadata"].get(INDENT, "")))
     return notebook | {"cells": cells}
+
+
+def with_origin(notebook: dict[str, Any], post: Post, executed: dict[str, Any]) -> dict[str, Any]:
+    """The notebook with a line at its end that says where it was executed, if that was elsewhere.
+
+    Args:
+        executed: the notebook of the run, or as it was taken from a cache.
+    """
+    press = executed["metadata"]["press"]
+    taken = press.get("taken")
+    if not taken:
+        return notebook
+    html = render("posts/taken.html", device=press.get("device"), slug=post.slug, **taken)
+    last = notebook["cells"][-1]["metadata"].get("press") or {}
+    return notebook | {"cells": [*notebook["cells"], raw_cell("made-origin", str(html), last)]}
 
 
 def _draws(label: str, options: dict[str, Any], outputs: Iterable[dict[str, Any]]) -> bool:

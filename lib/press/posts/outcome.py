@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from press.core.errors import Problem
-from press.posts.clock import Usage
+from press.posts.usage import Usage
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 

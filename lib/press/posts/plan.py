@@ -16,7 +16,7 @@ from press.posts.cache import Cache, Key, differences, make_key, with_reads
 from press.posts.closure import Library, read_library
 from press.posts.collection import choose, read_posts
 from press.posts.failure import Failure
-from press.posts.parameters import check_parameters, parameters_for
+from press.posts.parameters import check_named, check_parameters, parameters_for
 from press.posts.post import Post, Source
 
 
@@ -52,6 +52,7 @@ class Plan:
         notes: what the author should know of the run.
         places: where the executed notebooks of all posts lie or will lie, chosen or not, relative to the root.
         whole: whether all posts are chosen.
+        taken: slugs of the posts whose results came from a cache.
         entered: digests of the keys under which the run has entered something into the cache.
     """
 
@@ -69,6 +70,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
     whole: bool = True
+    taken: list[str] = field(default_factory=list)
     entered: set[str] = field(default_factory=set)
 
     @property
@@ -121,6 +123,8 @@ def make_plan(
     plan.places, plan.whole = found.places, not slugs
     plan.stored = {stored[slug]: found.stored[stored[slug]] for slug in chosen if slug in stored}
     plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
+    readable = [post for post in found.sound if post.slug not in found.broken]
+    plan.problems += check_named(project.config, readable, there)
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)

@@ -15,11 +15,12 @@ from press.core.manifest import Manifest
 from press.core.project import Project
 from press.core.secrets import find_secrets
 from press.core.source import relative
+from press.posts.ahead import warm
 from press.posts.cache import Key, differences, make_key, with_reads
 from press.posts.collection import sources
 from press.posts.failure import Failure
 from press.posts.inline import runnable
-from press.posts.made import commit_of
+from press.posts.made import commit_of, today_here
 from press.posts.plan import Plan, Step
 from press.posts.post import place_of, to_bytes
 from press.posts.reads import refused, undeclared
@@ -41,7 +42,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
     Returns:
         Slugs of the posts that ran through.
     """
-    from press.posts.execute import Task
+    from press.posts.execute import Task, environment
     from press.posts.executors import execute_all, open_executor
 
     steps = {step.post.slug: step for step in plan.stale}
@@ -49,8 +50,11 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
         return []
     threads = max(1, (os.cpu_count() or 1) // max(1, min(jobs, len(steps))))
     tasks = [_task(step, project, threads, Task) for step in _longest_first(plan, project)]
+    here = [] if dask else [step.post for step in plan.stale]
+    shared = os.environ | environment(str(project.root), threads)
     commit = commit_of(project.root)
-    with open_executor(min(jobs, len(tasks)), dask) as executor:
+    with warm(here, plan.library, shared) as sockets, open_executor(min(jobs, len(tasks)), dask) as executor:
+        tasks = [replace(task, warm=sockets.get(task.slug, ())) for task in tasks]
         for result in execute_all(tasks, executor, progress.started, progress.tick):
             step = steps[result.slug]
             more = undeclared(step.post, step.base, result.reads, plan.library, project)
@@ -66,7 +70,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 progress.failed(result.slug, result.seconds)
                 continue
             key = with_reads(base, more, project.root, {})
-            made = {"key": key.digest, "parts": key.parts, "commit": commit, "device": _device(step)}
+            made = {"key": key.digest, "parts": key.parts, "commit": commit, "device": device_of(step)}
             result.notebook["metadata"]["press"] = made
             secrets = find_secrets(result.notebook, step.post.file)
             if secrets:
@@ -75,7 +79,8 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
                 continue
             plan.cache.note_reads(base, more)
             plan.entered |= {base.digest, key.digest}
-            plan.cache.put(key, result.slug, result.notebook, result.seconds)
+            about = today_here(dask) | {"processor": round(result.processor, 1)}
+            plan.cache.put(key, result.slug, result.notebook, result.seconds, about)
             if new := [name for name in more if f"read {name}" not in step.key.parts]:
                 plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; a change there will run it again")
             plan.executed[result.slug] = result.notebook
@@ -109,11 +114,12 @@ def _task(step: Step, project: Project, threads: int, task_type):
         post.folder,
         limits_of(post.meta, project.config.settings(post.meta)),
         threads,
-        gpu=_device(step).startswith("cuda"),
+        gpu=device_of(step).startswith("cuda"),
     )
 
 
-def _device(step: Step) -> str:
+def device_of(step: Step) -> str:
+    """The device that a post is run on, as its parameters say."""
     return str(step.parameters.get("device", step.post.parameters.get("device", "cpu")))
 
 

@@ -81,6 +81,8 @@ number = "a plot"
 quantity = "difference"
 direction = "above"
 than = 0.0
+delta = 0.01
+delta_why = "little"
 """
 )
 HOSTILE = """<script>alert(1)</script> [x](javascript:alert(2)) {{< meta title >}} | $x$ `c` **b** @known2020 ::: "q" 'r' \\n"""
@@ -236,11 +238,11 @@ def test_claims_with_paper_measurement_and_provenance(built):
         "ratio of distances",
         "The post, 3 seeds, small scale",
     ]
-    assert words(judged) == "\u2713 REPRODUCED"
+    assert [words(p) for p in judged.iter("p")] == ["\u2713 REPRODUCED", "smaller than 0.01 is no effect: little"]
     assert ours.xpath(".//a/@href") == ["../../posts/a/index.html#what-we-found"]
     assert tree(built, "posts/a/index.html").xpath("//*[@id='what-we-found']//*[@class='postkit-claim']")
     [other] = page.xpath("//tr[@id='claim-never-measured']")
-    assert words(other).endswith("\u2013 not measured")
+    assert "\u2013 not measured" in [words(p) for p in other.iter("p")]
 
 
 def test_symbols_and_related(built):

@@ -12,7 +12,8 @@ from press.core.errors import PressError
 from press.core.escapes import markdown
 from press.core.project import open_project
 from press.core.source import Expanded
-from press.papers.ledger import as_table, check_claims, ledger
+from press.papers.claimscheck import check_claims
+from press.papers.ledger import as_table, ledger
 from press.papers.schema import claims_by_id, read_papers
 from press.pipeline import check
 from press.posts.collection import read_notebooks
@@ -80,7 +81,7 @@ def test_an_edit_of_paper_toml_runs_nothing_and_changes_the_box(measured):
     assert "REPRODUCED" in page
     assert "Few steps are enough." in page
     edited = PAPER.replace("Few steps", "A <b>handful</b> of steps").replace("than = 1.0", "than = 1.75")
-    edited = edited.replace('small = "REPRODUCED"', 'small = "NOT AT THIS SCALE"') + 'reason = "Three seeds."\n'
+    edited = edited.replace('small = "REPRODUCED"', 'small = "INCONCLUSIVE"')
     add_paper(measured, edited)
     assert measured.press("why").stdout == "a: up to date\n"
     assert "0 posts ran, 1 pages rendered" in measured.press("build").stdout
@@ -90,11 +91,12 @@ def test_an_edit_of_paper_toml_runs_nothing_and_changes_the_box(measured):
     made.drop_tree()
     text = " ".join(box.text_content().split())
     assert text == (
-        "? NOT AT THIS SCALE A <b>handful</b> of steps are enough. paper: 13.36 against 41.07 (Table 1, S = 10) "
-        "here: ratio of distances = 2 [1.5, 2.5], 3 seeds holds if: above 1.75 reason: Three seeds."
+        "? INCONCLUSIVE A <b>handful</b> of steps are enough. paper: 13.36 against 41.07 (Table 1, S = 10) "
+        "here: ratio of distances = 2 [1.5, 2.5], 3 seeds holds if: above 1.75; "
+        "within 0.01 of it is no effect open: about 4 times as much data would settle it"
     )
     assert "Few steps" not in page
-    assert "".join(output(measured)["text/plain"]).startswith("? NOT AT THIS SCALE: A <b>handful</b>")
+    assert "".join(output(measured)["text/plain"]).startswith("? INCONCLUSIVE: A <b>handful</b>")
     assert measured.read(f".press/cache/{key}/notebook.ipynb") == stored
     # Back again, and everything is as it was.
     add_paper(measured)
@@ -313,7 +315,7 @@ def test_escaped_text_is_one_paragraph_of_just_that_text(text):
     ("line", "message"),
     [
         ("{{< claim few-step.number >}}", "unknown claim 'few-step'. Legal: few-steps"),
-        ("{{< claim few-steps.nmber >}}", "claim 'few-steps' has no key 'nmber'. Legal: id, statement, table, number, quantity, direction, row, than, eta0-10, w-0.1"),
+        ("{{< claim few-steps.nmber >}}", "claim 'few-steps' has no key 'nmber'. Legal: id, statement, table, number, quantity, direction, row, delta_why, than, delta, exact, eta0-10, w-0.1"),
         ("{{< claim few-steps >}}", "has no key ''"),
         ("{{< claim few-steps.verdict >}}", "has no key 'verdict'"),
         ("{{< claim few-steps.expected >}}", "has no key 'expected'"),
@@ -436,7 +438,7 @@ def test_the_ledger_is_filtered(measured):
     assert ids("--verdict", "contradicted") == []
     error = measured.press("claims", "--verdict", "true", status=1).stderr
     assert (
-        "--verdict 'true': not in the ledger. Legal: contradicted, direction only, not at this scale, not measured, reproduced"
+        "--verdict 'true': not in the ledger. Legal: contradicted, direction only, inconclusive, no effect, not measured, reproduced"
         in error
     )
     assert "Legal: a\n" in measured.press("claims", "--post", "b", status=1).stderr
@@ -458,9 +460,9 @@ def test_a_verdict_that_differs_fails_the_build_before_anything_is_published(mea
         "a", "Words.\n\n" + cell(IMPORT + MEASURE.replace("2.0", "0.5").replace("(1.5, 2.5)", "(0.25, 0.75)"))
     )
     expected = (
-        "papers/known2020/paper.toml:12: claim 'few-steps' is recorded as REPRODUCED (small), and is CONTRADICTED in "
+        "papers/known2020/paper.toml:14: claim 'few-steps' is recorded as REPRODUCED (small), and is CONTRADICTED in "
         "posts/a/post.qmd:11 (0.5 [0.25, 0.75], 3 seeds). If the measurement is right, write: "
-        'verdict = { small = "CONTRADICTED" } and a reason'
+        'verdict = { small = "CONTRADICTED" }'
     )
     assert expected in measured.press("build", status=1).stderr
     assert measured.snapshot() == before
@@ -468,7 +470,10 @@ def test_a_verdict_that_differs_fails_the_build_before_anything_is_published(mea
     assert "CONTRADICTED" in "".join(output(measured)["text/html"])  # the box says what was measured
     assert "REPRODUCED" not in "".join(output(measured)["text/html"])
     # Written as it was told, it is accepted, and nothing runs.
-    toml = PAPER.replace('small = "REPRODUCED"', 'small = "CONTRADICTED"') + 'reason = "A test."\n'
+    toml = (
+        PAPER.replace('small = "REPRODUCED"', 'small = "CONTRADICTED"')
+        + 'reason = "A test."\nreason_checked_by = "a#code-1"\n'
+    )
     add_paper(measured, toml)
     assert "0 posts ran" in measured.press("build").stdout
     assert measured.press("check").stdout == "no problems\n"
@@ -478,7 +483,7 @@ def test_measured_and_not_recorded(measured):
     add_paper(measured, PAPER.replace('verdict = { small = "REPRODUCED" }', 'verdict = { full = "DIRECTION ONLY" }'))
     [problem] = problems_of(measured)
     assert problem.startswith(
-        "papers/known2020/paper.toml:12: claim 'few-steps' has no recorded verdict, and is REPRODUCED in posts/a/post.qmd:11"
+        "papers/known2020/paper.toml:14: claim 'few-steps' has no recorded verdict, and is REPRODUCED in posts/a/post.qmd:11"
     )
     assert problem.endswith('write: verdict = { full = "DIRECTION ONLY", small = "REPRODUCED" }')
     add_paper(measured, PAPER.replace('verdict = { small = "REPRODUCED" }\n', ""))
@@ -491,7 +496,7 @@ def test_recorded_and_no_longer_measured(measured):
     measured.post("a", "Words.\n")
     measured.press("run")
     assert problems_of(measured) == [
-        "papers/known2020/paper.toml:12: claim 'few-steps' is recorded as REPRODUCED (small), and no post measures it. Measure it in a post, or remove small from its verdict"
+        "papers/known2020/paper.toml:14: claim 'few-steps' is recorded as REPRODUCED (small), and no post measures it. Measure it in a post, or remove small from its verdict"
     ]
     # A verdict at full scale needs a real checkpoint; this build cannot measure it. A profile may have no small run.
     add_paper(measured, PAPER.replace("small =", "full ="))
@@ -509,7 +514,7 @@ def test_scales_are_kept_apart(measured):
     add_paper(
         measured,
         PAPER.replace('{ small = "REPRODUCED" }', '{ small = "REPRODUCED", full = "CONTRADICTED" }')
-        + 'reason = "So."\n',
+        + 'reason = "So."\nreason_checked_by = "a#code-1"\n',
     )
     measured.press("run")
     assert problems_of(measured) == []
@@ -529,7 +534,7 @@ def test_two_posts_that_measure_one_claim_must_agree(measured):
     measured.post("b", cell(IMPORT + MEASURE.replace("(1.5,", "(0.5,")))
     measured.press("run")
     assert problems_of(measured) == [
-        "posts/b/post.qmd:9: claim 'few-steps' is NOT AT THIS SCALE here (2 [0.5, 2.5], 3 seeds), and REPRODUCED in posts/a/post.qmd:11 (2 [1.5, 2.5], 3 seeds). Measure it once, or let them agree"
+        "posts/b/post.qmd:9: claim 'few-steps' is INCONCLUSIVE here (2 [0.5, 2.5], 3 seeds), and REPRODUCED in posts/a/post.qmd:11 (2 [1.5, 2.5], 3 seeds). Measure it once, or let them agree"
     ]
 
 
@@ -559,3 +564,19 @@ def test_what_a_notebook_stores_is_counted_as_not_executed(measured):
     [row] = html.fromstring(measured.read("claims.qmd")).xpath("//tr[@data-verdict]")
     assert "not executed by this build" in row.text_content()
     assert "1 measurements (1 not executed by this build)" in measured.read("claims.qmd")
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("a#code-1", ""),
+        ("b#code-1", "there is no post 'b'. Near: see the post's label: lines"),
+        ("a#cod-1", "post 'a' has no cell labelled 'cod-1'. Near: code-1"),
+    ],
+)
+def test_a_reason_needs_a_cell_that_tested_it(measured, place, told):
+    more = f'reason = "Soft shadows."\nreason_checked_by = "{place}"\n'
+    add_paper(measured, PAPER.replace("than = 1.0", "than = 3.0").replace("REPRODUCED", "CONTRADICTED") + more)
+    measured.press("run")
+    problems = [line for line in problems_of(measured) if "reason_checked_by" in line]
+    assert [line.partition(f"'{place}': ")[2] for line in problems] == ([told] if told else [])

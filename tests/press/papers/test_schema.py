@@ -47,10 +47,13 @@ number = "13.36"
 quantity = "ratio"
 direction = "above"
 than = 1
+delta = 0.01
+delta_why = "little"
 expected = 3.07
 tolerance = 0.5
 verdict = { small = "REPRODUCED", full = "CONTRADICTED" }
 reason = "Because."
+reason_checked_by = "few-steps#fig-why"
 numbers = { eta0-10 = "13.36", "w-0.1" = "1.55" }
 
 [[claims]]
@@ -142,10 +145,20 @@ def changed(old: str, new: str) -> str:
         ("than = 1\n", "", 'direction = "above"', "claim 'few-steps': direction 'above' needs than"),
         ("than = 1\n", "than = inf\n", "than = inf", "than must be a number, not inf"),
         ("than = 1\n", "than = true\n", "than = true", "than must be a number, not True"),
-        ('small = "DIRECTION ONLY"', 'small = "direction only"', 'small = "dir', "claim 'other': verdict 'direction only' is unknown. Legal: REPRODUCED, DIRECTION ONLY, NOT AT THIS SCALE, CONTRADICTED"),
+        ('small = "DIRECTION ONLY"', 'small = "direction only"', 'small = "dir', "claim 'other': verdict 'direction only' is unknown. Legal: REPRODUCED, DIRECTION ONLY, CONTRADICTED, NO EFFECT, INCONCLUSIVE"),
         ('small = "DIRECTION ONLY"', 'tiny = "DIRECTION ONLY"', "tiny", "verdict: unknown scale 'tiny'. Legal: small, full"),
-        ('small = "DIRECTION ONLY"', 'small = "NOT AT THIS SCALE"', 'small = "NOT', "claim 'other': verdict 'NOT AT THIS SCALE' needs a reason"),
-        ('reason = "Because."\n', "", "verdict = {", "claim 'few-steps': verdict 'CONTRADICTED' needs a reason"),
+        ('small = "DIRECTION ONLY"', 'small = "NOT AT THIS SCALE"', 'small = "NOT', "claim 'other': verdict 'NOT AT THIS SCALE' is unknown. Legal: "),
+        ('reason_checked_by = "few-steps#fig-why"\n', "", "reason = ", "claim 'few-steps': reason without reason_checked_by"),
+        ('"few-steps#fig-why"', '"fig-why"', "reason_checked_by", "reason_checked_by 'fig-why' must look like post#label"),
+        ('"CONTRADICTED" }', '"INCONCLUSIVE" }', "reason = ", "reason goes with the verdicts CONTRADICTED, DIRECTION ONLY, NO EFFECT; remove it"),
+        ('delta = 0.01\ndelta_why = "little"\n', "", "[[claims]]", "claim 'few-steps': delta is missing"),
+        ("delta = 0.01", "delta = 0", "delta = 0", "delta is 0; it must be above 0"),
+        ("delta = 0.01\n", "", "[[claims]]", "claim 'few-steps': delta is missing"),
+        ("tolerance = 0.1", 'delta_why = "x"\ntolerance = 0.1', 'delta_why = "x"', "delta_why without delta"),
+        ('delta_why = "little"\n', "", "delta = 0.01", "delta without delta_why"),
+        ("delta = 0.01", "exact = true\ndelta = 0.01", "delta = 0.01", "delta goes with direction 'above' or 'below', and not with exact"),
+        ("tolerance = 0.1", 'delta = 0.1\ndelta_why = "x"\ntolerance = 0.1', "delta = 0.1", "delta goes with direction"),
+        ("delta = 0.01", "exact = 1\ndelta = 0.01", "exact = 1", "exact must be a true or false, not 1"),
         ('"w-0.1" = "1.55"', '"w-0.1" = 1.55', "numbers", "numbers: w-0.1 must be a text as the paper prints it, not 1.55"),
         ('"w-0.1" = "1.55"', 'number = "1.55"', "numbers = {", "numbers: 'number' is not a legal name for a number"),
         ('statement = "Another."', 'statement = "  "', 'statement = "  "', "statement must be a text, not '  '"),

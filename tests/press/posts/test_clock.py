@@ -7,6 +7,7 @@ they measure themselves, and what is waited for is an event.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -16,10 +17,11 @@ import time
 
 import pytest
 
-from press.core import command
+from press.core import command, speed
 from press.core.limits import limits_of
 from press.posts import clock
-from press.posts.clock import LONGEST, SHARE, Limits, Meter, Usage, watching
+from press.posts.clock import Meter, watching
+from press.posts.usage import LONGEST, SHARE, Limits, Usage
 from tests.press.conftest import cell
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the states of threads from /proc")
@@ -257,6 +259,67 @@ def test_where_threads_show_no_states_only_a_machine_with_time_to_spare_tells(mo
     assert found.over == over
 
 
+# Slow machines
+
+SLOW = speed.of("product", 20.0)
+
+
+def test_a_slow_machine_stretches_the_limit_and_the_message_says_both(monkeypatch):
+    monkeypatch.setattr(clock, "LOOK", 0.05)
+    asked = []
+    with running("while True: pass") as process:
+        found = watching(lambda: process.pid, Limits(0.4, 300), process.kill, lambda: asked.append(1) or SLOW)
+        with found as used:
+            process.wait()
+    assert (used.over, len(asked), used.processor >= 1.2) == ("processor", 1, True)
+    assert (
+        "(limit 0.4 of processor time, which are 1.2 s on this machine of 20 GFLOP/s per core; the limit is for 60: "
+        in (used.told())
+    )
+
+
+def test_a_post_that_is_right_is_not_ended_on_a_slow_machine(monkeypatch):
+    monkeypatch.setattr(clock, "LOOK", 0.05)
+    limits = Limits(0.4, 300)
+    with (
+        running(BURN.format(seconds=0.8)) as process,
+        watching(lambda: process.pid, limits, process.kill, lambda: SLOW) as used,
+    ):
+        assert process.wait() == 0
+    assert used.over == ""
+
+
+def test_a_fast_machine_shortens_nothing_and_is_not_measured_before_it_matters(monkeypatch):
+    assert [speed.of(kind, found).slower for kind, found in (("product", 240.0), ("loop", 100.0))] == [1.0, 1.0]
+    monkeypatch.setattr(clock, "LOOK", 0.05)
+    with (
+        running("print(1)") as process,
+        watching(lambda: process.pid, Limits(100, 300), process.kill, lambda: pytest.fail("measured")) as used,
+    ):
+        process.wait()
+    assert used.machine is None
+
+
+@pytest.mark.parametrize("kind", ["product", "loop"])
+def test_the_measurement_is_short_and_needs_nothing(kind, tmp_path):
+    """Without NumPy it is a loop in Python; neither the press nor the environment has to have anything."""
+    (tmp_path / "numpy.py").write_text("raise ImportError")
+    where = {"PYTHONPATH": str(tmp_path)} if kind == "loop" else {}
+    done = subprocess.run(
+        [sys.executable, "-P", speed.__file__], env=os.environ | where, capture_output=True, text=True
+    )
+    found, value = json.loads(done.stdout)
+    assert (found, value > 0) == (kind, True)
+    before = time.process_time()
+    speed.measure()
+    assert time.process_time() - before < 1, "0.15 s, and one product more, of a machine ten times as slow"
+
+
+def test_what_cannot_be_measured_stretches_nothing(monkeypatch):
+    monkeypatch.setattr(speed, "__file__", "/nowhere/speed.py")
+    assert speed.speed.__wrapped__() == speed.Speed(1.0, "")
+
+
 # Whole posts
 
 
@@ -269,10 +332,10 @@ def test_a_child_that_computes_uses_up_the_posts_time(site):
     code = "import subprocess\nimport sys\n\nsubprocess.run([sys.executable, '-c', 'while True: pass'])"
     site.post("a", cell("x = 1") + "\n" + cell(code), extra="timeout: 3\n")
     done = site.press("run", status=1)
-    assert (
-        "posts/a/post.qmd:14: the post used 3." in done.stderr or "posts/a/post.qmd:14: the post used 4." in done.stderr
-    )
-    assert "(limit 3 of processor time: `timeout:` in its front matter or `press: timeout:`)" in done.stderr
+    told = re.search(r"posts/a/post.qmd:14: the post used ([\d.]+) s of processor time.* \(limit 3 of", done.stderr)
+    assert told, done.stderr
+    assert float(told[1]) >= 3
+    assert "`timeout:` in its front matter or `press: timeout:`)" in done.stderr
     assert "The notebook as far as it ran: .press/failed/a.ipynb" in done.stderr
 
 

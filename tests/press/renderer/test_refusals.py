@@ -26,7 +26,7 @@ def lines(problems):
         ("a\n\n\\newpage", 8, "newpage"),
         ("See [@nobody2000].", 6, "nobody2000"),
         ("math\n\n$\\nosuchcommand{x}$", 8, "MathML"),
-        ("[gone](../gone/index.ipynb)", 6, "../gone/index.html"),
+        ("[gone](../gone/index.ipynb)", 6, "../gone/index.ipynb"),
         ("[src](post.qmd)", 6, "Link to posts/x/index.ipynb instead"),
         ("![](nofile.png)", 6, "nofile.png"),
         ("::: {.panel-tabset}\nno headings\n:::", 6, "heading for each tab"),

@@ -1,0 +1,87 @@
+"""One measurement of many runs, each with a seed of its own: what `press record` found. Standard library only.
+
+The runs are independent of one another, with their own training, prompts and noise, so the interval of their mean
+covers all of these. It is Student's, of the values as they are: a rule for all claims, whatever their quantity.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from postkit.verdicts import Measurement, measurement
+
+LEAST = 3  # runs that make a record; fewer have begun one
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the recorded runs of a post say of a claim.
+
+    Args:
+        found: their mean and its interval; None where there are fewer than `LEAST`.
+        seeds: how many runs there are.
+        day: of the last one, such as "2026-11-28".
+        current: whether they ran the post as this build ran it, with all that it depends on; None where none was run.
+        parameters: those that differ from the post's own, such as "n = 50"; "" for none.
+        place: file and line of the record.
+    """
+
+    found: Measurement | None
+    seeds: int
+    day: str
+    current: bool | None
+    parameters: str = ""
+    place: tuple[str, int] = ("", 0)
+
+
+def student_t(freedom: int, level: float = LEVEL) -> float:
+    """The t within which Student's distribution, on both sides of 0, has this share of its probability.
+
+    Args:
+        freedom: degrees of freedom, from 1.
+        level: between 0 and 1.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+    if freedom < 1 or not 0 < level < 1:
+        raise ValueError(f"freedom is {freedom!r} and level {level!r}; legal: from 1, and between 0 and 1")
+    low, high = 0.0, math.pi / 2  # of the angle whose tangent is t / sqrt(freedom)
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, freedom) < level else (low, middle)
+    return math.sqrt(freedom) * math.tan((low + high) / 2)
+
+
+def _within(angle: float, freedom: int) -> float:
+    """The share of probability within an angle: a finite series (Abramowitz and Stegun, 26.7.3 and 26.7.4)."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    term, total = (cosine if odd else 1.0), 0.0
+    for power in range(odd, freedom - 1, 2):
+        total += term
+        term *= cosine * cosine * (power + 1) / (power + 2)
+    return (angle + sine * total) * 2 / math.pi if odd else sine * total
+
+
+def pooled(id: str, *, paper: str, values: Sequence[float], scale: str = "small") -> Measurement:
+    """The mean of independent runs with Student's interval.
+
+    Args:
+        values: what each run measured, one per seed; at least two.
+        id, paper, scale: as in `measurement`.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+    """
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        raise ValueError(f"values are {list(values)!r}; an interval takes at least two, all finite")
+    mean = statistics.fmean(values)
+    half = student_t(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return measurement(
+        id, paper=paper, measured=mean, interval=(mean - half, mean + half), seeds=len(values), scale=scale
+    )

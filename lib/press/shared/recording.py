@@ -1,0 +1,238 @@
+"""`press record`: run posts again and again, each time with another seed, and keep what their claims measured.
+
+The record itself is the state of the work: each run is written down as it ends, so what was killed goes on with the
+seeds that are missing. Results, notebooks and site of the project stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from postkit.claims import recorded_text
+from press.core.disk import write_atomic
+from press.core.errors import PressError, Problem
+from press.core.project import Project
+from press.papers.boxes import claim_of, measurements
+from press.papers.recorded import SEED, added, identity, parts_of, recorded
+from press.papers.recordfile import LARGEST, NAME, Record, Run, as_text, read_records
+from press.papers.schema import Paper
+from press.posts.cache import Cache, make_key, with_reads
+from press.posts.made import versions_of
+from press.posts.parameters import parameter_line
+from press.posts.plan import Plan, Step
+from press.posts.post import Post
+from press.posts.run import execute
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A post and the runs that its record lacks.
+
+    Args:
+        step: the post with the parameters that all its runs share.
+        seeds: those that are missing.
+        earlier: whether there are runs of an earlier version of the post, or with other parameters.
+    """
+
+    step: Step
+    seeds: tuple[int, ...]
+    earlier: bool
+
+
+def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, root: Path) -> list[Wanted]:
+    """What is to run for each post of a plan to have been run with the seeds from 1 on.
+
+    Args:
+        slugs: as they were asked for; where there are none, the posts whose code names a claim with chance in it.
+        seeds: how many.
+
+    Raises:
+        PressError: the plan has problems, or a post has no parameter `seed`.
+    """
+    if plan.problems:
+        raise PressError(plan.problems)
+    chance = [claim.id for paper in papers for claim in paper.claims if not claim.exact]
+    steps = [step for step in plan.steps if step.post.runs and (slugs or names_claim(step.post, chance))]
+    if not steps:
+        raise PressError(Problem("", 0, "no post to record: none that runs measures a claim with chance in it"))
+    problems = [_seedless(step.post) for step in steps if type(step.post.parameters.get(SEED)) is not int]
+    if problems:
+        raise PressError(problems)
+    return [_wanted(step, papers, seeds, root) for step in steps]
+
+
+def names_claim(post: Post, claims: list[str]) -> bool:
+    """Whether the code of a post names one of these claims."""
+    code = "\n".join(cell.code for cell in post.cells if cell.evaluated)
+    return any(f'"{name}"' in code or f"'{name}'" in code for name in claims)
+
+
+def _seedless(post: Post) -> Problem:
+    legal = ", ".join(post.parameters) or "none"
+    message = (
+        f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
+        f"same. Write {SEED} = 0 in its cell tagged parameters and make all chance of it, or name other posts"
+    )
+    return Problem(post.file, parameter_line(post), message)
+
+
+def _wanted(step: Step, papers: tuple[Paper, ...], seeds: int, root: Path) -> Wanted:
+    shared = replace(step, parameters={name: value for name, value in step.parameters.items() if name != SEED})
+    records = [record for paper in papers for record in paper.records if record.post == step.post.slug]
+    current = [{run.seed for run in record.runs} for record in records if is_current(record, shared, root)]
+    done = set.intersection(*current) if current else set()  # of several papers, all have it or it is missing
+    missing = tuple(seed for seed in range(1, seeds + 1) if seed not in done)
+    return Wanted(shared, missing, len(current) < len(records))
+
+
+def is_current(record: Record, step: Step, root: Path) -> bool:
+    """Whether a run of this step would go on with this record."""
+    same = dict(record.parameters) == _as_json(step.parameters)
+    return same and record.key == identity(with_reads(step.base, list(record.reads), root, {}).parts)
+
+
+def _as_json(parameters: dict[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in parameters.items()}
+
+
+def record(
+    project: Project, plan: Plan, papers: tuple[Paper, ...], work: list[Wanted], *, jobs: int, progress: Any
+) -> list[Problem]:
+    """Run what is missing; each run is in its record before the next one is told of.
+
+    Args:
+        progress: object with `said(line)` and `tick()`.
+
+    Returns:
+        What went wrong in the runs that failed. They are not in the record.
+    """
+    with tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder:
+        trial = replace(plan, cache=Cache(Path(folder)), executed={}, failures={}, notes=[], entered=set())
+        hashes: dict[Path, str] = {}
+        pairs = sorted(((seed, one.step) for one in work for seed in one.seeds), key=lambda pair: pair[0])
+        runs = {f"{step.post.slug}, seed {seed}": (step, seed) for seed, step in pairs}
+        trial.steps = [_seeded(name, *run, trial, project.root, hashes) for name, run in runs.items()]
+        keeper = Keeper(project, trial, papers, runs, progress)
+        execute(trial, project, jobs=jobs, dask=None, progress=keeper)
+    return sorted([*trial.failed, *keeper.problems])
+
+
+def _seeded(name: str, step: Step, seed: int, plan: Plan, root: Path, hashes: dict[Path, str]) -> Step:
+    """The step of one run; the run has a name of its own, by which the others of the post are told from it."""
+    post, parameters = replace(step.post, slug=name), step.parameters | {SEED: seed}
+    key = make_key(post, parameters, plan.library, root, hashes)
+    return Step(post, parameters, key, key, ["record"])
+
+
+@dataclass
+class Keeper:
+    """Follows the runs, and writes down each as it ends.
+
+    Args:
+        runs: name -> step and seed of each run that is to come.
+        problems: what was wrong with what a run measured.
+    """
+
+    project: Project
+    plan: Plan
+    papers: tuple[Paper, ...]
+    runs: dict[str, tuple[Step, int]]
+    progress: Any
+    problems: list[Problem] = field(default_factory=list)
+    ended: int = 0
+
+    def started(self, name: str) -> None:
+        """A run was handed to a worker."""
+
+    def tick(self) -> None:
+        """Time goes by."""
+        self.progress.tick()
+
+    def failed(self, name: str, seconds: float) -> None:
+        """A run failed."""
+        self._tell(f"FAILED {name}")
+
+    def finished(self, name: str, seconds: float) -> None:
+        """A run ran through, and its result is in the plan."""
+        step, seed = self.runs[name]
+        book = self.plan.executed.pop(name)
+        try:
+            said = self._keep(step, seed, book)
+        except PressError as error:
+            self.problems += error.problems
+            self._tell(f"FAILED {name}: {error.problems[0]}")
+            return
+        self._tell(f"recorded {name}: {said}")
+
+    def _tell(self, line: str) -> None:
+        self.ended += 1
+        self.progress.said(f"{line} ({len(self.runs) - self.ended} of {len(self.runs)} runs left)")
+
+    def _keep(self, step: Step, seed: int, book: dict[str, Any]) -> str:
+        """Add a run to the records of the papers whose claims it measured; returns what is said of it."""
+        by_paper, scale = self.measured(step.post, book)
+        parts, made = parts_of(book), book["metadata"]["press"]
+        noted = self.plan.cache.record(made["key"]) or {}
+        shutil.rmtree(self.plan.cache.folder / made["key"], ignore_errors=True)  # hundreds of runs take much room
+        reads = tuple(sorted(name.partition(" ")[2] for name in parts if name.startswith("read ")))
+        about = (identity(parts), scale, made["device"] or "cpu", _as_json(step.parameters), versions_of(parts), reads)
+        for citekey, values in by_paper.items():
+            used = float(noted.get("processor", 0.0))
+            run = Run(seed, noted.get("day", ""), made["commit"] or "no git", used, values)
+            self._write(citekey, Record(step.post.slug, *about, (run,)))
+        told = [f"{id} = {value:.4g}" for values in by_paper.values() for id, value in values.items()]
+        return f"{', '.join(told)}; {noted.get('processor', 0.0)} s of processor time"
+
+    def measured(self, post: Post, book: dict[str, Any]) -> tuple[dict[str, dict[str, float]], str]:
+        """Citekey -> claim -> value, of the claims that have chance in them; and the scale of all.
+
+        Raises:
+            PressError: there is none, or what was measured does not go into one record.
+        """
+        values: dict[str, dict[str, float]] = {}
+        scales = set()
+        for found, file, line in measurements(book, post.file):
+            if claim_of(found, self.papers, file, line).exact:
+                continue
+            if abs(found.measured) > LARGEST:
+                message = f"claim {found.id!r} is measured as {found.measured!r}; a record takes up to {LARGEST:g}"
+                raise PressError(Problem(file, line, f"{message}. Look why"))
+            own = values.setdefault(found.paper, {})
+            if own.setdefault(found.id, found.measured) != found.measured:
+                message = f"claim {found.id!r} is measured twice in one run, {own[found.id]!r} and {found.measured!r}"
+                raise PressError(Problem(file, line, f"{message}. Measure it once"))
+            scales.add(found.scale)
+        if len(scales) != 1:
+            wrong = f"measures at several scales ({', '.join(sorted(scales))}); a record has one"
+            none = "measures no claim with chance in it: there is nothing to record"
+            raise PressError(Problem(post.file, 0, f"post {post.slug!r} {wrong if scales else none}"))
+        return values, scales.pop()
+
+    def _write(self, citekey: str, new: Record) -> None:
+        paper = next(paper for paper in self.papers if paper.citekey == citekey)
+        path = (self.project.root / paper.file).with_name(NAME)
+        before = read_records(path, self.project.root, citekey, paper.claims)
+        write_atomic(path, as_text(citekey, added(before, new)).encode())
+
+
+def summary(work: list[Wanted], papers: tuple[Paper, ...], root: Path) -> list[str]:
+    """A line for each claim that the current records of these posts have.
+
+    Args:
+        papers: as they are now.
+    """
+    lines = []
+    for step in (one.step for one in work):
+        for paper in papers:
+            for own in (own for own in paper.records if own.post == step.post.slug and is_current(own, step, root)):
+                parts = with_reads(step.base, list(own.reads), root, {}).parts
+                for claim in paper.claims:
+                    found = recorded(replace(paper, records=(own,)), claim.id, own.post, parts)
+                    if found:
+                        lines.append(f"{step.post.slug}: {claim.id}: recorded {recorded_text(claim, found)}")
+    return lines

@@ -1,0 +1,66 @@
+"""Every post's cells run where the models are not on the CPU: on a pretended GPU (tests/diffloop/devices.py), in small.
+
+The smallest sizes at which each cell has something to do; what a post asserts must hold at these too.
+"""
+
+from __future__ import annotations
+
+import ast
+
+import matplotlib.pyplot as plt
+import pytest
+
+from press.core.config import read_config
+from press.papers.schema import claims_by_id, read_papers
+from tests.diffloop.devices import pretended_gpu
+from tests.press.conftest import read_post
+from tests.test_posts import ROOT, SOURCES
+
+TOYS = {"n_seeds": 2, "steps": 2}
+SMALL = {
+    "ddpm-ddim": {"n_seeds": 2, "n_samples": 50},
+    "diffedit": {**TOYS, "n_noises": 2, "n_pairs": 2, "n_edits": 2},
+    "dreambooth": {**TOYS, "n_each": 2, "train_steps": 2, "judge_pictures": 64},
+    "expected-value": {"n_repeats": 20, "T": 50, "batch": 8},
+    "glide": {**TOYS, "n_prompts": 2},
+    "guidance": {**TOYS, "n_prompts": 2, "n_networks": 2, "train_steps": 5},
+    "guided-distillation": {**TOYS, "n_prompts": 2, "n_compare": 2, "toy_steps": 5},
+    "image-to-image": {**TOYS, "n_drawings": 2, "n_edits": 2},
+    "imagic": {**TOYS, "n_pictures": 2, "embedding_steps": 2, "tune_steps": 2},
+    "matmul-broadcasting": {"steps": 2},
+    "negative-prompts": {**TOYS, "n_pictures": 2},
+    "progressive-distillation": {**TOYS, "per_seed": 3, "toy_seeds": 2, "toy_steps": 5, "round_steps": 5},
+    "textual-inversion": {**TOYS, "train_steps": 2, "judge_pictures": 64},
+    "three-models": {**TOYS, "n_prompts": 2, "n_noises": 2},
+    "vae-unet": {**TOYS, "n_pictures": 16, "n_looks": 2, "n_practice": 2},
+}
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.parent.name)
+def test_a_post_runs_where_its_models_are(source, monkeypatch):
+    post = read_post(source, read_config(ROOT), claims_by_id(read_papers(ROOT)))
+    small = SMALL[post.slug] | ({"device": "cuda"} if "device" in post.parameters else {})
+    assert set(small) <= set(post.parameters), f"{post.slug} has {', '.join(post.parameters)}"
+    monkeypatch.chdir(source.parent)
+    plt.switch_backend("agg")
+    space = {"__name__": "__main__"}
+    with pretended_gpu() as device:
+        for cell in post.cells:
+            run(cell, space)
+            if "parameters" in cell.tags:
+                space.update(small)
+    assert "device" not in small or space["models"].device == device
+
+
+def run(cell, space):
+    """A cell as a notebook runs it: the value of its last line is shown, if it is an expression."""
+    # Empty lines before it, so that a traceback tells the line in the post.
+    body = ast.parse("\n" * (cell.line - 1) + cell.source).body
+    shown = ast.Expression(body.pop().value) if body and isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), cell.file, "exec"), space)
+    if shown is not None:
+        value = eval(compile(shown, cell.file, "eval"), space)
+        value._repr_mimebundle_() if hasattr(value, "_repr_mimebundle_") else repr(value)
+    plt.close("all")
