@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffloop.ddpm import ddpm_step_std
-from diffloop.levels import Level, initial_std, posterior_std, steps_down
+from diffloop.levels import Level, Number, initial_std, posterior_std, steps_down
 from diffloop.types import Model
 
 Batch = Float[Tensor, "b ..."]
@@ -86,6 +86,9 @@ def mixture_log_density(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, lev
 
     Source: ho2020ddpm, Eq. 4, integrated over x_0.
 
+    Args:
+        level: of x_t, one for all points or one per point (see `levels.pick`); so in all functions of mixtures.
+
     Raises:
         ValueError: if the noised variance is 0 (a point mass without noise).
     """
@@ -108,7 +111,8 @@ def mixture_posterior_mean(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, 
     """
     log_joint, z, var = _log_joint(x_t, mixture, level)
     share = log_joint.softmax(0)  # (K, n)
-    moves = share[:, None] * (level.signal * mixture.variances[:, :, None] / var * z)  # (K, D, n), along the axes
+    signal = _along_points(level.signal)
+    moves = share[:, None] * (signal * mixture.variances[:, :, None] / var * z)  # (K, D, n), along the axes
     return (share.T @ mixture.means + moves.flatten(0, 1).T @ mixture.axes.mT.flatten(0, 1)).to(x_t.dtype)
 
 
@@ -208,18 +212,25 @@ def gaussian_recursion(
 
 
 def _log_joint(x_t: Tensor, mixture: GaussianMixture, level: Level) -> tuple[Tensor, Tensor, Tensor]:
-    """log p(component, x_t) (K, n); the offset from each mean along its axes (K, D, n); the noised variances (K, D, 1).
+    """log p(component, x_t) (K, n); the offset from each mean along its axes (K, D, n); the noised variances, (K, D, 1)
+    or, where each point has its own level, (K, D, n).
 
     The many points come last: sums and softmaxes over a few components are slow along the last axis.
     """
-    var = level.signal**2 * mixture.variances + level.noise**2
+    signal, noise = _along_points(level.signal), _along_points(level.noise)
+    var = signal**2 * mixture.variances[:, :, None] + noise**2
     if not (var > 0).all():
         raise ValueError(f"{level} has no noise and a component no variance; point masses need noise above 0")
-    centres = level.signal * torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
+    centres = torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
     along = mixture.axes.mT.flatten(0, 1) @ x_t.double().T  # (K D, n)
-    z = along.unflatten(0, centres.shape) - centres[:, :, None]
-    scale = (var.log() + math.log(2 * math.pi)).sum(1) - 2 * mixture.weights.log()
-    return -0.5 * ((z**2 / var[:, :, None]).sum(1) + scale[:, None]), z, var[:, :, None]
+    z = along.unflatten(0, centres.shape) - signal * centres[:, :, None]
+    scale = (var.log() + math.log(2 * math.pi)).sum(1) - 2 * mixture.weights.log()[:, None]
+    return -0.5 * ((z**2 / var).sum(1) + scale), z, var
+
+
+def _along_points(value: Number) -> Number:
+    """A level's number, or one per point, beside arrays whose last axis is that of the points."""
+    return value.double().reshape(-1) if isinstance(value, Tensor) else value
 
 
 def _flat(x_t: Tensor, points: Tensor, level: Level) -> tuple[Tensor, Tensor]:

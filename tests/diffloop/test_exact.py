@@ -20,7 +20,7 @@ from diffloop.exact import (
     sample_mixture,
 )
 from diffloop.ladders import trained_levels
-from diffloop.levels import karras, straight, vp_level
+from diffloop.levels import karras, pick, straight, vp_level
 from diffloop.parameterization import add_noise, x_0_from_eps
 from diffloop.schedules import alphas_cumprod_from_betas, linear_betas, spaced_timesteps
 
@@ -155,6 +155,21 @@ def test_many_variances_follow_the_recursion_as_each_one_alone(how):
     torch.testing.assert_close(torch.stack(together), expected, rtol=1e-12, atol=1e-15)
     with pytest.raises(ValueError, match="must be in"):
         list(gaussian_recursion(0.8, -variances, levels, **how))
+
+
+@pytest.mark.parametrize("kind", MIXTURES)
+def test_each_point_may_have_its_own_level(kind):
+    levels, x_t = trained_levels(BARS, [900, 500, 100]), normal(3, 2)
+    own = pick(levels, torch.arange(3), x_t.ndim)
+    functions = (
+        mixture_log_density,
+        mixture_score,
+        mixture_posterior_mean,
+        lambda x, m, at: mixture_eps_model(m)(x, at),
+    )
+    for function in functions:
+        alone = [function(x_t[i : i + 1], MIXTURES[kind], levels[i]) for i in range(3)]
+        torch.testing.assert_close(function(x_t, MIXTURES[kind], own), torch.cat(alone), rtol=1e-12, atol=1e-12)
 
 
 def test_float32_in_float32_out():
