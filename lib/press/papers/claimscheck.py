@@ -8,6 +8,7 @@ from typing import Any
 
 from postkit.claims import interval_text, recorded_verdict, value_text
 from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, REPRODUCED, Claim
+from press.core.celloptions import option_rows
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.papers.ledger import DEFAULT_SCALE, Entry, ledger
@@ -71,7 +72,7 @@ def _unfounded(paper: Paper, claim: Claim, notebooks: dict[str, dict[str, Any]])
     post, _, label = claim.reason_checked_by.partition("#")
     if not label:
         return []
-    legal = [cell.get("id", "") for cell in notebooks[post]["cells"]] if post in notebooks else notebooks
+    legal = _labels(notebooks[post]) if post in notebooks else set(notebooks)
     if label in legal and post in notebooks:
         return []
     what = f"post {post!r} has no cell labelled {label!r}" if post in notebooks else f"there is no post {post!r}"
@@ -116,3 +117,11 @@ def _differs(paper: Paper, claim: Claim, entry: Entry) -> Problem:
 
 def _told(entry: Entry) -> str:
     return f"{entry.place[0]}:{entry.place[1]} ({value_text(entry.measured)})"
+
+
+def _labels(notebook: dict[str, Any]) -> set[str]:
+    """What a post's code cells are called: their labels, and the names of those that have none."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    rows = [row.partition(":") for cell in cells for row in option_rows("".join(cell["source"]))]
+    labels = {value.strip().strip("\"'") for key, _, value in rows if key.strip() == "label"}
+    return labels | {cell.get("id", "") for cell in cells}

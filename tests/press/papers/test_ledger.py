@@ -570,6 +570,7 @@ def test_what_a_notebook_stores_is_counted_as_not_executed(measured):
     ("place", "told"),
     [
         ("a#code-1", ""),
+        ("a#shadows", ""),
         ("b#code-1", "there is no post 'b'. Near: see the post's label: lines"),
         ("a#cod-1", "post 'a' has no cell labelled 'cod-1'. Near: code-1"),
     ],
@@ -577,6 +578,7 @@ def test_what_a_notebook_stores_is_counted_as_not_executed(measured):
 def test_a_reason_needs_a_cell_that_tested_it(measured, place, told):
     more = f'reason = "Soft shadows."\nreason_checked_by = "{place}"\n'
     add_paper(measured, PAPER.replace("than = 1.0", "than = 3.0").replace("REPRODUCED", "CONTRADICTED") + more)
+    measured.post("a", "Words.\n\n" + cell(IMPORT + MEASURE) + "\n" + cell('#| label: "shadows"\n2'))
     measured.press("run")
     problems = [line for line in problems_of(measured) if "reason_checked_by" in line]
     assert [line.partition(f"'{place}': ")[2] for line in problems] == ([told] if told else [])
