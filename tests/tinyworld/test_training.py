@@ -18,6 +18,7 @@ from tests.tinyworld.conftest import SMALL, train_small
 from tinyworld.budget import Budget, learning_rate_scale
 from tinyworld.checkpoint import load_checkpoint, write_atomic
 from tinyworld.stage_world import FILES, World, make_world
+from tinyworld.stages import lengths_like
 from tinyworld.trainer import batch_indices, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,6 +155,21 @@ def test_a_loss_that_is_not_finite_stops(tmp_path):
               lr=1.0, hyper={})  # fmt: skip
 
 
+def test_compiled_it_learns_the_same_and_pictures_are_drawn_without(tmp_path, monkeypatch):
+    """By Dynamo and its plain backend: a compiler of C++ or Triton is not what is tested."""
+    compile_module, compiled, shown = torch.nn.Module.compile, [], []
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda m: (compiled.append(type(m)), compile_module(m, backend="eager"))
+    )
+    how = {"show": lambda step: shown.append((step, torch.compiler.is_compiling())), "show_every": 5}
+    toy(tmp_path / "plain", Budget(10))
+    toy(tmp_path / "compiled", Budget(10), compiled=True, **how)
+    assert compiled == [torch.nn.Linear]
+    assert [step for step, _ in shown] == [5, 10, 10]
+    plain, other = ([float(row[2]) for row in curve(tmp_path / d)[1:]] for d in ("plain", "compiled"))
+    assert plain == pytest.approx(other, rel=1e-5)
+
+
 def test_wrong_checkpoints_are_named(tmp_path):
     toy(tmp_path, Budget(4))
     path = tmp_path / "checkpoint.pt"
@@ -215,3 +231,26 @@ def test_the_command_line(world, tmp_path):
     assert "--cooldown is 2.0" in result.stderr
     result = subprocess.run([*script, "all", "--dry-run", "--runs", str(tmp_path)], capture_output=True, text=True)
     assert "vae: from nothing" in result.stdout
+    result = subprocess.run([*script, "all", "--like", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "--like takes a folder of exported models" in result.stderr
+    result = subprocess.run(
+        [*script, "vae", "--like", "x", "--steps", "2"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+
+
+def test_as_long_as_the_exported_models_were_trained(tmp_path):
+    """Those of a folder, by stage: students have their own rounds, and what the folder lacks is left out."""
+    steps = {"tiny": {"oracle": 5, "unet": 7}, "tiny-students/steps-4": 9, "tiny-glide/base": 11}
+    for name, value in steps.items():
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "tiny.json").write_text(json.dumps({"steps": value}))
+    assert lengths_like(tmp_path) == {"oracle": 5, "unet": 7, "students": None, "glide-base": 11}
+    script = [sys.executable, str(ROOT / "scripts" / "train_tiny.py"), "all", "--dry-run", "--device", "cuda"]
+    command = [*script, "--like", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines if "left out" not in line] == [
+        "world", "oracle", "unet", "students", "glide-base", "export", "export-more"
+    ]  # fmt: skip
+    assert f"unet: from nothing, in {tmp_path}/runs/unet, to step 7, on cuda" in lines
