@@ -118,7 +118,8 @@ def _settled_by(claim: Claim, found: Measurement) -> str:
     times = times_needed(claim, found.measured, found.interval)
     if times > 1000:
         return "the value lies on the border: more data of this kind will hardly settle it"
-    return f"about {number(max(1.1, times)) if times < 10 else round(times)} times as much data would settle it"
+    much = f"{max(1.1, times):.2g}" if times < 10 else str(round(times))
+    return f"about {much} times as much data would settle it"
 
 
 def _condition(claim: Claim) -> str:
