@@ -25,7 +25,7 @@ from tinyworld.stage_noised_clip import measure_noised_clip, train_noised_clip
 from tinyworld.stage_oracle import measure_oracle, roughen, trained_oracle
 from tinyworld.stage_unet import measure_unet
 from tinyworld.stage_vae import measure_vae
-from tinyworld.stage_web import train_web
+from tinyworld.stage_web import measure_web, train_web
 from tinyworld.stage_world import to_float
 
 ON = {

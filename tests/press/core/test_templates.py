@@ -91,7 +91,7 @@ def verdict(text: str) -> dict[str, str]:
 
 
 def claims(text: str) -> dict[str, Any]:
-    names = ("paper", "paper_title", "paper_href", "post", "where", "reason", "measured")
+    names = ("paper", "paper_title", "paper_href", "post", "where", "remark", "recorded", "delta", "measured")
     names += ("post_title", "post_href", "seeds", "scale")
     claim = dict.fromkeys(("id", "statement", "number", "quantity"), text)
     row = dict.fromkeys(names, text) | {"claim": claim, "first": True, "stored": True, "verdict": verdict(text)}
@@ -181,6 +181,7 @@ CASES = {
     "renderer/alias.html": lambda text: {"title": text, "href": text, "canonical": text},
     "renderer/table.html": listing,
     "posts/made.html": lambda text: {"what": text, "facts": [(text, text), (text, text)]},
+    "posts/taken.html": lambda text: dict.fromkeys(("day", "device", "machine", "origin", "slug"), text),
     "posts/failure.html": lambda text: {
         "cell": {"number": 1, "count": 2, "label": text}, "reasons": [{"file": text, "line": 3, "message": text}] * 2,
         "line": 3, "anchors": [text, text], **dict.fromkeys(("file", "code", "kept"), text),

@@ -158,6 +158,7 @@ def test_a_damaged_status_is_named(desk, status):
 @pytest.mark.parametrize("measured", [0.0, 2.0])
 def test_a_paper_with_a_measured_claim_is_re_tested_whatever_its_tag(desk, paper, measured):
     claim = 'id = "c"\nstatement = "S."\ntable = "1"\nnumber = "2"\nquantity = "q"\ndirection = "above"\nthan = -1.0\n'
+    claim += 'delta = 0.01\ndelta_why = "little"\n'
     desk.site.write(f"papers/{CITEKEY}/paper.toml", f'citekey = "{CITEKEY}"\n{EQUATION}\n[[claims]]\n{claim}')
     assert tagged(desk, paper, "reading") == "reading"
     data = {"id": "c", "paper": CITEKEY, "measured": measured, "interval": [0.0, 3.0], "seeds": 3, "scale": "small"}
