@@ -117,7 +117,7 @@ def _settled_by(claim: Claim, found: Measurement) -> str:
     """What an open question costs."""
     times = times_needed(claim, found.measured, found.interval)
     if times > 1000:
-        return "the value lies on the border: more data of this kind will hardly settle it"
+        return "over 1000 times as much data would be needed: more of this kind will hardly settle it"
     much = f"{max(1.1, times):.2g}" if times < 10 else str(round(times))
     return f"about {much} times as much data would settle it"
 
