@@ -33,10 +33,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--like", type=Path, metavar="DIR", help="as many steps per stage as the models in DIR had; no other stages"
     )
-    parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="stop cleanly after this long, a stage")
+    parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="stop each stage cleanly after this long")
     parser.add_argument("--cooldown", type=float, default=0.25, metavar="SHARE", help="of the length (default 0.25)")
     parser.add_argument("--images", type=int, default=24_000, help="training pictures of the world (default 24000)")
-    parser.add_argument("--batch", type=int, help="pictures a step (default: the stage's own)")
+    parser.add_argument("--batch", type=int, help="pictures per step (default: the stage's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads; rendering processes (default 2)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default auto)")
