@@ -64,7 +64,7 @@ def measure(run: Callable[[], object], device: str, limit: float) -> dict[str, f
 
 
 def family_rows(family: str, device: str, limit: float) -> None:
-    """Print a row of results after the other, as JSON; until the time is over."""
+    """Print one row of results after the other, as JSON, until the time is up."""
     from gpu_contestants import LOOPS, compiled, contestants, ours
     from random_checkpoints import random_checkpoint
 

@@ -1,4 +1,4 @@
-"""What a core of this machine does: the line that stands beside every time that a benchmark prints.
+"""What one core of this machine does: the line that benchmarks print with their times.
 
     .venv/bin/python benchmarks/calibration.py
 
@@ -18,7 +18,7 @@ REPEATS = 7
 
 
 def tell() -> None:
-    """Print the line. In a process of its own, so that what is measured here keeps its threads and its memory."""
+    """Print the line. In a process of its own, so that the threads and memory of the caller stay as they are."""
     subprocess.run([sys.executable, __file__], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
 
 

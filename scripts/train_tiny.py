@@ -15,8 +15,8 @@ EXAMPLES = """examples:
   python scripts/train_tiny.py all                                everything, each stage for its default length
   python scripts/train_tiny.py all --like models --device cuda    on a GPU, as long as the committed models were trained
   python scripts/train_tiny.py vae --time-limit 20 --threads 2    20 more minutes of one stage, its cooldown included
-  python scripts/train_tiny.py restore                            checkpoints of the first stages from models/, so that
-  python scripts/train_tiny.py web                                ... a later one can be trained without them
+  python scripts/train_tiny.py restore                            checkpoints of the first stages from models/: with
+  python scripts/train_tiny.py web                                ... these and a world, a later one can be trained
 
 A stage goes on from its last checkpoint, also after kill -9. `all` skips what is finished; naming a finished stage with
 --time-limit, or with more --steps than it has, extends it from where its cooldown began. Several GPUs:
@@ -31,12 +31,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("stage", choices=("all", "restore", *STAGES), help="which stage, or all in this order")
     parser.add_argument("--steps", type=int, help="total length of the stage (default: its own)")
     parser.add_argument(
-        "--like", type=Path, metavar="DIR", help="as many steps a stage as the models in DIR had; leaves out the others"
+        "--like", type=Path, metavar="DIR", help="as many steps per stage as the models in DIR had; no other stages"
     )
-    parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="stop cleanly after this long, a stage")
+    parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="stop each stage cleanly after this long")
     parser.add_argument("--cooldown", type=float, default=0.25, metavar="SHARE", help="of the length (default 0.25)")
     parser.add_argument("--images", type=int, default=24_000, help="training pictures of the world (default 24000)")
-    parser.add_argument("--batch", type=int, help="pictures a step (default: the stage's own)")
+    parser.add_argument("--batch", type=int, help="pictures per step (default: the stage's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads; rendering processes (default 2)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default auto)")

@@ -35,7 +35,7 @@ FOLDERS = {
     "start": {"core", "posts"},
 }
 LAST = ""  # the folder of the modules that come last
-# What claims are made of, and the script that travels in a slider: a text, by which one from elsewhere is told.
+# What claims are made of, and the script that travels in a slider: a text with which one from elsewhere is compared.
 OF_POSTKIT = {"postkit.claims", "postkit.pooling", "postkit.verdicts", "postkit._slider_js"}
 HEAVY = {"torch", "diffusers", "transformers"}
 

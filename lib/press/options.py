@@ -60,12 +60,12 @@ def parser() -> argparse.ArgumentParser:
     _execution(run)
     cache = add(
         "cache",
-        "Write what the last build's posts were executed to, for --cache-from elsewhere.",
+        "Export the executed results of the last build, for --cache-from elsewhere.",
         "press cache export executed",
         "press cache export /srv/www/blog-cache",
     )
     cache.add_argument("kind", choices=("export",))
-    cache.add_argument("folder", type=Path, metavar="DIR", help="new, empty, or such a cache, which is added to")
+    cache.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder, or a cache to add to")
     verify = add(
         "verify",
         "Run posts again and compare with the results that the site shows; change none. Exit 1 where they disagree.",
@@ -78,8 +78,8 @@ def parser() -> argparse.ArgumentParser:
     record = add(
         "record",
         "Run posts with the seeds 1, 2, ... and keep what their claims measured in papers/KEY/record.toml. Each run is "
-        "written as it ends: killed anywhere, the same command goes on with the seeds that are missing. Nothing else "
-        "of the project is changed.",
+        "written as it ends, so after a kill the same command continues with the missing seeds. Nothing else in the "
+        "project changes.",
         "press record ddpm-ddim",
         "press record --seeds 20 --jobs 2",
         "press record guidance --seeds 5 -p n_prompts 200",

@@ -1,4 +1,4 @@
-"""The commands that run posts and build the site, or say what they would run: build, run, record, why."""
+"""The commands about running posts and their results: build, run, record, cache, verify, why."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def act_record(options: argparse.Namespace) -> int:
 
     project, given = project_of(options), parameters_of(options)
     if "seed" in given:
-        raise PressError(Problem("", 0, "-p seed: press record sets it. Say how many by --seeds"))
+        raise PressError(Problem("", 0, "-p seed: press record sets the seeds itself. Say how many with --seeds"))
     with contextlib.nullcontext() if options.dry_run else at_work(project):
         plan, papers = planned(project, options.slugs, given)
         work = wanted(plan, papers, options.slugs, options.seeds, project.root)

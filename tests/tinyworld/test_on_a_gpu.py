@@ -1,5 +1,5 @@
-"""Training and rendering on a GPU, on a pretended one: every stage runs there, does not make Python wait for it at each
-step, and learns what it learns on a CPU. What only a real one shows (bfloat16, speed) is not tested here.
+"""Training and rendering on a pretended GPU: every stage runs there, does not make Python wait for it at each step, and
+learns what it learns on a CPU. What only a real one shows (bfloat16, speed) is not tested here.
 """
 
 import csv

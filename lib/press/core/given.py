@@ -10,7 +10,7 @@ from press.core.yamlfile import Map
 
 
 def check_given(press: Map) -> list[Problem]:
-    """What of the two has another form than a mapping; it is taken out. Whether the names exist is not looked at.
+    """Problems with the form of the two: what is not a mapping is removed. Whether the names exist is not checked here.
 
     Args:
         press: what a file says below `press:`.

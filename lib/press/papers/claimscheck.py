@@ -1,4 +1,4 @@
-"""What `press check` says of claims: recorded verdicts that are no longer so, and reasons that nothing tested."""
+"""What `press check` says of claims: recorded verdicts that no longer hold, and reasons that nothing tested."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Which packages posts share, and the warm process that imports them ahead: see `warm.py`.
 
-What is shared is what the closures of two or more of the posts name. The packages stand in one row, those of most posts
-first; a post is forked once those are imported that stand at the beginning of the row and that it names itself. Each
-comes with what the closures are seen to take from it, as many packages load their parts only when they are asked for.
+Packages are shared if the closures of two or more of the posts name them. They stand in one row, the most used first; a
+post gets as much of the beginning of the row as it names itself, and is forked from the process that has imported just
+that. Each package comes with what the closures take from it, as many load their parts only on demand.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def levels_of(posts: Sequence[Post], library: Library) -> tuple[list[list[str]],
 
 @contextlib.contextmanager
 def warm(posts: Sequence[Post], library: Library, environment: dict[str, str]) -> Iterator[dict[str, tuple[str, ...]]]:
-    """Slug -> the sockets at which a kernel for the post may be had, the one that is best first; {} where posts share
-    nothing, or where there is no way to fork.
+    """Slug -> the sockets at which a kernel for the post can be asked for, the best one first; {} where posts share
+    nothing, or where forking is not possible.
 
     Args:
         environment: of the kernels, apart from what is each one's own.

@@ -41,7 +41,7 @@ class Task:
     Args:
         folder: in which the kernel works, relative to the root.
         limits: seconds of processor time, and seconds of idleness, that end it.
-        warm: sockets of warm processes of which one is to fork the kernel, the one that is best first.
+        warm: sockets of warm processes of which one is to fork the kernel, the best one first.
     """
 
     slug: str

@@ -1,4 +1,4 @@
-"""A kernel that a warm process forks, to Jupyter as good as one that it has started itself."""
+"""A kernel that a warm process forks; Jupyter treats it as one that it has started itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Forked:
     """What `LocalProvisioner` uses of a `subprocess.Popen`, for a process whose parent is the warm one.
 
     Args:
-        warm: the connection to that, which tells how the kernel ended.
+        warm: the connection to the warm process, which reports how the kernel ended.
     """
 
     stdin = stdout = stderr = None
@@ -74,7 +74,7 @@ def _answer(warm: socket.socket, kind: str) -> int | None:
 class ForkedProvisioner(LocalProvisioner):
     """Has the kernel forked, or starts it as ever where no warm process answers."""
 
-    sockets = List(config=True, help="where warm processes listen, the one that is best first")
+    sockets = List(config=True, help="where warm processes listen, the best one first")
     forked: Forked | None = None
     patience = Float(config=True, help="seconds to wait for one that still imports")
 

@@ -120,7 +120,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _load(dotted: str) -> None:
-    """Import a module, or what a module gives under this name; what is neither is passed over."""
+    """Import a module, or what a module gives under this name; what is neither is skipped."""
     name, *parts = dotted.split(".")
     found = importlib.import_module(name)
     for part in parts:

@@ -15,7 +15,7 @@ class Limits:
     """What a post may use.
 
     Args:
-        processor: seconds of processor time, of all its processes together, on the machine that `speed.py` has in mind.
+        processor: seconds of processor time, of all its processes together, on the machine that `speed.py` assumes.
         idle: seconds in which it computes nothing.
     """
 
@@ -79,7 +79,7 @@ class Usage:
             )
         limit = f"limit {self.limits.processor:g} of processor time"
         if self.allowed > self.limits.processor:
-            limit += f", which are {_seconds(self.allowed)} on this machine of {self.machine.told}"
+            limit += f", {_seconds(self.allowed)} on this machine, with {self.machine.told}"
         return (
             f"the post used {used} ({limit}: `timeout:` in its front matter or `press: timeout:`). Let it compute "
             "less, or raise the limit"

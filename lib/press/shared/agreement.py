@@ -132,7 +132,7 @@ def _outputs(old: dict[str, Any], new: dict[str, Any], claims: Mapping[str, Clai
 
 
 def compare_texts(old: str, new: str) -> Finding:
-    """Two texts: pictures within them as pictures, numbers as numbers, times told as such."""
+    """Two texts: pictures within them as pictures, numbers as numbers, times reported as times."""
     if old == new:
         return SAME
     pictures = [DATA_URI.findall(text) for text in (old, new)]
@@ -165,7 +165,7 @@ def _close(a: str, b: str) -> bool:
         return True
     texts = [text.replace("\N{MINUS SIGN}", "-").replace(",", "") for text in (a, b)]
     x, y = map(float, texts)
-    # A unit of a whole number is no last digit: it may be a count.
+    # The last digit of a whole number is not a rounding error: it may be a count.
     unit = max((10.0 ** (int(e or 0) - len(d)) for d, e in map(_decimals, texts) if d), default=0.0)
     return abs(x - y) <= max(RELATIVE * max(abs(x), abs(y)), 1.0001 * unit)
 

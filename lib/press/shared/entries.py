@@ -51,14 +51,14 @@ def checked_record(data: bytes, entry: Entry, key: Key) -> dict[str, Any]:
 
 
 def checked_notebook(data: bytes, step: Step, key: Key, papers: Sequence[Paper]) -> dict[str, Any]:
-    """The post's notebook, as a run here makes it, with the outputs of a stranger's.
+    """The post's notebook, as a run here makes it, with the outputs of a stranger's notebook.
 
     Args:
         papers: whose claims it may measure.
 
     Raises:
-        Refused: it is no notebook of the press, was made of other cells or another key, did not run through, or an
-            output holds a secret, a script, or a measurement that is none.
+        Refused: the press did not write it, it was made from other cells or under another key, it did not run
+            through, or an output holds a secret, a script, or something that is not a measurement.
     """
     book = parse(data, "its notebook")
     _check_form(book, data)
@@ -159,4 +159,4 @@ def _check_claims(book: dict[str, Any], step: Step, papers: Sequence[Paper]) -> 
             if here != claim.verdict.get(found.scale, here):
                 raise Refused(f"it has {here} for the claim {claim.id}, for which paper.toml records another verdict")
     except PressError as error:
-        raise Refused(f"a {MIME} is no measurement of this project: {shown(error.problems[0].message)}") from None
+        raise Refused(f"a {MIME} is not a measurement of this project: {shown(error.problems[0].message)}") from None

@@ -1,4 +1,4 @@
-"""`press cache export DIR`: what the last build's posts were executed to, as a cache that others may take from."""
+"""`press cache export DIR`: the executed results of the last build, as a cache that others may take from."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def export(project: Project, folder: Path) -> Exported:
             Blob(hashlib.sha256(shapes).hexdigest(), len(shapes)),
         )
         if blobs[0].size > LARGEST_NOTEBOOK or blobs[1].size > LARGEST_RECORD:
-            done.left.append(f"{source.slug}: {blobs[0].size} bytes, and nobody reads over {LARGEST_NOTEBOOK}")
+            done.left.append(f"{source.slug}: {blobs[0].size} bytes, and no reader takes over {LARGEST_NOTEBOOK}")
             continue
         files |= {blobs[0].file: noted, blobs[1].file: shapes}
         parts = record["parts"]
@@ -93,7 +93,7 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
     for ours in (project.site, project.work):
         real = place.resolve()
         if real == ours or real.is_relative_to(ours):
-            message = f"{str(folder)!r} lies in {ours.name}/, of which each build makes sure that it holds nothing else"
+            message = f"{str(folder)!r} lies in {ours.name}/, which is the press's own"
             raise fail("", 0, f"{message}. Export elsewhere, and copy it when you publish")
     if not os.path.lexists(place) or (place.is_dir() and all(map(_is_rest, place.iterdir()))):
         return {}

@@ -199,7 +199,7 @@ def in_svg(text: str) -> str:
 
 
 def in_picture(value: Any, mime: str) -> str:
-    """Why a picture is none of its type; "" where it is one."""
+    """Why the data are not a picture of this type; "" where they are."""
     try:
         data = base64.b64decode(re.sub(r"\s", "", text_of(value)), validate=True)
     except ValueError:

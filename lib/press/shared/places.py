@@ -26,7 +26,7 @@ STRANGE = re.compile(r"[^\w.:+@-]+")
 
 
 class NotHad(Exception):
-    """What was asked for is not to be had; says why, without the address."""
+    """What was asked for is not available; says why, without the address."""
 
 
 class Refused(NotHad):
@@ -67,7 +67,7 @@ def named(text: str) -> Path | str:
     else:
         parts = urlsplit(text)
         if scheme not in ("http", "https", "file"):
-            raise ValueError(f"no cache is read by {scheme[:20]}://; legal: https://, http://, file://, or a folder")
+            raise ValueError(f"no cache can be read by {scheme[:20]}://; legal: https://, http://, file://, a folder")
         if parts.query or parts.fragment:
             raise ValueError("the address of a cache is that of its folder, without ? and #")
         if scheme != "file":

@@ -1,7 +1,7 @@
 """`press record`: run posts again and again, each time with another seed, and keep what their claims measured.
 
-The record itself is the state of the work: each run is written down as it ends, so what was killed goes on with the
-seeds that are missing. Results, notebooks and site of the project stay as they are.
+The record itself is the state of the work: each run is written down as it ends, so after a kill
+the same command continues with the missing seeds. Results, notebooks and site of the project stay as they are.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
     """What is to run for each post of a plan to have been run with the seeds from 1 on.
 
     Args:
-        slugs: as they were asked for; where there are none, the posts whose code names a claim with chance in it.
+        slugs: those that were asked for; if none, the posts whose code names a claim that is not exact.
         seeds: how many.
 
     Raises:
@@ -59,7 +59,7 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
     chance = [claim.id for paper in papers for claim in paper.claims if not claim.exact]
     steps = [step for step in plan.steps if step.post.runs and (slugs or names_claim(step.post, chance))]
     if not steps:
-        raise PressError(Problem("", 0, "no post to record: none that runs measures a claim with chance in it"))
+        raise PressError(Problem("", 0, "no post to record: no post that runs measures anything but exact claims"))
     problems = [_seedless(step.post) for step in steps if type(step.post.parameters.get(SEED)) is not int]
     if problems:
         raise PressError(problems)
@@ -76,7 +76,7 @@ def _seedless(post: Post) -> Problem:
     legal = ", ".join(post.parameters) or "none"
     message = (
         f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
-        f"same. Write {SEED} = 0 in its cell tagged parameters and make all chance of it, or name other posts"
+        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all randomness from it, or name other posts"
     )
     return Problem(post.file, parameter_line(post), message)
 
@@ -103,7 +103,7 @@ def _as_json(parameters: dict[str, Any]) -> dict[str, str]:
 def record(
     project: Project, plan: Plan, papers: tuple[Paper, ...], work: list[Wanted], *, jobs: int, progress: Any
 ) -> list[Problem]:
-    """Run what is missing; each run is in its record before the next one is told of.
+    """Run what is missing; each run is in its record before the next one is reported.
 
     Args:
         progress: object with `said(line)` and `tick()`.
@@ -123,7 +123,7 @@ def record(
 
 
 def _seeded(name: str, step: Step, seed: int, plan: Plan, root: Path, hashes: dict[Path, str]) -> Step:
-    """The step of one run; the run has a name of its own, by which the others of the post are told from it."""
+    """The step of one run; the run has a name of its own, as the post has several."""
     post, parameters = replace(step.post, slug=name), step.parameters | {SEED: seed}
     key = make_key(post, parameters, plan.library, root, hashes)
     return Step(post, parameters, key, key, ["record"])
@@ -189,7 +189,7 @@ class Keeper:
         return f"{', '.join(told)}; {noted.get('processor', 0.0)} s of processor time"
 
     def measured(self, post: Post, book: dict[str, Any]) -> tuple[dict[str, dict[str, float]], str]:
-        """Citekey -> claim -> value, of the claims that have chance in them; and the scale of all.
+        """Citekey -> claim -> value, of the claims that are not exact; and the scale of all.
 
         Raises:
             PressError: there is none, or what was measured does not go into one record.
@@ -209,7 +209,7 @@ class Keeper:
             scales.add(found.scale)
         if len(scales) != 1:
             wrong = f"measures at several scales ({', '.join(sorted(scales))}); a record has one"
-            none = "measures no claim with chance in it: there is nothing to record"
+            none = "measures no claims, or only exact ones: there is nothing to record"
             raise PressError(Problem(post.file, 0, f"post {post.slug!r} {wrong if scales else none}"))
         return values, scales.pop()
 

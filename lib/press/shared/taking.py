@@ -24,8 +24,8 @@ FORCED = ["--force"]
 def take(plan: Plan, project: Project, papers: Sequence[Paper], text: str, say: Callable[[str], None]) -> None:
     """Enter results for stale steps into the project's own cache, and make them steps that need not run.
 
-    Each is entered as it comes: a build that is killed takes only the rest the next time. What is refused is told at
-    once and, as it is an attack or damage, once more in the plan's notes.
+    Each is entered as it comes: a build that is killed takes only the rest the next time. What is refused is
+    reported at once and, as it is an attack or damage, once more in the plan's notes.
 
     Args:
         plan: its steps are changed, but for those that are forced to run.
@@ -93,7 +93,7 @@ def _fitting(step: Step, entries: Iterable[Entry], plan: Plan, project: Project)
     """The entry whose key is the post's own, with what its run read beyond what the source names."""
     for entry in (entry for entry in entries if entry.base == step.base.digest):
         names = list(entry.reads)
-        # What a run here would note, and no more: no name of a stranger's makes a file be read that a run would not.
+        # What a run here would note, and no more: a stranger's list must not make us read a file that a run would not.
         if names != undeclared(step.post, step.base, entry.reads, plan.library, project):
             continue
         if refused(step.post, names, project) or not all(_is_file(name, project.root) for name in names):

@@ -199,7 +199,7 @@ def test_a_post_without_a_seed_is_refused_by_name(measured):
         ([("few-steps", 2.0), ("few-steps", 2.5)], "measured twice in one run, 2.0 and 2.5"),
         ([("few-steps", 2.0), ("few-steps", 2.0, "full")], r"several scales \(full, small\)"),
         ([("few-steps", 1e200)], r"is measured as 1e\+200; a record takes up to 1e\+100"),
-        ([("sum", 2.0)], "measures no claim with chance in it"),
+        ([("sum", 2.0)], "measures no claims, or only exact ones"),
         ([("fewer", 2.0)], "'fewer', which papers/known2020/paper.toml does not have"),
     ],
 )
@@ -318,7 +318,7 @@ GOOD = as_text(
         ("few-steps = 2.0", f"few-steps = 1{'0' * 400}", 18, "must be a finite number"),
         ("few-steps = 2.0", "few-steps = true", 18, "must be a finite number, not True"),
         ("few-steps = 2.0", 'few-steps = "2"', 18, "must be a finite number, not '2'"),
-        ("few-steps = 2.0", '"<b>" = 2.0', 18, "'<b>' is no claim of this paper"),
+        ("few-steps = 2.0", '"<b>" = 2.0', 18, "'<b>' is not a claim of this paper"),
         ("seed = 1", "seed = -1", 14, "seed must be a whole number from 0, not -1"),
         ("seed = 1", "seed = 1.5", 14, "seed must be a whole number"),
         ("seed = 1\n", "", 13, "seed must be a whole number from 0, not None"),

@@ -273,7 +273,7 @@ def test_a_slow_machine_stretches_the_limit_and_the_message_says_both(monkeypatc
             process.wait()
     assert (used.over, len(asked), used.processor >= 1.2) == ("processor", 1, True)
     assert (
-        "(limit 0.4 of processor time, which are 1.2 s on this machine of 20 GFLOP/s per core; the limit is for 60: "
+        "(limit 0.4 of processor time, 1.2 s on this machine, with 20 GFLOP/s per core where the limit assumes 60: "
         in (used.told())
     )
 
