@@ -20,13 +20,12 @@ from press.posts.inline import runnable
 from press.posts.notebookfile import text_of
 from press.posts.outcome import ran_through
 from press.posts.plan import Step
-from press.posts.post import new_cell, to_bytes
+from press.posts.post import INJECTED, new_cell, to_bytes
 from press.posts.run import device_of
 from press.shared.catalogue import Entry, parse, shown
 from press.shared.harmless import active
 from press.shared.places import Refused
 
-INJECTED = "injected-parameters"
 MOST_SECONDS = 10**7
 
 
@@ -159,4 +158,4 @@ def _check_claims(book: dict[str, Any], step: Step, papers: Sequence[Paper]) -> 
             if here != claim.verdict.get(found.scale, here):
                 raise Refused(f"it has {here} for the claim {claim.id}, for which paper.toml records another verdict")
     except PressError as error:
-        raise Refused(f"a {MIME} is no measurement of this project: {shown(error.problems[0].message)}") from None
+        raise Refused(f"a {MIME} is not a measurement of this project: {shown(error.problems[0].message)}") from None

@@ -253,8 +253,8 @@ def measures(**change):
         (failed, "did not run through"),
         (no_output_type, "its notebook is not valid"),
         (secret, "code-5 shows a Hugging Face token"),
-        (measures(measured=9.0), "is no measurement of this project"),
-        (measures(id="no-such-claim"), "is no measurement of this project"),
+        (measures(measured=9.0), "is not a measurement of this project"),
+        (measures(id="no-such-claim"), "is not a measurement of this project"),
         (measures(measured=0.5, interval=[0.4, 0.6]), "CONTRADICTED for the claim few-steps"),
     ],
 )
