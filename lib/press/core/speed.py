@@ -1,4 +1,4 @@
-"""How slow this machine is, beside the one that limits on processor time are meant for.
+"""How slow this machine is, compared with the one that limits on processor time are meant for.
 
 Measured in a process of its own, in processor time, when a limit is reached and not before. What is there does it: a
 product of matrices by NumPy, of which posts on models are made, or else a loop in Python.
@@ -49,8 +49,8 @@ def speed() -> Speed:
 def of(kind: str, found: float) -> Speed:
     """What this result of a measurement, "product" or "loop", says."""
     if kind == "product":
-        return Speed(max(1.0, PRODUCT / found), f"{found:.2g} GFLOP/s per core; the limit is for {PRODUCT:g}")
-    words = f"{found:.2g} million rounds per second of a loop in Python; the limit is for {LOOP:g}"
+        return Speed(max(1.0, PRODUCT / found), f"{found:.2g} GFLOP/s per core; the limit assumes {PRODUCT:g}")
+    words = f"{found:.2g} million rounds per second of a loop in Python; the limit assumes {LOOP:g}"
     return Speed(max(1.0, LOOP / found), words)
 
 

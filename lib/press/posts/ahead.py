@@ -1,4 +1,4 @@
-"""Which packages posts share, and the warm process that imports them ahead: see `warm.py`.
+"""Which packages posts share, and the warm process that imports them ahead of time: see `warm.py`.
 
 What is shared is what the closures of two or more of the posts name. The packages stand in one row, those of most posts
 first; a post is forked once those are imported that stand at the beginning of the row and that it names itself. Each
@@ -32,7 +32,7 @@ def levels_of(posts: Sequence[Post], library: Library) -> tuple[list[list[str]],
     counted = Counter(name for _, external in closures for name in external)
     row = sorted((name for name in counted if counted[name] > 1), key=lambda name: (-counted[name], name))
     depths = [next((n for n, name in enumerate(row) if name not in external), len(row)) for _, external in closures]
-    row = row[: sorted([0, 0, *depths])[-2]]
+    row = row[: sorted([0, 0, *depths])[-2]]  # what lies deeper, one post alone would have
     if not row:
         return [], depths
     names = set().union(*(post.uses.modules for post in posts))

@@ -1,7 +1,7 @@
 """Imports made ahead of a cell, under the conditions of a cell, and whether they left traces that a post would notice.
 
-A package sees the streams, the shell, the environment and the working of warnings that it would see in a kernel. What
-warns, prints, raises, starts a thread, opens a file, touches a GPU or changes the process in another way is found out,
+A package sees the streams, the shell, the environment and the filters of warnings that it would see in a kernel. What
+warns, prints, raises, starts a thread, opens a file, touches a GPU or changes the process in another way is found,
 and so is code that lies elsewhere than where packages are installed.
 """
 
@@ -120,7 +120,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _load(dotted: str) -> None:
-    """Import a module, or what a module gives under this name; what is neither is passed over."""
+    """Import a module, or what a module gives under this name; what is neither is skipped."""
     name, *parts = dotted.split(".")
     found = importlib.import_module(name)
     for part in parts:

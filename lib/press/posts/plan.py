@@ -21,7 +21,7 @@ from press.posts.failure import Failure
 from press.posts.parameters import check_named, check_parameters, parameters_for
 from press.posts.post import Post, Source
 
-FORCED = "--force"  # why a step has to run that is up to date
+FORCED = "--force"  # the reason of a step that was asked to run, up to date or not
 
 
 @dataclass(frozen=True)

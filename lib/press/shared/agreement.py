@@ -75,9 +75,7 @@ def compare(old: list[dict[str, Any]], new: list[dict[str, Any]], claims: Mappin
     kinds = [[_kind(output) for output in outputs] for outputs in (old, new)]
     if kinds[0] != kinds[1]:
         return Finding(Grade.DIFFERENT, f"outputs of another kind: {_list(kinds[1])} instead of {_list(kinds[0])}")
-    found = max(
-        (_outputs(*pair, claims) for pair in zip(old, new, strict=True)), key=lambda one: one.grade, default=SAME
-    )
+    found = max((_outputs(*pair, claims) for pair in zip(old, new, strict=True)), key=lambda one: one.grade)
     if timing and found.grade in (Grade.DIGITS, Grade.DIFFERENT):
         return Finding(Grade.TIMES, found.said)
     return found
@@ -165,7 +163,7 @@ def _close(a: str, b: str) -> bool:
         return True
     texts = [text.replace("\N{MINUS SIGN}", "-").replace(",", "") for text in (a, b)]
     x, y = map(float, texts)
-    # A unit of a whole number is no last digit: it may be a count.
+    # The unit of a whole number is not a last digit: it may be a count.
     unit = max((10.0 ** (int(e or 0) - len(d)) for d, e in map(_decimals, texts) if d), default=0.0)
     return abs(x - y) <= max(RELATIVE * max(abs(x), abs(y)), 1.0001 * unit)
 

@@ -84,10 +84,10 @@ def to_bytes(entries: dict[str, Entry]) -> bytes:
 
 
 def parse(data: bytes, what: str) -> Any:
-    """JSON of a stranger's.
+    """JSON that a stranger wrote.
 
     Raises:
-        Refused: it is none, or nested deeper than anything of ours.
+        Refused: it is not JSON, or nested deeper than anything of ours.
     """
     try:
         value = json.loads(data)
@@ -125,7 +125,7 @@ def read_list(data: bytes, refused: Callable[[str], None]) -> list[Entry]:
         try:
             sound.append(_entry(key, value))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            why = str(error) if type(error) is ValueError else "it has not the form of an entry"
+            why = str(error) if type(error) is ValueError else "it does not have the form of an entry"
             refused(f"entry {shown(key)}: {why}")
     return sound
 

@@ -74,7 +74,7 @@ def active(output: dict[str, Any], raw: bool) -> str:
     if kind == "error":
         return ""
     if not _passive_metadata(output.get("metadata")):
-        return "metadata of a picture that are not numbers"
+        return "its metadata are not sizes"
     for mime, value in output["data"].items():
         if mime in SHOWN_AS_TEXT:
             why = ""
@@ -83,7 +83,7 @@ def active(output: dict[str, Any], raw: bool) -> str:
         elif mime in READERS:
             why = READERS[mime](text_of(value))
         else:
-            why = "which a script draws in the reader's browser, or of which nothing is known"
+            why = "a type that a script draws in the reader's browser, or that is unknown here"
         if why:
             return f"{mime[:60]}: {why}"
     return ""
@@ -199,7 +199,7 @@ def in_svg(text: str) -> str:
 
 
 def in_picture(value: Any, mime: str) -> str:
-    """Why a picture is none of its type; "" where it is one."""
+    """Why a picture is not of its type; "" where it is."""
     try:
         data = base64.b64decode(re.sub(r"\s", "", text_of(value)), validate=True)
     except ValueError:

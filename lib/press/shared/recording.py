@@ -58,7 +58,9 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
     chance = [claim.id for paper in papers for claim in paper.claims if not claim.exact]
     steps = [step for step in plan.steps if step.post.runs and (slugs or named_in(step.post, chance))]
     if not steps:
-        raise PressError(Problem("", 0, "no post to record: none that runs measures a claim with chance in it"))
+        raise PressError(
+            Problem("", 0, "no post to record: none that runs names a claim with chance in it. Measure one first")
+        )
     problems = [_seedless(step.post) for step in steps if type(step.post.parameters.get(SEED)) is not int]
     if problems:
         raise PressError(problems)
@@ -69,7 +71,7 @@ def _seedless(post: Post) -> Problem:
     legal = ", ".join(post.parameters) or "none"
     message = (
         f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
-        f"same. Write {SEED} = 0 in its cell tagged parameters and make all chance of it, or name other posts"
+        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all chance from it, or name other posts"
     )
     return Problem(post.file, parameter_line(post), message)
 

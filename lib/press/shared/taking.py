@@ -17,7 +17,7 @@ from press.shared.catalogue import LARGEST_LIST, NAME, Blob, Entry, parse, read_
 from press.shared.entries import checked_notebook, checked_record
 from press.shared.places import NotHad, Place, Refused, as_place
 
-HERE = "It is executed here"
+HERE = "The post is executed here"
 
 
 def take(plan: Plan, project: Project, papers: Sequence[Paper], text: str, say: Callable[[str], None]) -> None:

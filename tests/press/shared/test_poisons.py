@@ -50,7 +50,7 @@ def test_a_poisoned_cache_is_told_and_the_build_succeeds_all_the_same(stranger, 
     assert done.stdout == "1 taken from a cache, 1 posts ran: figures\n"
     told = [line for line in done.stderr.splitlines() if "REFUSED from cache: figures: an output of code-5" in line]
     assert [line.partition(":")[0] for line in told] == ["warning", "note"]
-    assert told[0].endswith("text/html: a 'script' element. It is executed here")
+    assert told[0].endswith("text/html: a 'script' element. The post is executed here")
     assert "alert(1)" not in stranger.read("posts/figures/index.ipynb")
 
 
