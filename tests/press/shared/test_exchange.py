@@ -16,7 +16,7 @@ from press.core.project import open_project
 from press.shared import exporting
 from press.shared.places import named
 from tests.press.conftest import cell
-from tests.press.shared.conftest import content, listed, make_project, put, relist, taking
+from tests.press.shared.conftest import content, file_of, listed, make_project, relist, rewrite, taking
 
 LINE = re.compile(rb'<p class="press-taken".*?</p>\n?', re.DOTALL)
 BLOCKER = """\
@@ -187,10 +187,7 @@ def test_parameters_are_part_of_what_must_fit(executed_once, stranger, tmp_path)
         injected = next(c for c in book["cells"] if c["id"] == "injected-parameters")
         injected["source"] = ["# Parameters\n", "seed = 7  # and read this\n"]
 
-    found = next(e for e in listed(tmp_path / "seven-cache")["entries"].values() if e["slug"] == "figures")
-    book = json.loads((tmp_path / "seven-cache" / f"{found['notebook']['sha256']}.json").read_text())
-    change(book)
-    put(tmp_path / "seven-cache", json.dumps(book, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+    rewrite(tmp_path / "seven-cache", change)
     other = make_project(tmp_path / "other")
     said = other.press("run", "figures", "-p", "seed", "7", "--cache-from", str(tmp_path / "seven-cache")).stderr
     assert "the source of injected-parameters is not that of the post" in said
@@ -213,8 +210,7 @@ def test_a_kill_during_the_download_keeps_what_came(stranger, server, cache):
 
 def test_what_a_server_cannot_give_is_executed_here(stranger, server, cache, monkeypatch):
     monkeypatch.setattr(http, "PAUSES", (0.0, 0.0))
-    wanted = listed(cache)["entries"]
-    path = {entry["slug"]: f"/blog/{entry['notebook']['sha256']}.json" for entry in wanted.values()}
+    path = {slug: f"/blog/{file_of(cache, slug=slug).name}" for slug in ("figures", "reads")}
     body = content(cache)
     server.answers[path["figures"]] = [
         (503, {}, b""),
