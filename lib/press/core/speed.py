@@ -1,7 +1,7 @@
 """How slow this machine is, compared with the one that limits on processor time are meant for.
 
-Measured in a process of its own, in processor time, when a limit is reached and not before. What is there does it: a
-product of matrices by NumPy, of which posts on models are made, or else a loop in Python.
+Measured in a process of its own, in processor time, when a limit is reached and not before, by a product of
+matrices in NumPy, which is most of what posts on models compute, or by a loop in Python where there is no NumPy.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def _outputs(old: dict[str, Any], new: dict[str, Any], claims: Mapping[str, Clai
         if mime in PIXELS:
             found.append(compare_pictures(text_of(value), text_of(other)))
             continue
-        texts = [text_of(v) if isinstance(v, (str, list)) else json.dumps(v, sort_keys=True) for v in (value, other)]
+        texts = [json.dumps(v, sort_keys=True) if mime.endswith("json") else text_of(v) for v in (value, other)]
         found.append(compare_texts(*(COMMIT.sub("commit", text, count=1) if line else text for text in texts)))
     return max(found, key=lambda one: one.grade)
 
@@ -164,8 +165,8 @@ def _close(a: str, b: str) -> bool:
     texts = [text.replace("\N{MINUS SIGN}", "-").replace(",", "") for text in (a, b)]
     x, y = map(float, texts)
     # The unit of a whole number is not a last digit: it may be a count.
-    unit = max((10.0 ** (int(e or 0) - len(d)) for d, e in map(_decimals, texts) if d), default=0.0)
-    return abs(x - y) <= max(RELATIVE * max(abs(x), abs(y)), 1.0001 * unit)
+    unit = max((float(f"1e{e or 0}") * 10.0 ** -len(d) for d, e in map(_decimals, texts) if d), default=0.0)
+    return all(map(math.isfinite, (x, y, unit))) and abs(x - y) <= max(RELATIVE * max(abs(x), abs(y)), 1.0001 * unit)
 
 
 def _decimals(text: str) -> tuple[str, str]:

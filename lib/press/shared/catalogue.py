@@ -112,7 +112,7 @@ def read_list(data: bytes, refused: Callable[[str], None]) -> list[Entry]:
         refused: told about each of the others.
 
     Raises:
-        Refused: the whole is no such list.
+        Refused: the whole is not such a list.
     """
     found = parse(data, NAME)
     entries = found.get("entries") if isinstance(found, dict) and set(found) == {"format", "entries"} else None

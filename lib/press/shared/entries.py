@@ -56,8 +56,8 @@ def checked_notebook(data: bytes, step: Step, key: Key, papers: Sequence[Paper])
         papers: whose claims it may measure.
 
     Raises:
-        Refused: it is no notebook of the press, was made of other cells or another key, did not run through, or an
-            output holds a secret, a script, or a measurement that is none.
+        Refused: it is not a notebook of the press, was made of other cells or under another key, did not run through,
+            or an output holds a secret, a script, or an invalid measurement.
     """
     book = parse(data, "its notebook")
     _check_form(book, data)

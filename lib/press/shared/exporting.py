@@ -1,4 +1,4 @@
-"""`press cache export DIR`: what the last build's posts were executed to, as a cache that others may take from."""
+"""`press cache export DIR`: the results of the last build, as a cache from which others may take."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from press.posts.collection import sources
 from press.posts.made import versions_of
 from press.posts.post import Source, to_bytes
 from press.shared import catalogue
-from press.shared.catalogue import FORMS, LARGEST_LIST, LARGEST_NOTEBOOK, LARGEST_RECORD, NAME, Blob, Entry
+from press.shared.catalogue import FORMS, LARGEST_LIST, LARGEST_NOTEBOOK, LARGEST_RECORD, MOST, NAME, Blob, Entry
 from press.shared.places import Folder, NotHad
 
 
@@ -41,7 +41,8 @@ def export(project: Project, folder: Path) -> Exported:
         folder: new, empty, or a cache.
 
     Raises:
-        PressError: it is anything else, or a result holds a secret: then nothing is written.
+        PressError: it is anything else or would hold more than is read, or a result holds a secret: then nothing is
+            written.
     """
     before = _begun(folder, project)
     entries = dict(before)
@@ -73,11 +74,15 @@ def export(project: Project, folder: Path) -> Exported:
         done.slugs.append(source.slug)
     if problems:
         raise PressError(problems)
+    listed = catalogue.to_bytes(entries)
+    if len(entries) > MOST or len(listed) > LARGEST_LIST:
+        held = f"{len(entries)} results, listed in {len(listed)} bytes; at most {MOST} and {LARGEST_LIST} are read"
+        raise fail("", 0, f"{str(folder)!r} would hold {held}. Nothing is written: export to a new folder")
     write_if_changed(folder / NAME, catalogue.to_bytes(before))  # from here on the folder is ours
     for name, data in files.items():
         if not _is_there(folder / name, data):
             write_atomic(folder / name, data)
-    write_if_changed(folder / NAME, catalogue.to_bytes(entries))
+    write_if_changed(folder / NAME, listed)
     done.size = sum(map(len, files.values()))
     return done
 
@@ -95,8 +100,8 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
     for ours in (project.site, project.work):
         real = place.resolve()
         if real == ours or real.is_relative_to(ours):
-            message = f"{str(folder)!r} lies in {ours.name}/, of which each build makes sure that it holds nothing else"
-            raise fail("", 0, f"{message}. Export elsewhere, and copy it when you publish")
+            message = f"{str(folder)!r} lies in {ours.name}/, where a build allows only what it wrote itself"
+            raise fail("", 0, f"{message}. Export elsewhere, and copy the folder when you publish")
     if not os.path.lexists(place) or (place.is_dir() and all(map(_is_rest, place.iterdir()))):
         return {}
     wrong: list[str] = []

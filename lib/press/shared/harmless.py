@@ -43,7 +43,7 @@ LINK = re.compile(r"https?://[^\s\x00-\x20]*|#[^\s]*|(?![\w+.-]*:)[\w./%~-][\w./
 SCHEME = re.compile(r"(?:javascript|vbscript):|data:(?:text|application|image/svg)")
 TEX = r"\\(?:href|url|html|unicode|require|style|class|cssId|data)"  # commands that make links, elements and styles
 MARKUP = re.compile(rf"<[a-zA-Z/!?]|(?:```|~~~)\s*\{{|\{{\{{[<%]|\{{[^{{}}]*=|\{{\s*[.#:]|^---\s*$|{TEX}", re.MULTILINE)
-# Text by which a script of the site knows what it is to draw, or out of which the renderer takes data for one.
+# Text by which a script of the site knows what to draw, or from which the renderer takes a script's data.
 DRAWN = re.compile(rf"plotly-graph-div|plotly\.|plotlyconfig|vega-embed|mermaid|graphviz|{TEX}", re.IGNORECASE)
 SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
@@ -101,7 +101,7 @@ def _passive_metadata(metadata: Any) -> bool:
 def in_html(text: str) -> str:
     """What in HTML is not known to do nothing; "" for nothing."""
     if found := DRAWN.search(unescape(text)):
-        return f"{found[0][:20]!r}, of which a script may draw something"
+        return f"{found[0][:20]!r}, from which a script may draw something"
     at = 0
     while at < len(text):
         if text.startswith(STYLE, at):

@@ -98,7 +98,7 @@ def _as_json(parameters: dict[str, Any]) -> dict[str, str]:
 def record(
     project: Project, plan: Plan, papers: tuple[Paper, ...], work: list[Wanted], *, jobs: int, progress: Any
 ) -> list[Problem]:
-    """Run what is missing; each run is in its record before the next one is told of.
+    """Run what is missing; each run is in its record before the next result is looked at.
 
     Args:
         progress: object with `said(line)` and `tick()`.

@@ -128,6 +128,23 @@ def test_nothing_is_written_into_a_folder_that_is_no_cache(executed_once, tmp_pa
     assert state() == before
 
 
+@pytest.mark.parametrize(("name", "most"), [("MOST", 1), ("LARGEST_LIST", 1000)])
+def test_nothing_is_exported_that_nobody_would_read(executed_once, tmp_path, monkeypatch, name, most):
+    monkeypatch.setattr(exporting, name, most)
+    said = executed_once.press("cache", "export", str(tmp_path / "out"), status=1).stderr
+    assert "would hold 2 results, listed in" in said
+    assert "export to a new folder" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("LARGEST_NOTEBOOK", "notebook"), ("LARGEST_RECORD", "record")])
+def test_a_result_that_is_too_large_is_left_out_and_the_file_is_named(executed_once, tmp_path, monkeypatch, name, kind):
+    monkeypatch.setattr(exporting, name, 10)
+    said = executed_once.press("cache", "export", str(tmp_path / "out")).stderr
+    assert re.search(rf"left out: figures: its {kind} has \d+ bytes; at most 10 are read\n", said)
+    assert listed(tmp_path / "out")["entries"] == {}
+
+
 def test_a_secret_is_not_exported(executed_once, tmp_path):
     site = executed_once.copy(tmp_path / "project")
     said = site.press("cache", "export", str(tmp_path / "out"), status=1, MY_TOKEN="few-steps").stderr
