@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from postkit.claims import MIME
+from postkit.claims import MIME, interval_text
 from postkit.verdicts import Claim, Measurement, verdict
 from press.core.errors import PressError
 from press.papers.boxes import read_measurement
@@ -205,7 +205,7 @@ def compare_claims(old: Any, new: Any, claims: Mapping[str, Claim]) -> Finding:
     if before.id != now.id or before.id not in claims:
         return Finding(Grade.DIFFERENT, f"a measurement of {now.id} instead of {before.id}")
     verdicts = [verdict(claims[one.id], one.measured, one.interval) for one in (before, now)]
-    values = f"{now.id}: {_value(now)} instead of {_value(before)}"
+    values = f"{now.id}: {interval_text(now)} instead of {interval_text(before)}"
     if verdicts[0] != verdicts[1]:
         return Finding(Grade.VERDICT, f"{values}: {verdicts[1]} instead of {verdicts[0]}")
     if before == now:
@@ -216,7 +216,3 @@ def compare_claims(old: Any, new: Any, claims: Mapping[str, Claim]) -> Finding:
 
 def _within(one: Measurement, other: Measurement) -> bool:
     return other.interval[0] <= one.measured <= other.interval[1]
-
-
-def _value(found: Measurement) -> str:
-    return f"{found.measured:.4g} [{found.interval[0]:.4g}, {found.interval[1]:.4g}]"
