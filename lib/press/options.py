@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _execution(run)
     cache = add(
         "cache",
-        "Export the executed results of the last build, for --cache-from elsewhere.",
+        "Write the results of the last build to a folder, for --cache-from elsewhere.",
         "press cache export executed",
         "press cache export /srv/www/blog-cache",
     )
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     cache.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder, or a cache to add to")
     verify = add(
         "verify",
-        "Run posts again and compare with the results that the site shows; change none. Exit 1 where they disagree.",
+        "Run posts again and compare with the results that the site shows; change nothing. Exit 1 if they disagree.",
         "press verify ddpm-ddim",
         "press verify --jobs 2",
     )
@@ -78,8 +78,8 @@ def parser() -> argparse.ArgumentParser:
     record = add(
         "record",
         "Run posts with the seeds 1, 2, ... and keep what their claims measured in papers/KEY/record.toml. Each run is "
-        "written as it ends, so after a kill the same command continues with the missing seeds. Nothing else in the "
-        "project changes.",
+        "written as it ends: killed anywhere, the same command goes on with the seeds that are missing. Nothing else "
+        "in the project is changed.",
         "press record ddpm-ddim",
         "press record --seeds 20 --jobs 2",
         "press record guidance --seeds 5 -p n_prompts 200",
@@ -184,7 +184,7 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
         type=_cache,
         default="",
         metavar="URL|DIR",
-        help="take results of stale posts from a published cache where its keys fit; --force takes none",
+        help="take results of stale posts from a published cache if their keys match; not with --force",
     )
     command.add_argument("--dask", metavar="ADDRESS", help="execute on a Dask cluster, e.g. tcp://host:8786")
     command.add_argument("--dry-run", action="store_true", help="say what would run and why, and do nothing")
@@ -205,7 +205,7 @@ def _sync_options(command: argparse.ArgumentParser) -> None:
 
 def _number(text: str) -> str:
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number; a user's stands at zotero.org/settings/keys")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number; find your user ID at zotero.org/settings/keys")
     return text
 
 

@@ -31,7 +31,7 @@ def act_build(options: argparse.Namespace) -> int:
     say_all("note", told["notes"])
     ran, drawn = told["executed"], told["rendered"]
     state = (
-        f"{_taken(told)}{ran} posts ran, {drawn} pages rendered"
+        f"{_taken(told['taken'])}{ran} posts ran, {drawn} pages rendered"
         if ran or told["changed"]
         else "nothing changed, 0 posts ran"
     )
@@ -61,11 +61,10 @@ def _build(
     from press.pipeline import build
 
     own = set(Manifest(project).names())
-    wishes = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "force_render": options.force_render}
+    names = ("jobs", "dask", "force", "force_render", "renderer", "keep_going", "cache_from")
+    wishes = {name: getattr(options, name) for name in names}
     with contextlib.closing(Progress()) as progress:
-        wishes |= {"renderer": options.renderer, "keep_going": options.keep_going, "progress": progress}
-        wishes["cache_from"] = options.cache_from
-        report = build(project, given, **wishes)
+        report = build(project, given, progress=progress, **wishes)
     told = {"warnings": list(map(str, folded(report.warnings))), "notes": report.notes, "failed": report.failed}
     told["places"] = len(report.warnings)
     told |= {"pages": report.pages, "renderer": report.renderer, "problems": list(map(astuple, report.problems))}
@@ -90,21 +89,20 @@ def act_run(options: argparse.Namespace) -> int:
     project, given = project_of(options), parameters_of(options)
     if options.dry_run:
         return _dry_run(project, options.slugs, given, options)
-    how = {"jobs": options.jobs, "dask": options.dask, "force": options.force, "cache_from": options.cache_from}
+    how = {name: getattr(options, name) for name in ("jobs", "dask", "force", "cache_from")}
     with contextlib.closing(Progress()) as progress:
         report = run_posts(project, options.slugs, given, progress=progress, **how)
     _tell_broken(report.elsewhere)
     say_all("note", report.notes)
     print(
-        f"{_taken({'taken': len(report.taken)})}{len(report.executed)} posts ran"
+        f"{_taken(len(report.taken))}{len(report.executed)} posts ran"
         + (": " + ", ".join(report.executed) if report.executed else "")
     )
     return 0
 
 
-def _taken(told: dict[str, Any]) -> str:
+def _taken(number: int) -> str:
     """How many results came from a cache, if any did."""
-    number = told.get("taken", 0)
     return f"{number} taken from a cache, " if number else ""
 
 
@@ -121,12 +119,13 @@ def act_cache(options: argparse.Namespace) -> int:
 def act_verify(options: argparse.Namespace) -> int:
     """`press verify`."""
     from press.core.bars import Progress
+    from press.core.manifest import at_work
     from press.preflight import planned
     from press.shared.verifying import table, verify
 
-    project = project_of(options)
-    plan, papers = planned(project, options.slugs, parameters_of(options))
-    with contextlib.closing(Progress()) as progress:
+    project, given = project_of(options), parameters_of(options)
+    with at_work(project), contextlib.closing(Progress()) as progress:
+        plan, papers = planned(project, options.slugs, given)
         found, failed = verify(project, plan, papers, jobs=options.jobs, progress=progress)
     _tell_broken(plan.elsewhere)
     say_all("error", failed)
@@ -138,13 +137,14 @@ def act_record(options: argparse.Namespace) -> int:
     """`press record`."""
     from press.core.bars import Progress
     from press.core.manifest import at_work
+    from press.papers.recorded import SEED
     from press.papers.schema import read_papers
     from press.preflight import planned
     from press.shared.recording import record, summary, wanted
 
     project, given = project_of(options), parameters_of(options)
-    if "seed" in given:
-        raise PressError(Problem("", 0, "-p seed: press record sets the seeds itself. Say how many with --seeds"))
+    if SEED in given:
+        raise PressError(Problem("", 0, f"-p {SEED}: press record sets it itself. Choose how many by --seeds"))
     with contextlib.nullcontext() if options.dry_run else at_work(project):
         plan, papers = planned(project, options.slugs, given)
         work = wanted(plan, papers, options.slugs, options.seeds, project.root)

@@ -93,7 +93,7 @@ def test_bad_input(built, name):
     ("arguments", "expected"),
     [
         (("-p", "sede", "2"), "posts/a/post.qmd:11: unknown parameter 'sede'. Legal: seed"),
-        (("-p", "seed", "two"), "posts/a/post.qmd:11: parameter 'seed' takes a int such as 1, not str 'two'"),
+        (("-p", "seed", "two"), "posts/a/post.qmd:11: parameter 'seed' must be of type int, such as 1, not str 'two'"),
         (("-p", "seed", "[1"), "-p seed '[1': not a YAML value"),
     ],
 )

@@ -24,11 +24,16 @@ class Progress:
             from tqdm import tqdm
 
             self.bar = tqdm(total=len(stale), desc="posts", unit="post", file=sys.stderr, leave=False)
-        self._say(f"{len(stale)} of {total} posts to run" + (f": {', '.join(stale)}" if 0 < len(stale) <= 20 else ""))
+        self.said(f"{len(stale)} of {total} posts to run" + (f": {', '.join(stale)}" if 0 < len(stale) <= 20 else ""))
 
     def said(self, line: str) -> None:
-        """Something else happened that whoever is watching should know at once."""
-        self._say(line)
+        """Something happened that whoever is watching should know at once."""
+        if self.quiet:
+            return
+        if self.bar is not None:
+            self.bar.write(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
     def started(self, slug: str) -> None:
         """A post was handed to a worker."""
@@ -70,7 +75,7 @@ class Progress:
     def _end(self, slug: str, line: str) -> None:
         if slug in self.running:
             self.running.remove(slug)
-        self._say(line)
+        self.said(line)
         if self.bar is not None:
             self.bar.update()
         self._show()
@@ -78,11 +83,3 @@ class Progress:
     def _show(self) -> None:
         if self.bar is not None:
             self.bar.set_postfix_str(", ".join(self.running[:3]) + ("..." if len(self.running) > 3 else ""))
-
-    def _say(self, line: str) -> None:
-        if self.quiet:
-            return
-        if self.bar is not None:
-            self.bar.write(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr)
-        else:
-            print(line, file=sys.stderr, flush=True)

@@ -10,17 +10,18 @@ from press.core.yamlfile import Map
 
 
 def check_given(press: Map) -> list[Problem]:
-    """Problems with the form of the two: what is not a mapping is removed. Whether the names exist is not checked here.
+    """Each part of the two that is not a mapping, which is taken out; and keys without effect. Names are not checked.
 
     Args:
         press: what a file says below `press:`.
     """
-    problems = _not_mappings(press, "press: ", ("parameters", "posts"))
+    values = {"parameters": "a mapping of parameters to their values"}
+    problems = _not_mappings(press, "press: ", values | {"posts": "a mapping of posts to their settings"})
     posts = press.get("posts") or Map()
-    problems += _not_mappings(posts, "press: posts: ", tuple(posts))
+    problems += _not_mappings(posts, "press: posts: ", dict.fromkeys(posts, "a mapping with the key parameters"))
     for slug, settings in posts.items():
         where = f"press: posts: {slug}: "
-        problems += _not_mappings(settings or Map(), where, ("parameters",))
+        problems += _not_mappings(settings or Map(), where, values)
         for key in settings or ():
             if key != "parameters":
                 message = f"{where}{key} is unknown and has no effect; legal: parameters"
@@ -33,13 +34,11 @@ def given_to(settings: dict[str, Any], slug: str) -> Map:
     return ((settings.get("posts") or {}).get(slug) or {}).get("parameters") or Map()
 
 
-def _not_mappings(data: Map, where: str, keys: tuple[str, ...]) -> list[Problem]:
+def _not_mappings(data: Map, where: str, forms: dict[str, str]) -> list[Problem]:
     problems = []
-    for key in keys:
+    for key, form in forms.items():
         value = data.get(key)
         if value is not None and not isinstance(value, dict):
-            form = "parameters and their values" if key == "parameters" else "names and what they are given, indented"
-            message = f"{where}{key}: {json.dumps(value)} must be a mapping of {form}"
-            problems.append(Problem(*data.places[key], message))
+            problems.append(Problem(*data.places[key], f"{where}{key}: {json.dumps(value)} must be {form}"))
             del data[key]
     return problems

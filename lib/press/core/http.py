@@ -15,6 +15,8 @@ PAUSES = (1.0, 2.0, 4.0)  # seconds before each further try
 LONGEST_WAIT = 300.0  # seconds that a server may ask for before we give up
 DEADLINE = 300.0  # seconds for one answer, however slowly it drips
 RETRY = (429, 500, 502, 503, 504)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that no proxy leads to
+LATER = "Nothing was changed; try again later"
 T = TypeVar("T")
 
 
@@ -38,6 +40,7 @@ def patiently(
     *,
     wait: Callable[[float], None] = time.sleep,
     failed: str = "does not answer",
+    then: str = LATER,
 ) -> T:
     """What `ask` returns, in as many tries as there are pauses, and one.
 
@@ -47,6 +50,7 @@ def patiently(
         say: told about each failure.
         wait: called with the seconds before each further try.
         failed: what the server does not do, after its name.
+        then: what follows from that, in a message.
 
     Raises:
         PressError: no answer after all tries, or a longer wait asked for than `LONGEST_WAIT`.
@@ -60,23 +64,23 @@ def patiently(
             trouble, asked = error.trouble, error.asked
         except httpx2.TransportError as error:
             trouble, asked = type(error).__name__, None
-        check_wait(asked, where)
+        check_wait(asked, where, then)
         if pause is None:
             break
         seconds = pause if asked is None else asked
         say(f"{where}: {trouble}; trying again in {seconds:g} s")
         wait(seconds)
-    raise fail("", 0, f"{where} {failed} ({trouble}). Nothing was changed; try again later")
+    raise fail("", 0, f"{where} {failed} ({trouble}). {then}")
 
 
-def check_wait(asked: float | None, where: str) -> None:
+def check_wait(asked: float | None, where: str, then: str = LATER) -> None:
     """Refuse to wait for longer than `LONGEST_WAIT`.
 
     Raises:
         PressError: the server asks for it.
     """
     if asked is not None and asked > LONGEST_WAIT:
-        raise fail("", 0, f"{where} asks to wait {asked:.0f} s. Nothing was changed; try again then")
+        raise fail("", 0, f"{where} asks to wait {asked:.0f} s. {then}")
 
 
 def asked_wait(*wishes: str) -> float | None:

@@ -1,7 +1,7 @@
-"""How slow this machine is, compared with the one that limits on processor time assume.
+"""How slow this machine is, compared with the one that limits on processor time are meant for.
 
-Measured in a process of its own, in processor time, when a limit is reached and not before: by a product of matrices in
-NumPy, of which posts on models are made, or else by a loop in Python.
+Measured in a process of its own, in processor time, when a limit is reached and not before, by a product of
+matrices in NumPy, which is most of what posts on models compute, or by a loop in Python where there is no NumPy.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def speed() -> Speed:
 def of(kind: str, found: float) -> Speed:
     """What this result of a measurement, "product" or "loop", says."""
     if kind == "product":
-        return Speed(max(1.0, PRODUCT / found), f"{found:.2g} GFLOP/s per core where the limit assumes {PRODUCT:g}")
-    words = f"{found:.2g} million rounds per second of a loop in Python where the limit assumes {LOOP:g}"
+        return Speed(max(1.0, PRODUCT / found), f"{found:.2g} GFLOP/s per core; the limit assumes {PRODUCT:g}")
+    words = f"{found:.2g} million rounds per second of a loop in Python; the limit assumes {LOOP:g}"
     return Speed(max(1.0, LOOP / found), words)
 
 

@@ -145,7 +145,7 @@ class Arxiv:
         if self.http is None:
             self.http = httpx2.Client(
                 transport=self.transport,
-                trust_env=httpx2.URL(url).host not in ("127.0.0.1", "localhost", "::1"),
+                trust_env=httpx2.URL(url).host not in http.LOOPBACK,
                 timeout=TIMEOUT,
                 headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
             )

@@ -72,12 +72,15 @@ def _unfounded(paper: Paper, claim: Claim, notebooks: dict[str, dict[str, Any]])
     post, _, label = claim.reason_checked_by.partition("#")
     if not label:
         return []
-    legal = _labels(notebooks[post]) if post in notebooks else set(notebooks)
-    if label in legal and post in notebooks:
+    if post in notebooks:
+        wanted, legal, what = label, _labels(notebooks[post]), f"post {post!r} has no cell labelled {label!r}"
+    else:
+        wanted, legal, what = post, set(notebooks), f"there is no post {post!r}"
+    if wanted in legal:
         return []
-    what = f"post {post!r} has no cell labelled {label!r}" if post in notebooks else f"there is no post {post!r}"
-    close = ", ".join(get_close_matches(label if post in notebooks else post, legal)) or "see the post's label: lines"
-    message = f"claim {claim.id!r}: reason_checked_by {claim.reason_checked_by!r}: {what}. Near: {close}"
+    close = get_close_matches(wanted, legal)
+    way = f"Near: {', '.join(close)}" if close else f"Legal: {', '.join(sorted(legal)) or 'none'}"
+    message = f"claim {claim.id!r}: reason_checked_by {claim.reason_checked_by!r}: {what}. {way}"
     return [Problem(*paper.claim_place(claim.id, "reason_checked_by"), message)]
 
 

@@ -159,7 +159,7 @@ def _check_run(run: dict[str, Any], at: tuple[str, ...], measured: set[str], see
     for id, value in values.items() if isinstance(values, dict) else ():
         if id not in measured:
             legal = ", ".join(sorted(measured)) or "none"
-            wrong(f"values: {id!r} is not a claim of this paper, or is an exact one. Legal: {legal}", *at, "values", id)
+            wrong(f"values: {id!r} is not a claim of this paper with chance in it. Legal: {legal}", *at, "values", id)
         elif not _is_number(value, (int, float)):
             wrong(f"values: {id} must be a finite number, not {value!r}", *at, "values", id)
 

@@ -1,4 +1,4 @@
-"""Which packages posts share, and the warm process that imports them ahead: see `warm.py`.
+"""Which packages posts share, and the warm process that imports them ahead of time: see `warm.py`.
 
 Packages are shared if the closures of two or more of the posts name them. They stand in one row, the most used first; a
 post gets as much of the beginning of the row as it names itself, and is forked from the process that has imported just
@@ -32,7 +32,7 @@ def levels_of(posts: Sequence[Post], library: Library) -> tuple[list[list[str]],
     counted = Counter(name for _, external in closures for name in external)
     row = sorted((name for name in counted if counted[name] > 1), key=lambda name: (-counted[name], name))
     depths = [next((n for n, name in enumerate(row) if name not in external), len(row)) for _, external in closures]
-    row = row[: sorted([0, 0, *depths])[-2]]
+    row = row[: sorted([0, 0, *depths])[-2]]  # what lies deeper, one post alone would have
     if not row:
         return [], depths
     names = set().union(*(post.uses.modules for post in posts))

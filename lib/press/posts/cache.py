@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,11 @@ def with_reads(key: Key, names: list[str], root: Path, hashes: dict[Path, str]) 
         if path not in hashes:
             hashes[path] = file_hash(path) if path.is_file() else MISSING
     return key_of(key.parts | {f"read {name}": hashes[root / name] for name in names})
+
+
+def reads_of(parts: Iterable[str]) -> list[str]:
+    """The files that only a run shows a post to depend on, of the parts of its key; relative to the root, sorted."""
+    return sorted(name.removeprefix("read ") for name in parts if name.startswith("read "))
 
 
 def key_of(parts: dict[str, str]) -> Key:

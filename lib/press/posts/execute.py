@@ -26,6 +26,7 @@ from press.core.secrets import environment_secrets
 from press.posts.clock import watching
 from press.posts.kernel import state_of
 from press.posts.outcome import last_words, problem_of, ran_through, stopped_at
+from press.posts.post import INJECTED
 from press.posts.usage import Limits
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -158,7 +159,6 @@ def _kernel_manager(task: Task, log: Path, folder: str):
     env = environment(task.root, task.threads) | own
     # -P: a file beside the post that is called random.py, say, is not what the kernel itself imports.
     argv = [sys.executable, "-P", "-m", "press.posts.kernel", "-f", "{connection_file}"]
-
     how = provisioner(task.warm, task.limits[1]) if task.warm else {}
 
     class OneKernel(KernelSpecManager):
@@ -212,7 +212,7 @@ def clean(notebook: dict[str, Any]) -> None:
     for cell in notebook["cells"]:
         for name in ("papermill", "execution"):
             cell["metadata"].pop(name, None)
-        if "injected-parameters" in cell["metadata"].get("tags", []):
-            cell["id"] = "injected-parameters"
+        if INJECTED in cell["metadata"].get("tags", []):
+            cell["id"] = INJECTED
         for output in cell.get("outputs", []):
             output.pop("metadata", None) if output.get("metadata") == {} and output["output_type"] == "stream" else None

@@ -20,7 +20,7 @@ from press.core.errors import Problem
 from press.core.pandoc import run_pandoc
 from press.core.secrets import find_secrets, secrets_in
 from press.posts.made import raw_cell
-from press.posts.post import CodeCell, Post
+from press.posts.post import CodeCell, Post, named_in
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -70,9 +70,8 @@ def failed_notebook(failure: Failure, claims: Iterable[str] = ()) -> dict[str, A
     head = {"cell_type": "raw", "id": "text-1", "metadata": {"press": place}, "source": ["---\n", *rows, "---"]}
     body = raw_cell("failure", _html(failure), place)
     body["source"] = ['::: {.callout-important title="This post failed"}\n', "\n", *body["source"], "\n", "\n", ":::"]
-    code = "\n".join(cell.code for cell in post.cells)
     noted = {
-        "claims": [name for name in claims if f'"{name}"' in code or f"'{name}'" in code],
+        "claims": named_in(post, claims),
         # What a reader may take away, for others may link to it; nothing, if that would publish a secret.
         "cells": [] if find_secrets(post.notebook, post.file) else post.notebook["cells"],
         "places": [f"{p.file}:{p.line}" if p.line else p.file for p in failure.problems],

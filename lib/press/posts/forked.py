@@ -15,7 +15,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 from traitlets import Float, List
 
 NAME = "press-forked"
-END = 64  # bytes, at most, of an answer
+ANSWER = 64  # bytes, at most
 
 
 class Forked:
@@ -65,14 +65,14 @@ class Forked:
 
 def _answer(warm: socket.socket, kind: str) -> int | None:
     try:
-        told, _, number = warm.recv(END).decode().partition(" ")
+        told, _, number = warm.recv(ANSWER).decode().partition(" ")
     except OSError:
         return None
     return int(number) if told == kind else None
 
 
 class ForkedProvisioner(LocalProvisioner):
-    """Has the kernel forked, or starts it as ever where no warm process answers."""
+    """Has the kernel forked, or starts it as usual where no warm process answers."""
 
     sockets = List(config=True, help="where warm processes listen, the best one first")
     forked: Forked | None = None

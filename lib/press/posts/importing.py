@@ -1,7 +1,7 @@
 """Imports made ahead of a cell, under the conditions of a cell, and whether they left traces that a post would notice.
 
-A package sees the streams, the shell, the environment and the working of warnings that it would see in a kernel. What
-warns, prints, raises, starts a thread, opens a file, touches a GPU or changes the process in another way is found out,
+A package sees the streams, the shell, the environment and the filters of warnings that it would see in a kernel. What
+warns, prints, raises, starts a thread, opens a file, touches a GPU or changes the process in another way is found,
 and so is code that lies elsewhere than where packages are installed.
 """
 

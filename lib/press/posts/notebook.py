@@ -26,7 +26,7 @@ from press.posts.blocks import Block, markdown_blocks, notebook_blocks
 from press.posts.enabled import is_enabled, is_off, is_on
 from press.posts.inline import filled, find_inline, read_inline
 from press.posts.parameters import read_parameters
-from press.posts.post import INDENT, KERNEL, CodeCell, Inline, Post, Source, new_cell
+from press.posts.post import INDENT, INJECTED, KERNEL, CodeCell, Inline, Post, Source, new_cell
 from press.posts.prose import SHORTCODE, resolve
 from press.posts.used import uses_of
 
@@ -206,7 +206,7 @@ def with_outputs(post: Post, executed: dict[str, Any]) -> dict[str, Any]:
     of injected parameters from the run.
     """
     ran = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
-    injected = next((c for c in executed["cells"] if "injected-parameters" in c["metadata"].get("tags", [])), None)
+    injected = next((c for c in executed["cells"] if INJECTED in c["metadata"].get("tags", [])), None)
     cells = []
     for cell in post.notebook["cells"]:
         if cell["cell_type"] != "code":

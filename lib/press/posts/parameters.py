@@ -49,7 +49,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def parameters_for(post: Post, config: Config, given: dict[str, Any]) -> dict[str, Any]:
-    """What to inject into this post. The later has the last word: parameters of the project, its profile and its
+    """What to inject into this post. Later ones override earlier ones: parameters of the project, its profile and its
     folder for all posts, those of `press: posts:` for this one, and those given.
 
     What the post does not declare is left out.
@@ -115,9 +115,8 @@ def _misfit(name: str, value: Any, post: Post) -> str:
     numbers = isinstance(value, int) and not isinstance(value, bool) and isinstance(default, float)
     if default is None or value is None or type(value) is type(default) or numbers:
         return ""
-    return (
-        f"parameter {name!r} takes a {type(default).__name__} such as {default!r}, not {type(value).__name__} {value!r}"
-    )
+    kinds = f"must be of type {type(default).__name__}, such as {default!r}, not {type(value).__name__} {value!r}"
+    return f"parameter {name!r} {kinds}"
 
 
 def parameter_line(post: Post) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,14 @@ from postkit.verdicts import Claim
 from press.core.errors import Problem, collected
 from press.core.project import Project
 from press.core.strictness import sift
-from press.posts.cache import Cache, Key, differences, make_key, with_reads
+from press.posts.cache import Cache, Key, differences, make_key, reads_of, with_reads
 from press.posts.closure import Library, read_library
 from press.posts.collection import choose, read_posts
 from press.posts.failure import Failure
 from press.posts.parameters import check_named, check_parameters, parameters_for
 from press.posts.post import Post, Source
+
+FORCED = "--force"  # the reason of a step that was asked to run, up to date or not
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,16 @@ def make_plan(
         notebook = None if force else cache.get(key.digest)
         if notebook is not None:
             plan.executed[post.slug] = notebook
-        reasons = [] if notebook is not None else ["--force"] if force else why(post, base, project, cache)
+        reasons = [] if notebook is not None else [FORCED] if force else why(post, base, project, cache)
         plan.steps.append(Step(post, parameters, base, key, reasons))
     return plan
+
+
+@contextlib.contextmanager
+def trial_of(plan: Plan) -> Iterator[Plan]:
+    """The plan with nothing executed, and a cache of its own: running it leaves the project's results as they are."""
+    with tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder:
+        yield replace(plan, cache=Cache(Path(folder)), executed={}, failures={}, notes=[], entered=set())
 
 
 def _sifted(
@@ -168,8 +179,7 @@ def why(post: Post, base: Key, project: Project, cache: Cache) -> list[str]:
     last = last_run(post, project)
     if last is None:
         return ["never run here"]
-    read = [name.partition(" ")[2] for name in last["parts"] if name.startswith("read ")]
-    key = with_reads(base, read, project.root, {})
+    key = with_reads(base, reads_of(last["parts"]), project.root, {})
     changed = differences(last["parts"], key.parts)
     if "failed" in last:
         return [f"failed when it last ran ({', '.join(last['failed']['places'])})", *changed]

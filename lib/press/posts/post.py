@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")  # frequent, and of no matter to the key
 KERNEL = "python3"
 INDENT = "md-indent"  # Quarto's name for the spaces before a cell, in its metadata
+INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds; here its name too
 KEPT = ".press/posts"  # executed notebooks that have no place among the sources
 
 
@@ -142,6 +144,12 @@ def place_of(slug: str, notebook: dict[str, Any]) -> str:
     """Where a post's executed notebook is written, relative to the root: its page, or below `.press/`."""
     press, page = notebook.get("metadata", {}).get("press") or {}, page_of(slug, notebook)
     return f"{KEPT}/{page}.ipynb" if press.get("source", "") == page else page
+
+
+def named_in(post: Post, names: Iterable[str]) -> list[str]:
+    """Those of these names, such as ids of claims, that the post's code has as texts."""
+    code = "\n".join(cell.code for cell in post.cells if cell.evaluated)
+    return [name for name in names if f'"{name}"' in code or f"'{name}'" in code]
 
 
 def new_cell(kind: str, name: str, source: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from press.core.speed import Speed
 
 LONGEST = 3.0  # seconds of idleness that one look may count for: in a longer gap nobody was watching
-SHARE = 0.01  # of a processor; who uses as much, on the average, never becomes idle. An idle kernel uses a tenth of it
+SHARE = 0.01  # of a processor; a kernel that uses as much on average never becomes idle. An idle one uses a tenth
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Limits:
     """What a post may use.
 
     Args:
-        processor: seconds of processor time, of all its processes together, on the machine that `speed.py` assumes.
+        processor: seconds of processor time, of all its processes together, on the machine that `speed.py` refers to.
         idle: seconds in which it computes nothing.
     """
 
@@ -77,9 +77,9 @@ class Usage:
                 f"its front matter or `press: idle-timeout:`); it used {used}. Find what it waits for: input, a "
                 "network, a lock"
             )
-        limit = f"limit {self.limits.processor:g} of processor time"
+        limit = f"limit {self.limits.processor:g} s of processor time"
         if self.allowed > self.limits.processor:
-            limit += f", {_seconds(self.allowed)} on this machine, with {self.machine.told}"
+            limit += f", which is {_seconds(self.allowed)} on this machine of {self.machine.told}"
         return (
             f"the post used {used} ({limit}: `timeout:` in its front matter or `press: timeout:`). Let it compute "
             "less, or raise the limit"

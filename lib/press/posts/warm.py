@@ -84,7 +84,7 @@ def _serve(listener: socket.socket | None) -> dict[str, Any]:
         polled.register(listener, select.POLLIN)
     kernels: dict[int, tuple[int, socket.socket]] = {}  # pidfd of a kernel -> its pid, and who asked for it
     while True:
-        number = polled.poll()[0][0]  # one at a time: numbers are given again once they are closed
+        number = polled.poll()[0][0]  # one at a time: a number is used again once it is closed
         if number == 0:
             _end(pid for pid, _ in kernels.values())
         elif listener and number == listener.fileno():

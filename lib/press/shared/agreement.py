@@ -12,13 +12,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from postkit.claims import MIME
+from postkit.claims import MIME, interval_text
 from postkit.verdicts import Claim, Measurement, verdict
 from press.core.errors import PressError
 from press.papers.boxes import read_measurement
@@ -75,9 +76,7 @@ def compare(old: list[dict[str, Any]], new: list[dict[str, Any]], claims: Mappin
     kinds = [[_kind(output) for output in outputs] for outputs in (old, new)]
     if kinds[0] != kinds[1]:
         return Finding(Grade.DIFFERENT, f"outputs of another kind: {_list(kinds[1])} instead of {_list(kinds[0])}")
-    found = max(
-        (_outputs(*pair, claims) for pair in zip(old, new, strict=True)), key=lambda one: one.grade, default=SAME
-    )
+    found = max((_outputs(*pair, claims) for pair in zip(old, new, strict=True)), key=lambda one: one.grade)
     if timing and found.grade in (Grade.DIGITS, Grade.DIFFERENT):
         return Finding(Grade.TIMES, found.said)
     return found
@@ -126,7 +125,7 @@ def _outputs(old: dict[str, Any], new: dict[str, Any], claims: Mapping[str, Clai
         if mime in PIXELS:
             found.append(compare_pictures(text_of(value), text_of(other)))
             continue
-        texts = [text_of(v) if isinstance(v, (str, list)) else json.dumps(v, sort_keys=True) for v in (value, other)]
+        texts = [json.dumps(v, sort_keys=True) if mime.endswith("json") else text_of(v) for v in (value, other)]
         found.append(compare_texts(*(COMMIT.sub("commit", text, count=1) if line else text for text in texts)))
     return max(found, key=lambda one: one.grade)
 
@@ -165,9 +164,9 @@ def _close(a: str, b: str) -> bool:
         return True
     texts = [text.replace("\N{MINUS SIGN}", "-").replace(",", "") for text in (a, b)]
     x, y = map(float, texts)
-    # The last digit of a whole number is not a rounding error: it may be a count.
-    unit = max((10.0 ** (int(e or 0) - len(d)) for d, e in map(_decimals, texts) if d), default=0.0)
-    return abs(x - y) <= max(RELATIVE * max(abs(x), abs(y)), 1.0001 * unit)
+    # The unit of a whole number is not a last digit: it may be a count.
+    unit = max((float(f"1e{e or 0}") * 10.0 ** -len(d) for d, e in map(_decimals, texts) if d), default=0.0)
+    return all(map(math.isfinite, (x, y, unit))) and abs(x - y) <= max(RELATIVE * max(abs(x), abs(y)), 1.0001 * unit)
 
 
 def _decimals(text: str) -> tuple[str, str]:
@@ -206,7 +205,7 @@ def compare_claims(old: Any, new: Any, claims: Mapping[str, Claim]) -> Finding:
     if before.id != now.id or before.id not in claims:
         return Finding(Grade.DIFFERENT, f"a measurement of {now.id} instead of {before.id}")
     verdicts = [verdict(claims[one.id], one.measured, one.interval) for one in (before, now)]
-    values = f"{now.id}: {_value(now)} instead of {_value(before)}"
+    values = f"{now.id}: {interval_text(now)} instead of {interval_text(before)}"
     if verdicts[0] != verdicts[1]:
         return Finding(Grade.VERDICT, f"{values}: {verdicts[1]} instead of {verdicts[0]}")
     if before == now:
@@ -217,7 +216,3 @@ def compare_claims(old: Any, new: Any, claims: Mapping[str, Claim]) -> Finding:
 
 def _within(one: Measurement, other: Measurement) -> bool:
     return other.interval[0] <= one.measured <= other.interval[1]
-
-
-def _value(found: Measurement) -> str:
-    return f"{found.measured:.4g} [{found.interval[0]:.4g}, {found.interval[1]:.4g}]"

@@ -20,13 +20,12 @@ from press.posts.inline import runnable
 from press.posts.notebookfile import text_of
 from press.posts.outcome import ran_through
 from press.posts.plan import Step
-from press.posts.post import new_cell, to_bytes
+from press.posts.post import INJECTED, new_cell, to_bytes
 from press.posts.run import device_of
 from press.shared.catalogue import Entry, parse, shown
 from press.shared.harmless import active
 from press.shared.places import Refused
 
-INJECTED = "injected-parameters"
 MOST_SECONDS = 10**7
 
 
@@ -57,8 +56,8 @@ def checked_notebook(data: bytes, step: Step, key: Key, papers: Sequence[Paper])
         papers: whose claims it may measure.
 
     Raises:
-        Refused: the press did not write it, it was made from other cells or under another key, it did not run
-            through, or an output holds a secret, a script, or something that is not a measurement.
+        Refused: it is not a notebook of the press, was made of other cells or under another key, did not run through,
+            or an output holds a secret, a script, or an invalid measurement.
     """
     book = parse(data, "its notebook")
     _check_form(book, data)

@@ -1,4 +1,4 @@
-"""`press cache export DIR`: the executed results of the last build, as a cache that others may take from."""
+"""`press cache export DIR`: the results of the last build, as a cache from which others may take."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from press.core.errors import PressError, Problem, fail
 from press.core.project import Project
 from press.core.secrets import find_secrets, secrets_in
 from press.core.source import relative
-from press.posts.cache import Cache, key_of
+from press.posts.cache import Cache, key_of, reads_of
 from press.posts.collection import sources
 from press.posts.made import versions_of
 from press.posts.post import Source, to_bytes
 from press.shared import catalogue
-from press.shared.catalogue import LARGEST_LIST, LARGEST_NOTEBOOK, LARGEST_RECORD, NAME, Blob, Entry
+from press.shared.catalogue import FORMS, LARGEST_LIST, LARGEST_NOTEBOOK, LARGEST_RECORD, MOST, NAME, Blob, Entry
 from press.shared.places import Folder, NotHad
 
 
@@ -41,7 +41,8 @@ def export(project: Project, folder: Path) -> Exported:
         folder: new, empty, or a cache.
 
     Raises:
-        PressError: it is anything else, or a result holds a secret: then nothing is written.
+        PressError: it is anything else or would hold more than is read, or a result holds a secret: then nothing is
+            written.
     """
     before = _begun(folder, project)
     entries = dict(before)
@@ -52,30 +53,36 @@ def export(project: Project, folder: Path) -> Exported:
         if why:
             done.left.append(f"{source.slug}: {why}")
             continue
-        noted, shapes = to_bytes(book), _record_bytes(record)
+        notebook, noted = to_bytes(book), _record_bytes(record)
         problems += find_secrets(book, relative(source.path, project.root))
-        problems += [Problem(source.page, 0, f"its parameters show {what}") for what in secrets_in(shapes.decode())]
-        blobs = (
-            Blob(hashlib.sha256(noted).hexdigest(), len(noted)),
-            Blob(hashlib.sha256(shapes).hexdigest(), len(shapes)),
-        )
-        if blobs[0].size > LARGEST_NOTEBOOK or blobs[1].size > LARGEST_RECORD:
-            done.left.append(f"{source.slug}: {blobs[0].size} bytes, and no reader takes over {LARGEST_NOTEBOOK}")
+        problems += [Problem(source.page, 0, f"its parameters show {what}") for what in secrets_in(noted.decode())]
+        blobs = [Blob(hashlib.sha256(data).hexdigest(), len(data)) for data in (notebook, noted)]
+        kinds = zip(("notebook", "record"), blobs, (LARGEST_NOTEBOOK, LARGEST_RECORD), strict=True)
+        large = [
+            f"its {kind} has {blob.size} bytes; at most {most} are read"
+            for kind, blob, most in kinds
+            if blob.size > most
+        ]
+        if large:
+            done.left.append(f"{source.slug}: {', and '.join(large)}")
             continue
-        files |= {blobs[0].file: noted, blobs[1].file: shapes}
+        files |= {blobs[0].file: notebook, blobs[1].file: noted}
         parts = record["parts"]
-        reads = sorted(name.removeprefix("read ") for name in parts if name.startswith("read "))
         base = key_of({name: value for name, value in parts.items() if not name.startswith("read ")})
         key = key_of(parts).digest
-        entries[key] = Entry(key, source.slug, base.digest, tuple(reads), *blobs, _executed(book, record))
+        entries[key] = Entry(key, source.slug, base.digest, tuple(reads_of(parts)), *blobs, _executed(book, record))
         done.slugs.append(source.slug)
     if problems:
         raise PressError(problems)
+    listed = catalogue.to_bytes(entries)
+    if len(entries) > MOST or len(listed) > LARGEST_LIST:
+        held = f"{len(entries)} results, listed in {len(listed)} bytes; at most {MOST} and {LARGEST_LIST} are read"
+        raise fail("", 0, f"{str(folder)!r} would hold {held}. Nothing is written: export to a new folder")
     write_if_changed(folder / NAME, catalogue.to_bytes(before))  # from here on the folder is ours
     for name, data in files.items():
         if not _is_there(folder / name, data):
             write_atomic(folder / name, data)
-    write_if_changed(folder / NAME, catalogue.to_bytes(entries))
+    write_if_changed(folder / NAME, listed)
     done.size = sum(map(len, files.values()))
     return done
 
@@ -93,8 +100,8 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
     for ours in (project.site, project.work):
         real = place.resolve()
         if real == ours or real.is_relative_to(ours):
-            message = f"{str(folder)!r} lies in {ours.name}/, which is the press's own"
-            raise fail("", 0, f"{message}. Export elsewhere, and copy it when you publish")
+            message = f"{str(folder)!r} lies in {ours.name}/, where a build allows only what it wrote itself"
+            raise fail("", 0, f"{message}. Export elsewhere, and copy the folder when you publish")
     if not os.path.lexists(place) or (place.is_dir() and all(map(_is_rest, place.iterdir()))):
         return {}
     wrong: list[str] = []
@@ -138,13 +145,9 @@ def _record_bytes(record: dict[str, Any]) -> bytes:
 
 def _executed(book: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     """Where and when, in the forms that a reader takes; "" for what is not known, or of no such form."""
-    press = book["metadata"]["press"]
-    said = {"day": record.get("day"), "machine": record.get("machine")} | {
-        n: press.get(n) for n in ("device", "commit")
-    }
-    forms = catalogue.FORMS
-    plain = {name: str(said[name] or "") for name in forms}
-    plain = {name: value if forms[name].fullmatch(value) else "" for name, value in plain.items()}
+    said = book["metadata"]["press"] | {name: record.get(name) for name in ("day", "machine")}
+    texts = {name: str(said.get(name) or "") for name in FORMS}
+    plain = {name: text if FORMS[name].fullmatch(text) else "" for name, text in texts.items()}
     return plain | {"versions": versions_of(record["parts"])}
 
 

@@ -43,7 +43,7 @@ LINK = re.compile(r"https?://[^\s\x00-\x20]*|#[^\s]*|(?![\w+.-]*:)[\w./%~-][\w./
 SCHEME = re.compile(r"(?:javascript|vbscript):|data:(?:text|application|image/svg)")
 TEX = r"\\(?:href|url|html|unicode|require|style|class|cssId|data)"  # commands that make links, elements and styles
 MARKUP = re.compile(rf"<[a-zA-Z/!?]|(?:```|~~~)\s*\{{|\{{\{{[<%]|\{{[^{{}}]*=|\{{\s*[.#:]|^---\s*$|{TEX}", re.MULTILINE)
-# Text by which a script of the site knows what it is to draw, or out of which the renderer takes data for one.
+# Text by which a script of the site knows what to draw, or from which the renderer takes a script's data.
 DRAWN = re.compile(rf"plotly-graph-div|plotly\.|plotlyconfig|vega-embed|mermaid|graphviz|{TEX}", re.IGNORECASE)
 SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
@@ -74,7 +74,7 @@ def active(output: dict[str, Any], raw: bool) -> str:
     if kind == "error":
         return ""
     if not _passive_metadata(output.get("metadata")):
-        return "metadata of a picture that are not numbers"
+        return "its metadata are not sizes"
     for mime, value in output["data"].items():
         if mime in SHOWN_AS_TEXT:
             why = ""
@@ -83,7 +83,7 @@ def active(output: dict[str, Any], raw: bool) -> str:
         elif mime in READERS:
             why = READERS[mime](text_of(value))
         else:
-            why = "which a script draws in the reader's browser, or of which nothing is known"
+            why = "a type that a script draws in the reader's browser, or that is unknown here"
         if why:
             return f"{mime[:60]}: {why}"
     return ""
@@ -101,7 +101,7 @@ def _passive_metadata(metadata: Any) -> bool:
 def in_html(text: str) -> str:
     """What in HTML is not known to do nothing; "" for nothing."""
     if found := DRAWN.search(unescape(text)):
-        return f"{found[0][:20]!r}, of which a script may draw something"
+        return f"{found[0][:20]!r}, from which a script may draw something"
     at = 0
     while at < len(text):
         if text.startswith(STYLE, at):
@@ -199,7 +199,7 @@ def in_svg(text: str) -> str:
 
 
 def in_picture(value: Any, mime: str) -> str:
-    """Why the data are not a picture of this type; "" where they are."""
+    """Why a picture is not of its type; "" where it is."""
     try:
         data = base64.b64decode(re.sub(r"\s", "", text_of(value)), validate=True)
     except ValueError:

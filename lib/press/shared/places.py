@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -31,10 +30,6 @@ class NotHad(Exception):
 
 class Refused(NotHad):
     """It is there, and is damaged or was tampered with."""
-
-
-class Unreachable(NotHad):
-    """The place answers nothing at all: asking it for more is of no use."""
 
 
 class Place(Protocol):
@@ -140,24 +135,21 @@ class Server:
         self.say, self.dead = say, ""
         port = f":{self.base.port}" if self.base.port else ""
         self.name = STRANGE.sub("-", self.base.host + port)
-        loopback = self.base.host in ("127.0.0.1", "localhost", "::1")
         # Not compressed: what is hashed is what was sent, and nothing grows when it is unpacked.
         headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
-        self.client = httpx2.Client(trust_env=not loopback, timeout=TIMEOUT, headers=headers)
+        self.client = httpx2.Client(trust_env=self.base.host not in http.LOOPBACK, timeout=TIMEOUT, headers=headers)
 
     def read(self, file: str, limit: int) -> bytes:
-        """As `Place` has it.
-
-        Raises:
-            Unreachable: no answer after all tries, now or before.
-        """
+        """As `Place` has it; a server that gave no answer in all tries is not asked again."""
         if self.dead:
-            raise Unreachable(self.dead)
+            raise NotHad(self.dead)
         try:
-            return http.patiently(lambda: self._once(file, limit), self.name, self.say, wait=time.sleep)
+            return http.patiently(
+                lambda: self._once(file, limit), self.name, self.say, then="The server is not asked again"
+            )
         except PressError as error:
             self.dead = error.problems[0].message
-            raise Unreachable(self.dead) from None
+            raise NotHad(self.dead) from None
 
     def _once(self, file: str, limit: int) -> bytes:
         import httpx2

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ from press.papers.boxes import claim_of, measurements
 from press.papers.recorded import SEED, added, identity, parts_of, recorded
 from press.papers.recordfile import LARGEST, NAME, Record, Run, as_text, read_records
 from press.papers.schema import Paper
-from press.posts.cache import Cache, make_key, with_reads
+from press.posts.cache import make_key, reads_of, with_reads
 from press.posts.made import versions_of
 from press.posts.parameters import parameter_line
-from press.posts.plan import Plan, Step
-from press.posts.post import Post
+from press.posts.plan import Plan, Step, trial_of
+from press.posts.post import Post, named_in
 from press.posts.run import execute
 
 
@@ -57,26 +56,22 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
     if plan.problems:
         raise PressError(plan.problems)
     chance = [claim.id for paper in papers for claim in paper.claims if not claim.exact]
-    steps = [step for step in plan.steps if step.post.runs and (slugs or names_claim(step.post, chance))]
+    steps = [step for step in plan.steps if step.post.runs and (slugs or named_in(step.post, chance))]
     if not steps:
-        raise PressError(Problem("", 0, "no post to record: no post that runs measures anything but exact claims"))
+        raise PressError(
+            Problem("", 0, "no post to record: none that runs names a claim with chance in it. Measure one first")
+        )
     problems = [_seedless(step.post) for step in steps if type(step.post.parameters.get(SEED)) is not int]
     if problems:
         raise PressError(problems)
     return [_wanted(step, papers, seeds, root) for step in steps]
 
 
-def names_claim(post: Post, claims: list[str]) -> bool:
-    """Whether the code of a post names one of these claims."""
-    code = "\n".join(cell.code for cell in post.cells if cell.evaluated)
-    return any(f'"{name}"' in code or f"'{name}'" in code for name in claims)
-
-
 def _seedless(post: Post) -> Problem:
     legal = ", ".join(post.parameters) or "none"
     message = (
         f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
-        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all randomness from it, or name other posts"
+        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all chance from it, or name other posts"
     )
     return Problem(post.file, parameter_line(post), message)
 
@@ -103,7 +98,7 @@ def _as_json(parameters: dict[str, Any]) -> dict[str, str]:
 def record(
     project: Project, plan: Plan, papers: tuple[Paper, ...], work: list[Wanted], *, jobs: int, progress: Any
 ) -> list[Problem]:
-    """Run what is missing; each run is in its record before the next one is reported.
+    """Run what is missing; each run is in its record before the next result is looked at.
 
     Args:
         progress: object with `said(line)` and `tick()`.
@@ -111,8 +106,7 @@ def record(
     Returns:
         What went wrong in the runs that failed. They are not in the record.
     """
-    with tempfile.TemporaryDirectory(prefix="press-", ignore_cleanup_errors=True) as folder:
-        trial = replace(plan, cache=Cache(Path(folder)), executed={}, failures={}, notes=[], entered=set())
+    with trial_of(plan) as trial:
         hashes: dict[Path, str] = {}
         pairs = sorted(((seed, one.step) for one in work for seed in one.seeds), key=lambda pair: pair[0])
         runs = {f"{step.post.slug}, seed {seed}": (step, seed) for seed, step in pairs}
@@ -179,14 +173,13 @@ class Keeper:
         parts, made = parts_of(book), book["metadata"]["press"]
         noted = self.plan.cache.record(made["key"]) or {}
         shutil.rmtree(self.plan.cache.folder / made["key"], ignore_errors=True)  # hundreds of runs take much room
-        reads = tuple(sorted(name.partition(" ")[2] for name in parts if name.startswith("read ")))
-        about = (identity(parts), scale, made["device"] or "cpu", _as_json(step.parameters), versions_of(parts), reads)
+        about = (identity(parts), scale, made["device"] or "cpu", _as_json(step.parameters), versions_of(parts))
+        used = float(noted.get("processor", 0.0))
         for citekey, values in by_paper.items():
-            used = float(noted.get("processor", 0.0))
             run = Run(seed, noted.get("day", ""), made["commit"] or "no git", used, values)
-            self._write(citekey, Record(step.post.slug, *about, (run,)))
+            self._write(citekey, Record(step.post.slug, *about, tuple(reads_of(parts)), (run,)))
         told = [f"{id} = {value:.4g}" for values in by_paper.values() for id, value in values.items()]
-        return f"{', '.join(told)}; {noted.get('processor', 0.0)} s of processor time"
+        return f"{', '.join(told)}; {used} s of processor time"
 
     def measured(self, post: Post, book: dict[str, Any]) -> tuple[dict[str, dict[str, float]], str]:
         """Citekey -> claim -> value, of the claims that are not exact; and the scale of all.

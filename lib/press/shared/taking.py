@@ -11,14 +11,13 @@ from press.core.errors import fail
 from press.core.project import Project
 from press.papers.schema import Paper
 from press.posts.cache import Key, differences, with_reads
-from press.posts.plan import Plan, Step
+from press.posts.plan import FORCED, Plan, Step
 from press.posts.reads import refused, undeclared
 from press.shared.catalogue import LARGEST_LIST, NAME, Blob, Entry, parse, read_list, shown
 from press.shared.entries import checked_notebook, checked_record
 from press.shared.places import NotHad, Place, Refused, as_place
 
-HERE = "It is executed here"
-FORCED = ["--force"]
+HERE = "The post is executed here"
 
 
 def take(plan: Plan, project: Project, papers: Sequence[Paper], text: str, say: Callable[[str], None]) -> None:
@@ -35,7 +34,7 @@ def take(plan: Plan, project: Project, papers: Sequence[Paper], text: str, say: 
     Raises:
         PressError: the text names no place, or what asks servers is not installed.
     """
-    wanted = [index for index, step in enumerate(plan.steps) if step.reasons and step.reasons != FORCED]
+    wanted = [index for index, step in enumerate(plan.steps) if step.reasons and step.reasons != [FORCED]]
     if not wanted or not text:
         return
     try:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from press.core.errors import PressError
-from press.core.manifest import at_work
 from press.core.project import Project
 from press.papers.schema import Paper, claims_by_id
-from press.posts.cache import Cache
-from press.posts.plan import Plan, Step
+from press.posts.plan import Plan, Step, trial_of
 from press.posts.run import execute
 from press.shared.agreement import TIMING, WORDS, Finding, Grade, compare
 
@@ -51,14 +48,13 @@ def verify(
         What was found, post by post, and what went wrong in those that failed.
 
     Raises:
-        PressError: the plan has problems, or another press is at work.
+        PressError: the plan has problems.
     """
     if plan.problems:
         raise PressError(plan.problems)
     before = {step.post.slug: _shown(step, plan, project.root) for step in plan.steps if step.post.runs}
     again = [step for step in plan.steps if before.get(step.post.slug) is not None]
-    with at_work(project), tempfile.TemporaryDirectory(prefix="press-") as folder:
-        trial = replace(plan, cache=Cache(Path(folder)), executed={}, failures={}, notes=[], entered=set())
+    with trial_of(plan) as trial:
         trial.steps = [replace(step, reasons=["verify"]) for step in again]
         progress.planned([step.post.slug for step in again], len(plan.steps))
         execute(trial, project, jobs=jobs, dask=None, progress=progress)

@@ -571,7 +571,7 @@ def test_what_a_notebook_stores_is_counted_as_not_executed(measured):
     [
         ("a#code-1", ""),
         ("a#shadows", ""),
-        ("b#code-1", "there is no post 'b'. Near: see the post's label: lines"),
+        ("b#code-1", "there is no post 'b'. Legal: a"),
         ("a#cod-1", "post 'a' has no cell labelled 'cod-1'. Near: code-1, code-2"),
     ],
 )

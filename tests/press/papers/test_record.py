@@ -152,7 +152,7 @@ def test_killed_anywhere_it_goes_on_with_what_is_missing(measured, tmp_path):
     assert all(counts[str(seed)] == 1 for seed in kept)
 
 
-def test_another_version_is_begun_anew_and_the_old_record_stays_until_it_is_outgrown(measured):
+def test_another_version_begins_a_record_and_the_old_one_stays_until_it_is_outgrown(measured):
     write_record(measured, [2.0, 2.1, 1.9])
     measured.post("a", POST.replace("value = 2.0", "value = 3.0"))
     done = measured.press("record", "a", "--seeds", "2", "--jobs", "2")

@@ -84,7 +84,7 @@ def test_the_message_says_how_much_was_used_of_what():
     found = usage(processor=600.0)
     found.add(1430.0, 600.4, waiting=False)
     assert found.told() == (
-        "the post used 600 s of processor time and 1,430 s on the wall (limit 600 of processor time: `timeout:` in its "
+        "the post used 600 s of processor time and 1,430 s on the wall (limit 600 s of processor time: `timeout:` in its "
         "front matter or `press: timeout:`). Let it compute less, or raise the limit"
     )
     found = usage(idle=3.0)
@@ -273,7 +273,7 @@ def test_a_slow_machine_stretches_the_limit_and_the_message_says_both(monkeypatc
             process.wait()
     assert (used.over, len(asked), used.processor >= 1.2) == ("processor", 1, True)
     assert (
-        "(limit 0.4 of processor time, 1.2 s on this machine, with 20 GFLOP/s per core where the limit assumes 60: "
+        "(limit 0.4 s of processor time, which is 1.2 s on this machine of 20 GFLOP/s per core; the limit assumes 60: "
         in (used.told())
     )
 
@@ -332,7 +332,7 @@ def test_a_child_that_computes_uses_up_the_posts_time(site):
     code = "import subprocess\nimport sys\n\nsubprocess.run([sys.executable, '-c', 'while True: pass'])"
     site.post("a", cell("x = 1") + "\n" + cell(code), extra="timeout: 3\n")
     done = site.press("run", status=1)
-    told = re.search(r"posts/a/post.qmd:14: the post used ([\d.]+) s of processor time.* \(limit 3 of", done.stderr)
+    told = re.search(r"posts/a/post.qmd:14: the post used ([\d.]+) s of processor time.* \(limit 3 s of", done.stderr)
     assert told, done.stderr
     assert float(told[1]) >= 3
     assert "`timeout:` in its front matter or `press: timeout:`)" in done.stderr

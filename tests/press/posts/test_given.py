@@ -57,7 +57,7 @@ def test_it_is_part_of_the_key_of_that_post_alone(two):
         ),
         (
             "  posts:\n    b:\n      parameters: {steps: many}\n",
-            "4: press: posts: b: parameter 'steps' takes a int such as 2, not str 'many'",
+            "4: press: posts: b: parameter 'steps' must be of type int, such as 2, not str 'many'",
         ),
         (
             "  posts:\n    a:\n      seed: 2\n",
@@ -65,12 +65,12 @@ def test_it_is_part_of_the_key_of_that_post_alone(two):
         ),
         (
             "  posts:\n    a: 3\n",
-            "3: press: posts: a: 3 must be a mapping of names and what they are given, indented",
+            "3: press: posts: a: 3 must be a mapping with the key parameters",
         ),
-        ("  posts: [a]\n", '2: press: posts: ["a"] must be a mapping of names and what they are given, indented'),
+        ("  posts: [a]\n", '2: press: posts: ["a"] must be a mapping of posts to their settings'),
         (
             "  posts:\n    a:\n      parameters: 3\n",
-            "4: press: posts: a: parameters: 3 must be a mapping of parameters and their values",
+            "4: press: posts: a: parameters: 3 must be a mapping of parameters to their values",
         ),
     ],
 )

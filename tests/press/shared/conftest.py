@@ -70,10 +70,15 @@ def listed(cache: Path) -> dict[str, Any]:
     return json.loads((cache / "cache.json").read_text())
 
 
+def entry_of(found: dict[str, Any], slug: str) -> dict[str, Any]:
+    """The entry of a post in what `listed` gives."""
+    return next(entry for entry in found["entries"].values() if entry["slug"] == slug)
+
+
 def relist(cache: Path, change: Callable[[dict[str, Any]], None], slug: str = "figures") -> None:
     """Change the entry of a post."""
     found = listed(cache)
-    change(next(entry for entry in found["entries"].values() if entry["slug"] == slug))
+    change(entry_of(found, slug))
     (cache / "cache.json").write_text(json.dumps(found))
 
 
@@ -87,10 +92,14 @@ def put(cache: Path, data: bytes, kind: str = "notebook", slug: str = "figures")
         put(cache, json.dumps(record | {"sha256": digest}).encode(), "record", slug)
 
 
-def content(cache: Path, kind: str = "notebook", slug: str = "figures") -> bytes:
+def file_of(cache: Path, kind: str = "notebook", slug: str = "figures") -> Path:
     """A file of an entry."""
-    entry = next(entry for entry in listed(cache)["entries"].values() if entry["slug"] == slug)
-    return (cache / f"{entry[kind]['sha256']}.json").read_bytes()
+    return cache / f"{entry_of(listed(cache), slug)[kind]['sha256']}.json"
+
+
+def content(cache: Path, kind: str = "notebook", slug: str = "figures") -> bytes:
+    """What is in a file of an entry."""
+    return file_of(cache, kind, slug).read_bytes()
 
 
 def rewrite(cache: Path, change: Callable[[dict[str, Any]], Any], slug: str = "figures") -> None:

@@ -16,7 +16,7 @@ from press.core.project import open_project
 from press.shared import exporting
 from press.shared.places import named
 from tests.press.conftest import cell
-from tests.press.shared.conftest import content, listed, make_project, put, relist, taking
+from tests.press.shared.conftest import content, file_of, listed, make_project, relist, rewrite, taking
 
 LINE = re.compile(rb'<p class="press-taken".*?</p>\n?', re.DOTALL)
 BLOCKER = """\
@@ -128,6 +128,23 @@ def test_nothing_is_written_into_a_folder_that_is_no_cache(executed_once, tmp_pa
     assert state() == before
 
 
+@pytest.mark.parametrize(("name", "most"), [("MOST", 1), ("LARGEST_LIST", 1000)])
+def test_nothing_is_exported_that_nobody_would_read(executed_once, tmp_path, monkeypatch, name, most):
+    monkeypatch.setattr(exporting, name, most)
+    said = executed_once.press("cache", "export", str(tmp_path / "out"), status=1).stderr
+    assert "would hold 2 results, listed in" in said
+    assert "export to a new folder" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("LARGEST_NOTEBOOK", "notebook"), ("LARGEST_RECORD", "record")])
+def test_a_result_that_is_too_large_is_left_out_and_the_file_is_named(executed_once, tmp_path, monkeypatch, name, kind):
+    monkeypatch.setattr(exporting, name, 10)
+    said = executed_once.press("cache", "export", str(tmp_path / "out")).stderr
+    assert re.search(rf"left out: figures: its {kind} has \d+ bytes; at most 10 are read\n", said)
+    assert listed(tmp_path / "out")["entries"] == {}
+
+
 def test_a_secret_is_not_exported(executed_once, tmp_path):
     site = executed_once.copy(tmp_path / "project")
     said = site.press("cache", "export", str(tmp_path / "out"), status=1, MY_TOKEN="few-steps").stderr
@@ -187,10 +204,7 @@ def test_parameters_are_part_of_what_must_fit(executed_once, stranger, tmp_path)
         injected = next(c for c in book["cells"] if c["id"] == "injected-parameters")
         injected["source"] = ["# Parameters\n", "seed = 7  # and read this\n"]
 
-    found = next(e for e in listed(tmp_path / "seven-cache")["entries"].values() if e["slug"] == "figures")
-    book = json.loads((tmp_path / "seven-cache" / f"{found['notebook']['sha256']}.json").read_text())
-    change(book)
-    put(tmp_path / "seven-cache", json.dumps(book, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+    rewrite(tmp_path / "seven-cache", change)
     other = make_project(tmp_path / "other")
     said = other.press("run", "figures", "-p", "seed", "7", "--cache-from", str(tmp_path / "seven-cache")).stderr
     assert "the source of injected-parameters is not that of the post" in said
@@ -213,8 +227,7 @@ def test_a_kill_during_the_download_keeps_what_came(stranger, server, cache):
 
 def test_what_a_server_cannot_give_is_executed_here(stranger, server, cache, monkeypatch):
     monkeypatch.setattr(http, "PAUSES", (0.0, 0.0))
-    wanted = listed(cache)["entries"]
-    path = {entry["slug"]: f"/blog/{entry['notebook']['sha256']}.json" for entry in wanted.values()}
+    path = {slug: f"/blog/{file_of(cache, slug=slug).name}" for slug in ("figures", "reads")}
     body = content(cache)
     server.answers[path["figures"]] = [
         (503, {}, b""),

@@ -39,6 +39,9 @@ def grade(old, new, timing=False):
         ("error 0.48", "error 0.50", Grade.DIFFERENT),
         ("error 1.234e-05", "error 1.235e-05", Grade.DIGITS),
         ("error 1.234e-05", "error 1.334e-05", Grade.DIFFERENT),
+        ("error 1.2e400", "error 1.3e400", Grade.DIFFERENT),
+        ("error 1e400", "error 5", Grade.DIFFERENT),
+        ("error 0.0e400", "error 7", Grade.DIFFERENT),
         ("error \u22120.48", "error 0.48", Grade.DIFFERENT),
         ("3 of 3 seeds", "2 of 3 seeds", Grade.DIFFERENT),
         ("2,442 steps", "2,443 steps", Grade.DIGITS),
@@ -62,6 +65,10 @@ def test_texts(old, new, expected):
 def test_how_a_stream_is_cut_is_chance():
     assert grade(stream("a\n", "b\n"), stream("a\nb\n")) == Grade.SAME
     assert grade(stream("a") + stream("b", name="stderr"), stream("ab")) == Grade.DIFFERENT
+
+
+def test_lists_of_json_are_not_lines():
+    assert grade(shown(application_json=[1, 23]), shown(application_json=[12, 3])) == Grade.DIFFERENT
 
 
 def test_an_output_of_another_kind():

@@ -88,7 +88,7 @@ def http_client(url: str, say: Callable[[str], None], local: bool) -> tuple[http
         parts = httpx2.URL(url)
     except httpx2.InvalidURL:
         raise fail("", 0, f"ZOTERO_API_URL {url!r} is not a valid address") from None
-    loopback = parts.host in ("127.0.0.1", "localhost", "::1")
+    loopback = parts.host in http.LOOPBACK
     proxy = None
     if not (loopback or local or urllib.request.proxy_bypass(parts.host)):
         proxy = urllib.request.getproxies().get(parts.scheme)
