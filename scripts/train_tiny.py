@@ -13,7 +13,7 @@ STAGES += ("glide-base", "glide-upsampler", "web", "export", "export-more")
 
 EXAMPLES = """examples:
   python scripts/train_tiny.py all                                everything, each stage for its default length
-  python scripts/train_tiny.py all --like models --device cuda    on a GPU, for as long as the committed models were trained
+  python scripts/train_tiny.py all --like models --device cuda    on a GPU, as long as the committed models were
   python scripts/train_tiny.py vae --time-limit 20 --threads 2    20 more minutes of one stage, its cooldown included
   python scripts/train_tiny.py restore                            checkpoints of the first stages from models/, so that
   python scripts/train_tiny.py web                                ... a later one can be trained without them
@@ -31,7 +31,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("stage", choices=("all", "restore", *STAGES), help="which stage, or all in this order")
     parser.add_argument("--steps", type=int, help="total length of the stage (default: its own)")
     parser.add_argument(
-        "--like", type=Path, metavar="DIR", help="as many steps per stage as the models in DIR had; leaves out the others"
+        "--like", type=Path, metavar="DIR", help="as many steps per stage as the models in DIR had; leaves out others"
     )
     parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="stop cleanly after this long, per stage")
     parser.add_argument("--cooldown", type=float, default=0.25, metavar="SHARE", help="of the length (default 0.25)")
