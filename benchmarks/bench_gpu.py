@@ -1,6 +1,6 @@
-"""What the loops cost on a card, against Diffusers' pipelines, eager and compiled, and against the bare network calls.
+"""What the loops cost on a GPU, against Diffusers' pipelines, eager and compiled, and against the bare network calls.
 
-    .venv/bin/python benchmarks/bench_gpu.py                    # on the card if there is one, in 8 minutes at most
+    .venv/bin/python benchmarks/bench_gpu.py                    # on the GPU if there is one, in 8 minutes at most
     .venv/bin/python benchmarks/bench_gpu.py --log              # and write the table into LOG.md
     .venv/bin/python benchmarks/bench_gpu.py --device cpu       # tiny networks, one batch of each; 4 minutes at most
 
@@ -8,7 +8,7 @@ Random checkpoints of the published shapes in bfloat16: Stable Diffusion 1.5 at 
 1024 x 1024. All contestants work on the same networks and prompts, in one process per family. `bare` is what cannot be
 saved: text, the network's calls and the decoder, the calls as a CUDA graph that is replayed and nothing else. Compiled
 is `torch.compile(mode="reduce-overhead")`, its compile time left out, at one image. Then the posts with the profile for
-a card, and a piece of the training. What does not fit into the time is a row that says so; so is what fails.
+a GPU, and a piece of the training. What does not fit into the time is a row that says so; so is what fails.
 
 Targets at one image: ours / pipeline <= 0.50, ours / bare <= 1.05; at eight <= 0.97; memory <= 1.10.
 """
@@ -27,28 +27,29 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import calibration
 import torch
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT), str(ROOT / "benchmarks")]
 
 STEPS = {1: 20, 8: 8, 32: 4}  # of the sampler, by batch: what is left is as exact, and takes less time
-SHARES = {"sd": 130, "sdxl": 110, "sd3": 80}  # seconds of each family on a card; on a CPU half of it
+SHARES = {"sd": 130, "sdxl": 110, "sd3": 80}  # seconds of each family on a GPU; on a CPU half of it
 POSTS, TRAINING = 100, 40  # seconds
 
 
 def measure(run: Callable[[], object], device: str, limit: float) -> dict[str, float | str]:
     """Seconds, the best of up to four turns after two to warm up, within a time limit; and GiB: allocated at most, and
     held by torch, with what the contestants before it left there, such as the memory of graphs."""
-    on_card, times, start = device == "cuda", [], time.perf_counter()
+    on_gpu, times, start = device == "cuda", [], time.perf_counter()
     try:
-        if on_card:
+        if on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         for i in range(6):
             before = time.perf_counter()
             run()
-            if on_card:
+            if on_gpu:
                 torch.cuda.synchronize()
             if i >= 2 or (i and time.perf_counter() - start > limit):
                 times.append(time.perf_counter() - before)
@@ -57,14 +58,14 @@ def measure(run: Callable[[], object], device: str, limit: float) -> dict[str, f
     except Exception as error:  # out of memory, no compiler ...: a row that says so
         return {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:80]}"}
     found: dict[str, float | str] = {"seconds": min(times)}
-    if on_card:
+    if on_gpu:
         peaks = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
         found |= dict(zip(("GiB", "held"), (peak / 2**30 for peak in peaks), strict=True))
     return found
 
 
 def family_rows(family: str, device: str, limit: float) -> None:
-    """Print one row of results after the other, as JSON, until the time is up."""
+    """Print one row of results after another, as JSON, until the time is up."""
     from gpu_contestants import LOOPS, compiled, contestants, ours
     from random_checkpoints import random_checkpoint
 
@@ -80,28 +81,6 @@ def family_rows(family: str, device: str, limit: float) -> None:
     if device == "cuda":  # last, as it may take all the time that is left
         row = [family, "text", 1, STEPS[1], "compiled", measure(compiled(pipe, STEPS[1]), device, each)]
         print(json.dumps(row), flush=True)
-
-
-def calibration(device: str) -> str:
-    """What the device does: GFLOP/s of a matrix product and of a convolution, the best of five."""
-    on_card, found = device == "cuda", []
-    dtype, n = (torch.bfloat16, 8192) if on_card else (torch.float32, 1024)
-    a, x = torch.rand(n, n, device=device, dtype=dtype), torch.rand(8, 64, 64, 64, device=device, dtype=dtype)
-    kernel = torch.rand(64, 64, 3, 3, device=device, dtype=dtype)
-    for run, work in (
-        (lambda: a @ a, 2 * n**3),
-        (lambda: torch.nn.functional.conv2d(x, kernel, padding=1), 2 * 9 * 64 * x.numel()),
-    ):
-        found.append(work / 1e9 / min(_seconds(run, on_card) for _ in range(5)))
-    return f"{found[0]:,.0f} GFLOP/s ({n}-cubed product), {found[1]:,.0f} (convolution), {str(dtype)[6:]}"
-
-
-def _seconds(run: Callable[[], object], on_card: bool) -> float:
-    before = time.perf_counter()
-    run()
-    if on_card:
-        torch.cuda.synchronize()
-    return time.perf_counter() - before
 
 
 def child(command: list[str], limit: float) -> tuple[str, str]:
@@ -158,7 +137,7 @@ def report(device: str, families: list[str]) -> list[str]:
     name = (
         torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()}, {torch.get_num_threads()} threads"
     )
-    lines = [f"- {name}; torch {torch.__version__}, Diffusers {diffusers.__version__}. {calibration(device)}. Seconds."]
+    lines = [f"- {name}; Diffusers {diffusers.__version__}; {calibration.line(device)}. Seconds."]
     rows: list[list] = []
     for family in families:
         limit = SHARES[family] / (1 if device == "cuda" else 2)
@@ -170,7 +149,7 @@ def report(device: str, families: list[str]) -> list[str]:
     if device != "cuda":
         return [
             *lines,
-            "- Without a card: no graphs (`bare` is plain calls), no compiled pipeline, no memory, no posts, no training.",
+            "- Without a GPU: no graphs (`bare` is plain calls), no compiled pipeline, no memory, no posts, no training.",
         ]
     press = ["press", "run", "--profile", "gpu"]
     train = [sys.executable, "scripts/train_tiny.py", "vae", "--device", "cuda", "--steps", "200", "--images", "512"]
@@ -186,7 +165,7 @@ def write_log(lines: list[str]) -> None:
     """Put the lines into LOG.md, on top."""
     path, mark = ROOT / "LOG.md", "\n## "
     head, _, rest = path.read_text().partition(mark)
-    section = f"{mark}{date.today()} · What the loops cost on a card\n\n" + "\n".join(lines) + "\n"
+    section = f"{mark}{date.today()} · What the loops cost on a GPU\n\n" + "\n".join(lines) + "\n"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(head + section + mark + rest)
     temporary.replace(path)
@@ -195,15 +174,15 @@ def write_log(lines: list[str]) -> None:
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    card = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", choices=["cuda", "cpu"], default=card, help="(default: the card if there is one)")
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", choices=["cuda", "cpu"], default=best, help="(default: the GPU if there is one)")
     parser.add_argument("--families", nargs="+", choices=list(SHARES), default=list(SHARES))
     parser.add_argument("--log", action="store_true", help="write the table into LOG.md too")
     parser.add_argument("--family", help=argparse.SUPPRESS)
     parser.add_argument("--limit", type=float, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.device == "cuda" and card != "cuda":
-        parser.error("--device is cuda, and torch sees no card; take cpu, or a CUDA build of torch")
+    if args.device == "cuda" and best != "cuda":
+        parser.error("--device is cuda, and torch sees no GPU; take cpu, or a CUDA build of torch")
     if args.family:
         return family_rows(args.family, args.device, args.limit)
     lines = report(args.device, args.families)

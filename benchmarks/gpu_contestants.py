@@ -62,7 +62,7 @@ def contestants(pipe: Any, models: Any, loop: str, b: int, steps: int) -> dict[s
 
 @torch.no_grad()
 def bare_calls(models: Any, b: int, steps: int) -> None:
-    """Text, so many calls of the network, the decoder. On a card the calls are replays of a captured one."""
+    """Text, so many calls of the network, the decoder. On a GPU the calls are replays of a captured one."""
     text = models.encode_text([None] * b + [PROMPT] * b)
     x, level = (
         torch.zeros(2 * b, models.latent_channels, *models.latent_size(None), device=models.device),

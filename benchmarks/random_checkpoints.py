@@ -1,4 +1,4 @@
-"""Pipelines of random weights: of the published shapes on a card, tiny ones elsewhere. For `bench_gpu.py`."""
+"""Pipelines of random weights: of the published shapes on a GPU, tiny ones elsewhere. For `bench_gpu.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VAE |= {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpD
 
 
 def random_checkpoint(family: str, device: str, dtype: torch.dtype) -> Any:
-    """Diffusers' pipeline of a random checkpoint: of the published shape on a card, a tiny one elsewhere."""
+    """Diffusers' pipeline of a random checkpoint: of the published shape on a GPU, a tiny one elsewhere."""
     import diffusers
     from bench_families import build as build_tiny
     from bench_loops import random_pipeline

@@ -80,7 +80,7 @@ def measure(models: Path, n: int) -> Iterator[tuple[str, ...]]:
 
 
 def draw_picture(models: Path) -> None:
-    """A row a student, from 16 steps to 1, the same captions and noise in each column, s = 4."""
+    """One row per student, from 16 steps to 1, the same captions and noise in each column, s = 4."""
     parts = parts_of(load_tiny(models / "tiny"))
     texts = [caption(scene) for count in (1, 2) for scene in scenes("test", count, 4)]
     rows = [draw(load_unet(models / "tiny-students" / name), parts, texts, 4.0, steps) for name, steps in STUDENTS]

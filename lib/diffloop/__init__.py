@@ -1,9 +1,10 @@
-"""The diffusion loops: one algorithm a file, plain functions, exact tests.
+"""The diffusion loops: one algorithm per file, plain functions, exact tests.
 
 Import from the submodule (`from diffloop.ddim import ddim_step`), so that a post depends on exactly the files that it
 uses. Nothing is imported here for the same reason.
 
-levels             Level: signal, noise, what the network is told; vp, karras, straight; forward_std, steps_down, pick
+levels             Level: signal, noise, what the network is told; vp, karras, straight; forward_std, steps_down, pick;
+                   number_like and told: a level's numbers where a tensor is
 ladders            trained_levels, karras_levels, flow_levels, and the clocks: edm_clock, trained_clock
 types              what the modules share; Model, Sampler, Models: the three interfaces
 schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumprod_from_betas,
@@ -11,7 +12,7 @@ schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumpr
 parameterization   add_noise; eps <-> x_0 <-> v <-> velocity; predictions, target, predict
 preconditioning    seen_as: a network on another ladder; edm_preconditioned
 noise              draw_noise: one generator, or one per image
-transfer           carried: numbers to a GPU without waiting for it
+transfer           carried: a tensor to a GPU without waiting for it
 
 ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert; the one formula behind most samplers
 ddpm               posterior_coefficients, ddpm_step, ddpm_sample, loss_weights, kl_prior, kl_step, decoder_nll
@@ -33,7 +34,7 @@ attention          cross_attention_maps, word_positions, word_map
 pretrained         load: a checkpoint as one of the families
 stable_diffusion   StableDiffusion: versions 1 and 2, inpainting, editing by instruction
 stable_diffusion_xl, stable_diffusion_3  StableDiffusionXL; StableDiffusion3, a transformer on a flow
-scheduler_file     scheduler_settings: a scheduler's file followed, told of or refused
+scheduler_file     scheduler_settings: a scheduler's file followed, reported or refused
 checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
 latents            vae_encode, vae_decode, to_unet_scale, to_vae_scale, in_own_type: the VAE and its scale
 graphs             Graphs: calls of a network that a GPU repeats by itself; callers

@@ -111,7 +111,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 def parts_of(folder: Path, family: Family) -> dict[str, str]:
     """The family's parts that this checkpoint has: an optional one is left out if model_index.json says null, or does
-    not mention it and there is no folder. A text encoder that is left out takes its tokenizer with it."""
+    not mention it and there is no folder. Without a text encoder, its tokenizer is left out too."""
     index = read_index(folder)
     named = _named(index)
     gone = {p for p in family.optional if p not in named and (p in index or not (folder / p).is_dir())}

@@ -1,4 +1,4 @@
-"""DEIS of second order: one call a step; eps extended along a line in log sigma, and the step integrated exactly.
+"""DEIS of second order: one call per step; eps extended along a line in log sigma, and the step integrated exactly.
 
 The exponential integrator removes what is known of the ODE (the linear part), and what is left, eps, changes slowly.
 The counterpart of DPM-Solver++(2M), which extends x_0_hat instead.

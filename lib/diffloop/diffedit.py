@@ -49,7 +49,7 @@ def diffedit(
     Source: couairon2023diffedit, Sec. 3.2 (its encoding ratio r is our strength; its image encoding is unconditional).
 
     Args:
-        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
+        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one per prompt.
         source: what each image shows. "" is allowed: the contrast is then with the unconditional prediction.
         target: what it should show.
         generator: one CPU generator, or one per image. Draws for the mask, then for the encoding.

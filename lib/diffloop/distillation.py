@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from diffloop.denoising import stratified
-from diffloop.levels import Level, Number, pick, steps_down
+from diffloop.levels import Level, Number, number_like, pick, steps_down
 from diffloop.noise import draw_noise
 from diffloop.parameterization import add_noise, check_prediction, predictions
 from diffloop.training import train
@@ -48,7 +48,7 @@ def implied_x_0(x_t: State, x_prev: State, at: Level, to: Level) -> State:
     _check_falls(at, to)
     ratio = to.noise / at.noise
     gap = to.signal - ratio * at.signal
-    return (x_prev - _like(ratio, x_t) * x_t) / _like(gap, x_t)
+    return (x_prev - number_like(ratio, x_t) * x_t) / number_like(gap, x_t)
 
 
 def two_step_target(x_0_hat: State, x_0_hat_mid: State, at: Level, mid: Level, to: Level) -> State:
@@ -74,7 +74,7 @@ def two_step_target(x_0_hat: State, x_0_hat_mid: State, at: Level, mid: Level, t
     _check_falls(mid, to)
     r_1, r_2 = mid.noise / at.noise, to.noise / mid.noise
     first, second = r_2 * (mid.signal - r_1 * at.signal), to.signal - r_2 * mid.signal
-    share = _like(second / (first + second), x_0_hat)
+    share = number_like(second / (first + second), x_0_hat)
     return (1 - share) * x_0_hat + share * x_0_hat_mid
 
 
@@ -227,10 +227,6 @@ def check_distillation(prediction: str, teacher_prediction: str, weighting: str)
     check_prediction(prediction)
     check_prediction(teacher_prediction)
     distillation_weight(Level(0.0, 1.0), weighting=weighting)
-
-
-def _like(value: Number, x: Tensor) -> Number:
-    return carried(value, x.device, x.dtype) if isinstance(value, Tensor) else value
 
 
 def _check_falls(at: Level, to: Level) -> None:

@@ -1,4 +1,4 @@
-"""DPM-Solver++(2M): a second-order multistep solver that needs one network call a step, as DDIM does.
+"""DPM-Solver++(2M): a second-order multistep solver that needs one network call per step, as DDIM does.
 
 It follows the data prediction x_0_hat in lambda = log(signal / noise), which is minus the log of Karras' sigma. Where
 DDIM takes x_0_hat as constant over a step, this extends the line through the last two predictions.

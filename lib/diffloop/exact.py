@@ -35,8 +35,8 @@ def gaussian_mixture(weights: Float[Tensor, " K"], means: Float[Tensor, "K D"], 
     """A mixture, in float64, from its weights, means and covariances.
 
     Args:
-        weights: one a component, >= 0; they are divided by their sum.
-        means: one row a component.
+        weights: one per component, >= 0; they are divided by their sum.
+        means: one row per component.
         covs: variances (K,) for isotropic components, (K, D) for diagonal ones, or full covariances (K, D, D).
 
     Raises:

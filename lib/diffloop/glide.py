@@ -56,7 +56,7 @@ def glide_sample(
         base: its model under the prompts, guided or not.
         upsampler: its model under the prompts; it gets 2 * channels channels, x_t first. See `beside_low_res`.
         n: number of pictures.
-        generator: one CPU generator, or one a picture.
+        generator: one CPU generator, or one per picture.
         channels: of a picture.
         sampler: `ddpm_sample`, or `ddim_sample` with options bound by functools.partial.
 
@@ -130,7 +130,7 @@ def noised_clip_similarity(
     Args:
         encode_image: f, (x_t, t of shape (b,)) -> (b, d), of a CLIP trained on noised pictures. A CLIP that knows only
             clean ones also fits here, with t ignored: the paper's comparison.
-        text: g(caption), one a picture.
+        text: g(caption), one per picture.
     """
     text = F.normalize(text.detach(), dim=1)
 

@@ -5,7 +5,7 @@
     draw_scaled = with_scales(draw, low=1.0, high=5.0)
     optimizer, how = torch.optim.Adam(student_unet.parameters()), {"steps": 1000, "generator": g, "prediction": "eps"}
     for step, loss in distill_guidance(student, teacher, draw_scaled, bars, optimizer, **how): ...          # stage 1
-    *_, x_0 = ddim_sample(under(student, (text, scales)), x_T, levels)                                # one call a step
+    *_, x_0 = ddim_sample(under(student, (text, scales)), x_T, levels)                              # one call per step
 
     fewer_unet = copy.deepcopy(student_unet)                                                                # stage 2
     fewer, optimizer = unet_student(fewer_unet), torch.optim.Adam(fewer_unet.parameters())
@@ -45,7 +45,7 @@ def guided_teacher(model: CondModel, uncond: Shaped[Tensor, "1 ..."]) -> CondMod
     1, so that it is the same in eps, x_0 and v.
 
     Args:
-        model: (x_t, level, cond) -> prediction, cond a tensor of one row an item.
+        model: (x_t, level, cond) -> prediction, cond a tensor of one row per item.
         uncond: the row of the empty prompt.
     """
 

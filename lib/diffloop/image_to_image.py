@@ -40,7 +40,7 @@ def image_to_image(
     Source: meng2022sdedit, Sec. 3 and Algorithm 1, in its VP form, on latents. Its t_0 is our strength.
 
     Args:
-        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
+        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one per prompt.
         generator: one CPU generator, or one per image. Draws the VAE's sample, the noise, then what the sampler needs.
         strength: 0 (the image stays) to 1 (all steps are done; the image still shows through a little, as it is noised
             to the first timestep and not replaced by noise). int(steps * strength) steps are done.
@@ -51,7 +51,7 @@ def image_to_image(
 
     Raises:
         ValueError: if strength is not in [0, 1], or is above 0 and below 1 / steps; if images has another number than
-            prompts, another shape, a side that is no multiple of models.scale, or values outside [0, 1]; see also
+            prompts, another shape, a side that is not a multiple of models.scale, or values outside [0, 1]; see also
             `text_to_image`.
     """
     check_text_to_image(models)

@@ -60,7 +60,7 @@ def inpaint(
     Source: song2021sde, Appendix I.2 (replacement); rombach2022ldm, Sec. 4.5 (the conditioning by extra channels).
 
     Args:
-        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one a prompt.
+        images: (b, 3, height, width) in [0, 1], sides multiples of models.scale; one per prompt.
         masks: (b, 1, height, width), 1 or True where to redraw, 0 or False where to keep; in between, both are mixed.
         generator: one CPU generator, or one per image. Draws the VAE's sample, then the noise, then the sample of the
             masked image, then what the sampler needs.

@@ -110,11 +110,17 @@ def steps_down(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
     return list(pairwise(levels))
 
 
+def number_like(value: Number, like: Tensor) -> Number:
+    """A Python float, or a tensor where `like` is and in its type. What is computed of a level is computed before it is
+    cast: in float32 signal^2 + noise^2 is often not 1."""
+    return carried(value, like.device, like.dtype) if isinstance(value, Tensor) else value
+
+
 def told(t: Number, like: Tensor) -> Tensor:
     """What the network is told, as a tensor where `like` is.
 
-    A single number is written there by the device itself. `torch.as_tensor(t, device=...)` would send it over, and a
-    GPU would let the host wait for that at every step.
+    A single number is written there by the device itself. `torch.as_tensor(t, device=...)` would send it over, and the
+    host would wait for the GPU at every step; a tensor goes by `carried`, which does not wait either.
     """
     return carried(t, like.device) if isinstance(t, Tensor) else torch.full((), t, device=like.device)
 

@@ -49,7 +49,7 @@ def read_lora(path: str | Path, part: str, layers: Collection[str]) -> dict[str,
     state, settings = _read(path, part)
     own = {name: value for key, value in state.items() if (name := _own_name(key, part)) is not None}
     if not own:
-        raise ValueError(f"{path} is no LoRA of part {part!r}; its first names: {list(state)[:3]}")
+        raise ValueError(f"{path} is not a LoRA of part {part!r}; its first names: {list(state)[:3]}")
     odd = [name for name in own if any(word in name for word in REFUSED)]
     if odd or any(settings.get(key) for key in ("use_dora", "lora_bias")):
         raise ValueError(

@@ -136,6 +136,10 @@ def bootstrap_interval(
     Source: efron1993bootstrap, Sec. 13.3. The values are drawn again with replacement, along the first axis; the
     interval holds the middle `confidence` of the statistics. Its coverage is too small when n is below 20 or so.
 
+    Take it for statistics that have no interval of their own, such as a diversity or a quotient of two medians. For a
+    mean, a share, a ratio of means or a difference of kernel distances take `evidence` instead: its intervals keep
+    their level from a few units on, near 0 and 1, and when the drawing stops early.
+
     Args:
         values: n >= 2 of them; items may have any shape (features, for a distance).
         generator: on the CPU.

@@ -16,8 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffloop.levels import Level, Number
-from diffloop.transfer import carried
+from diffloop.levels import Level, Number, number_like
 from diffloop.types import Model
 
 State = Float[Tensor, "*shape"]
@@ -80,7 +79,7 @@ def x_0_from_v(x_t: State, v: State, level: Level) -> State:
     Source: salimans2022progressive, Sec. 4 and Appendix D.
     """
     signal, noise = _numbers(level, x_t)
-    return (signal * x_t - noise * v) / _like(level.signal**2 + level.noise**2, x_t)
+    return (signal * x_t - noise * v) / number_like(level.signal**2 + level.noise**2, x_t)
 
 
 def eps_from_v(x_t: State, v: State, level: Level) -> State:
@@ -89,7 +88,7 @@ def eps_from_v(x_t: State, v: State, level: Level) -> State:
     Source: salimans2022progressive, Appendix D.
     """
     signal, noise = _numbers(level, x_t)
-    return (noise * x_t + signal * v) / _like(level.signal**2 + level.noise**2, x_t)
+    return (noise * x_t + signal * v) / number_like(level.signal**2 + level.noise**2, x_t)
 
 
 def velocity_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
@@ -103,13 +102,13 @@ def velocity_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
 def x_0_from_velocity(x_t: State, velocity: State, level: Level) -> State:
     """x_0_hat = x_t - noise * velocity, where signal + noise = 1."""
     _, noise = _numbers(level, x_t)
-    return (x_t - noise * velocity) / _like(level.signal + level.noise, x_t)
+    return (x_t - noise * velocity) / number_like(level.signal + level.noise, x_t)
 
 
 def eps_from_velocity(x_t: State, velocity: State, level: Level) -> State:
     """eps_hat = x_t + signal * velocity, where signal + noise = 1."""
     signal, _ = _numbers(level, x_t)
-    return (x_t + signal * velocity) / _like(level.signal + level.noise, x_t)
+    return (x_t + signal * velocity) / number_like(level.signal + level.noise, x_t)
 
 
 # For each prediction: x_0_hat and eps_hat from it, and it from x_0 and eps.
@@ -214,13 +213,7 @@ def _refuse_infinite(largest: float, t: Number, what: str) -> None:
 
 
 def _numbers(level: Level, like: Tensor) -> tuple[Number, Number]:
-    return _like(level.signal, like), _like(level.noise, like)
-
-
-def _like(value: Number, like: Tensor) -> Number:
-    """A Python float, or a tensor where `like` is and in its type. What is computed of a level is computed before it is
-    cast: in float32 signal^2 + noise^2 is often not 1."""
-    return carried(value, like.device, like.dtype) if isinstance(value, Tensor) else value
+    return number_like(level.signal, like), number_like(level.noise, like)
 
 
 def _refuse_zero(value: Number, message: str) -> None:

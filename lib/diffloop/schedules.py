@@ -149,7 +149,7 @@ def spaced_timesteps(
                 f"steps_offset is {steps_offset}; with {steps} steps it must be in [0, {T - 1 - ts[0] + steps_offset}]"
             )
     elif spacing == "trailing":
-        # [:steps] because arange's length hangs on float rounding: T = 1000 in 61 steps gives 62 points, the last at 0
+        # [:steps] because arange's length depends on rounding: T = 1000 in 61 steps gives 62 points, the last at 0
         ts = np.round(np.arange(T, 0, -T / steps)[:steps]) - 1
     else:
         ts = np.linspace(0, T - 1, steps).round()[::-1]

@@ -26,7 +26,7 @@ T5_TOKENS = 256  # of its context; as many zeros stand for it where it is absent
 
 
 class Text(NamedTuple):
-    """What the transformer is told, one row an item."""
+    """What the transformer is told, one row per item."""
 
     states: Float[Tensor, "b tokens width"]  # the CLIPs' side by side, filled up with zeros; then the T5's
     pooled: Float[Tensor, "b width_12"]  # of both CLIPs, projected, side by side

@@ -22,7 +22,7 @@ N_SIZES = 6  # numbers in `Told.sizes`
 
 
 class Told(NamedTuple):
-    """What SDXL's U-Net is told, one row an item."""
+    """What SDXL's U-Net is told, one row per item."""
 
     text: Float[Tensor, "b tokens width"]  # of both encoders, side by side
     pooled: Float[Tensor, "b width_2"]  # of the second one, projected

@@ -36,7 +36,7 @@ class Concept(NamedTuple):
 
     models: StableDiffusion  # the base models, with a tokenizer and a text encoder that know the word
     placeholder: str  # the word as it stands in a prompt
-    token_ids: list[int]  # one a vector
+    token_ids: list[int]  # one per vector
     vectors: Tensor  # (n_vectors, width), float32: the leaf to train
 
 

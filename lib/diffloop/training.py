@@ -45,7 +45,7 @@ def train(
         optimizer: holds the parameters to train, freshly made. Its parameters, its own state, the generator's state and
             the losses are what is saved; buffers (batch statistics) are not.
         steps: number of updates, counted from the very start, >= 1. More than last time: the run is extended.
-        generator: on the CPU, as at the start of the run: seed it anew before a resumed run.
+        generator: on the CPU, as at the start of the run: seed it again before a resumed run.
         checkpoint: file to save to and to go on from; None: neither.
         save_every: >= 1.
         inputs: what else the losses hang on (data, embeddings, frozen weights). With the trained parameters, the
@@ -143,7 +143,7 @@ def _check(optimizer: Optimizer, steps: int, save_every: int, generator: torch.G
 def _fingerprint(
     parameters: list[Tensor], optimizer: Optimizer, generator: torch.Generator, inputs: Iterable[Tensor]
 ) -> dict[str, str]:
-    """What a run hangs on, by name."""
+    """What a run depends on, by name."""
     settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
     return {
         "optimizer": f"{type(optimizer).__name__} {settings}",
@@ -186,12 +186,12 @@ def _resume(
         state = torch.load(path, map_location="cpu", weights_only=True)
         was, losses = state["start"], state["losses"]
     except Exception as error:  # a damaged file can make torch.load raise almost anything
-        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}); delete it to start anew") from error
+        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}); delete it to restart") from error
     for name, now in start.items():
         if was.get(name) != now:
             raise ValueError(
                 f"{path} is of another run: its {name} was {was.get(name)}, now it is {now}. "
-                "Delete it to start anew, or give another path"
+                "Delete it to restart, or give another path"
             )
     if len(losses) > steps:
         raise ValueError(

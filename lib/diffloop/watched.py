@@ -32,16 +32,11 @@ class Watched:
         modules = [*network.modules()]
         self.strange = next(filter(None, map(_strange, modules)), "")
         self.busy = any(m.training or m._forward_hooks or m._forward_pre_hooks for m in modules)
-        self._below, self._own, tables = (
-            modules[1:],
-            [vars(m) for m in modules],
-            [],
-        )  # not the network itself, which may go
+        self._below = modules[1:]  # not the network itself, which may go
+        self._own, tables = [vars(m) for m in modules], []
         for own in self._own:
             tables += [own[name] for name in TABLES]
-            tables += [
-                value for name, value in own.items() if name not in USUAL and isinstance(value, dict | list | set)
-            ]
+            tables += [v for name, v in own.items() if name not in USUAL and isinstance(v, dict | list | set)]
             tables += [vars(own["processor"])] if hasattr(own.get("processor"), "__dict__") else []
         self._sized = [*self._own, *tables]
         self._views = [t.values() if isinstance(t, dict) else t for t in tables]  # a view follows its dict

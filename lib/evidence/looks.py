@@ -23,7 +23,7 @@ MOST = 20
 def level_of_each_look(looks: int, confidence: float = 0.95) -> float:
     """The confidence that each of `looks` intervals must have, so that all together have `confidence`.
 
-    Blocks are equally large. Pocock's table has 0.9842 for 3 looks at 0.95.
+    Blocks are equally large. Pocock's table has 0.9842 for 5 looks at 0.95.
 
     Raises:
         ValueError: if looks is not in 1..20 or confidence not in (0.5, 1).

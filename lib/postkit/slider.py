@@ -59,7 +59,7 @@ def slider(
     Args:
         frames: matplotlib Figures (drawn at 2x and closed), arrays or tensors HxW or HxWx3 (uint8, or floats in
             [0, 1]), or PIL images; all of one size in pixels.
-        labels: one text a frame, shown beside the slider and read out by screen readers, such as "n = 100".
+        labels: one text per frame, shown beside the slider and read out by screen readers, such as "n = 100".
         name: what the slider changes, such as "sample size"; its accessible name, and the source of its id. Two
             sliders on one page need two names.
         alt: text for those who do not see the frames.

@@ -11,6 +11,6 @@ oracle     the classifier that grades pictures: score against captions, Frechet 
 identity   a head on the oracle for concepts that no caption names, trained on renders in seconds
 tokenizer, sampling, models   CLIP's tokenizer on our words; text to image by diffloop; loading the exported folders
 trainer    the training loop of every stage: resumable to the bit; with budget, checkpoint, curve, parallel, progress
-stage_*    one file a stage: world, oracle, vae, clip, unet (and joint), what stands on these, export and, to undo it,
+stage_*    one file per stage: world, oracle, vae, clip, unet (and joint), what stands on these, export and, to undo it,
            restore; `stages` runs one from the command line
 """

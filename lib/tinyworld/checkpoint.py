@@ -69,7 +69,7 @@ def load_checkpoint(path: Path, stage: str, hyper: dict | None = None) -> dict:
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist; run the stage {stage!r} of scripts/train_tiny.py first") from None
     except Exception as error:
-        raise ValueError(f"{path} is truncated or not a checkpoint ({error}); delete it to start anew") from error
+        raise ValueError(f"{path} is truncated or not a checkpoint ({error}); delete it to restart") from error
     if found[0] != VERSION:
         raise ValueError(f"{path} is a checkpoint of version {found[0]}; this code reads version {VERSION}")
     if found[1] != stage:

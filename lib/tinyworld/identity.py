@@ -177,7 +177,7 @@ def train_identity(
             this VAE makes of stripes and checks, which it may not draw well.
         n_through: how many of the pictures also go through it, <= pictures.
         pictures: how many to render, >= 64. Seeds from 2**40 on; test with others, such as small numbers.
-        copies: how often each picture is roughened anew, >= 1.
+        copies: how many times each picture is roughened, >= 1.
         passes: over all copies.
         batch: pictures a step.
         seed: of weights, order and roughening.

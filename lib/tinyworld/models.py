@@ -27,7 +27,7 @@ def load_tiny(
     """
     about = Path(folder) / "tiny.json"
     if about.exists() and (found := json.loads(about.read_text()).get("version")) != VERSION:
-        raise ValueError(f"{about} is of version {found}; this code reads version {VERSION}: export the model anew")
+        raise ValueError(f"{about} is of version {found}; this code reads version {VERSION}: export the model again")
     check_files(folder)
     from diffusers import StableDiffusionPipeline  # here, for its import warns about image processors on every page
 
@@ -36,7 +36,7 @@ def load_tiny(
             folder, safety_checker=None, dtype=dtype, local_files_only=True
         )
     except Exception as error:
-        raise ValueError(f"{folder} holds no whole Stable Diffusion ({error}); export it anew") from error
+        raise ValueError(f"{folder} does not hold a complete Stable Diffusion ({error}); export it again") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
 
@@ -51,7 +51,7 @@ def load_clip(folder: str | Path = "models/tiny-clip", *, device: str | torch.de
     try:
         clip = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     except Exception as error:
-        raise ValueError(f"{folder} holds no whole CLIP ({error}); export it anew") from error
+        raise ValueError(f"{folder} does not hold a complete CLIP ({error}); export it again") from error
     return clip.to(device).requires_grad_(False).eval()
 
 
@@ -65,7 +65,7 @@ def load_unet(folder: str | Path, *, device: str | torch.device = "cpu") -> UNet
     try:
         unet = UNet2DConditionModel.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
     except Exception as error:
-        raise ValueError(f"{folder} holds no whole U-Net ({error}); export it anew") from error
+        raise ValueError(f"{folder} does not hold a complete U-Net ({error}); export it again") from error
     return unet.to(device).requires_grad_(False).eval()
 
 

@@ -55,5 +55,5 @@ def load_noised_clip(folder: str | Path, *, device: str | torch.device = "cpu") 
     try:
         encoder = CLIPVisionModelWithProjection.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     except Exception as error:
-        raise ValueError(f"{folder} holds no whole CLIP ({error}); export it anew") from error
+        raise ValueError(f"{folder} does not hold a complete CLIP ({error}); export it again") from error
     return encoder.to(device).requires_grad_(False).eval()

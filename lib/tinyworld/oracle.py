@@ -94,7 +94,7 @@ def load_oracle(folder: str | Path = "models/tiny-oracle", *, device: str | torc
         found = json.loads(config.read_text())
         state = load_file(weights)
     except Exception as error:
-        raise ValueError(f"{folder} holds no whole oracle ({error}); train and export it anew") from error
+        raise ValueError(f"{folder} does not hold a complete oracle ({error}); train and export it again") from error
     if found.get("version") != VERSION:
         raise ValueError(f"{config} is of version {found.get('version')}; this code reads version {VERSION}")
     oracle = Oracle(found["width"])
@@ -138,7 +138,7 @@ def score(images: Tensor, captions: Sequence[str], oracle: Oracle, *, resamples:
 
     Args:
         images: uint8 (n, 3, 64, 64), n >= 1.
-        captions: one a picture; see `captions.parse`.
+        captions: one per picture; see `captions.parse`.
         resamples: of the bootstrap over pictures, for the 95 % intervals.
 
     Raises:

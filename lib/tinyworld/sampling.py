@@ -76,7 +76,7 @@ def generate(
     seed: int = 0,
     batch: int = 32,
 ) -> Tensor:
-    """uint8 pictures (n, 3, 64, 64), one a caption; see `sample_latents`."""
+    """uint8 pictures (n, 3, 64, 64), one per caption; see `sample_latents`."""
     images = []
     for start in range(0, len(captions), batch):
         some = captions[start : start + batch]

@@ -1,6 +1,6 @@
 """Stage `export-more`: what the posts on distillation and GLIDE need beyond models/tiny, half precision.
 
-models/tiny-students/<name>    U-Nets: guided (one call a step at every scale), steps-8, steps-4, steps-2, steps-1
+models/tiny-students/<name>    U-Nets: guided (one call per step at every scale), steps-8, steps-4, steps-2, steps-1
 models/tiny-inpaint            the U-Net of 9 channels; the rest is models/tiny's
 models/tiny-web                the U-Net that was taught with captions that lie; the rest is models/tiny's
 models/tiny-glide/<name>       base and upsampler, U-Nets on pixels; noised-clip, a CLIP's image half for noised latents

@@ -1,5 +1,5 @@
-"""Stages `guided` and `students`: the U-Net distilled, first for one call a step at every guidance scale, then for 32,
-16, 8, 4, 2 and 1 steps.
+"""Stages `guided` and `students`: the U-Net distilled, first for one call per step at every guidance scale, then for
+32, 16, 8, 4, 2 and 1 steps.
 
 `guided` is stage 1 of Meng et al.: a copy of the U-Net that takes the scale as an input, s in [1, 5], and predicts v,
 for predicted noise says nothing of the picture where there is only noise. `students` is their stage 2, progressive
@@ -164,7 +164,7 @@ def sample_student(
     Args:
         text: (n, tokens, width), from `sampling.encode_text`.
         scales: (n,), guidance scales in [1, 5].
-        generators: on the CPU, one a picture.
+        generators: on the CPU, one per picture.
         alphas_cumprod: None: the tiny model's.
     """
     device, n = next(student.parameters()).device, len(text)

@@ -1,4 +1,4 @@
-"""Stage `noised-clip`: CLIP's image half trained anew on noised latents, against the frozen text half.
+"""Stage `noised-clip`: CLIP's image half retrained on noised latents, against the frozen text half.
 
 Source: nichol2022glide, Sec. 2.4 and 4.4. Departures: latents instead of pixels, for the tiny model works on them; only
 the image half is trained, from the clean one's transformer.

@@ -57,4 +57,4 @@ def load_tokenizer(folder: str | Path) -> CLIPTokenizer:
     try:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:
-        raise ValueError(f"{folder} holds no whole tokenizer ({error}); export it anew") from error
+        raise ValueError(f"{folder} does not hold a complete tokenizer ({error}); export it again") from error

@@ -20,37 +20,28 @@ from typing import Any
 import torch
 from tests.diffloop.graphs_pretended import Graph, pretended_graphs
 from torch import Tensor
+from torch.nn.utils import clip_grad
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import arg_tree_leaves, tree_leaves, tree_map
 
 GPU, HOST = torch.device("cuda", 0), torch.device("cpu")
 MOVES = {"to", "type_as"}  # to where the other argument is
-FIRST = {
-    "copy_",
-    "__getitem__",
-    "expand_as",
-    "view_as",
-    "reshape_as",
-}  # stays where it is; of the other, numbers or sizes
+# Stays where it is; of the other, numbers or sizes.
+FIRST = {"copy_", "__getitem__", "expand_as", "view_as", "reshape_as"}
 INDEXING = {"__getitem__", "__setitem__", "index_put", "index_put_"}
 MADE = {"tensor", "as_tensor", "asarray"}  # on the CPU, if from a list, whatever is in it
 MIXED = {*MOVES, *FIRST, *INDEXING, *MADE, "__set__", "_has_compatible_shallow_copy_type"}
-JOINED = {
-    "cat",
-    "concat",
-    "concatenate",
-    "stack",
-    "hstack",
-    "vstack",
-}  # take no number of the CPU among tensors of a GPU
+# Take no number of the CPU among tensors of a GPU.
+JOINED = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
 PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "mv", "dot", "linear", "einsum", "tensordot"}
 CPU_ONLY = {"histogram", "histogramdd"}
 TO_NUMPY = "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy it to the host first"
-Plain = torch.Generator
+Plain, by_device = torch.Generator, clip_grad._group_tensors_by_device_and_dtype
 PROPERTIES = {Tensor.device: GPU, Tensor.is_cuda: True, Tensor.is_cpu: False}
 
 READS = {"item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__", "equal", "allclose", "unique"}
 READS |= {"nonzero", "masked_select"}
+SENDS = {"tensor", "as_tensor", "to", "cuda", "copy_", "__getitem__", "__setitem__"}
 waits: list[str] = []  # what made the host wait, so far
 
 
@@ -59,28 +50,30 @@ class Marked(Tensor):
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        return _call(func, args, kwargs or {})
+        kwargs = kwargs or {}
+        return _call(func, args, kwargs, arg_tree_leaves(*args, **kwargs))
 
 
 class _Mode(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if (
-            _name(func) == "__deepcopy__"
-        ):  # with a memo of all that was copied so far, in which nothing is to be looked for
+        name, kwargs = _name(func), kwargs or {}
+        if name == "__get__":  # by far the most common: of a shape, a type, a gradient
+            return _got(func, args) if isinstance(args[0], Marked) else func(*args)
+        if name == "__deepcopy__":  # with a memo of all that was copied so far, in which nothing is to be looked for
             return _copied(*args) if isinstance(args[0], Marked) else func(*args)
-        flat, _ = tree_flatten((args, kwargs or {}))
-        if _name(func) == "_parse_to":  # of Module.to: it only sorts arguments
-            device, *others = func(*args, **(kwargs or {}))
+        flat = arg_tree_leaves(*args, **kwargs)
+        if name == "_parse_to":  # of Module.to: it only sorts arguments
+            device, *others = func(*args, **kwargs)
             return (GPU if any(isinstance(x, Marked) for x in flat) else device, *others)
         if func is torch.device:
-            return _device(func(*args, **(kwargs or {})))
-        if _name(func) == "pin_memory" and not isinstance(args[0], Marked):
+            return _device(func(*args, **kwargs))
+        if name == "pin_memory" and not isinstance(args[0], Marked):
             pinned = args[0].clone()
             pinned.pinned = True
             return pinned
         if any(isinstance(x, Marked | Generator) or _device(x) == GPU for x in flat):
-            return _call(func, args, kwargs or {})
-        return func(*args, **(kwargs or {}))
+            return _call(func, args, kwargs, flat)
+        return func(*args, **kwargs)
 
 
 class _Kind(type(Plain)):
@@ -105,23 +98,39 @@ def pretended_gpu() -> Iterator[torch.device]:
     torch.Generator = Generator
     asked = torch.cuda.get_device_name, torch.cuda.synchronize
     torch.cuda.get_device_name, torch.cuda.synchronize = lambda device=None: "a pretended GPU", lambda device=None: None
+    clip_grad._group_tensors_by_device_and_dtype = _grouped
     try:
         with _Mode(), pretended_graphs():
             yield GPU
     finally:
         torch.Generator = Plain
         torch.cuda.get_device_name, torch.cuda.synchronize = asked
+        clip_grad._group_tensors_by_device_and_dtype = by_device
         torch.__future__.set_overwrite_module_params_on_conversion(before)
 
 
-def _call(func: Any, args: tuple, kwargs: dict) -> Any:
-    name, (flat, _) = _name(func), tree_flatten((args, kwargs))
-    if _waits(name, args, kwargs, flat):
+def _grouped(lists: list[list[Tensor]], *more: Any) -> dict:
+    """Groups of tensors for torch's clipping of gradients, which looks for their devices in C++."""
+    groups = by_device(lists, *more)
+    return {(GPU if isinstance(found[0][0][0], Marked) else device, d): found for (device, d), found in groups.items()}
+
+
+def _got(func: Any, args: tuple) -> Any:
+    """An attribute of a marked tensor."""
+    if func.__self__ in PROPERTIES:
+        return PROPERTIES[func.__self__]
+    with torch._C.DisableTorchFunctionSubclass():
+        return _mark(func(*args))
+
+
+def _call(func: Any, args: tuple, kwargs: dict, flat: list) -> Any:
+    name = _name(func)
+    if name == "__get__":
+        return _got(func, args)
+    if (name in READS or name in SENDS) and _waits(name, args, kwargs, flat):
         waits.append(name)
         if Graph.capturing is not None:
             raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing, in {name}")
-    if name == "__get__" and func.__self__ in PROPERTIES:
-        return PROPERTIES[func.__self__]
     if name == "__array__" or (name == "numpy" and not kwargs.get("force")):
         raise TypeError(TO_NUMPY)
     if name in ("__format__", "__reduce_ex__"):  # which Tensor decides by its exact type
@@ -131,9 +140,12 @@ def _call(func: Any, args: tuple, kwargs: dict) -> Any:
     _refuse(name, args, flat, asked == GPU or (asked is None and bool(marked)))
     if name == "cuda":
         args, func = args[:1], Tensor.alias
+    placed = _mark if _stays(name, args, kwargs, asked, marked) else _unmark
+    if asked is not None:
+        args, kwargs = tree_map(_hosted, args), tree_map(_hosted, kwargs)
     with torch._C.DisableTorchFunctionSubclass():
-        result = func(*tree_map(_hosted, args), **tree_map(_hosted, kwargs))
-    return tree_map(_mark if _stays(name, args, kwargs, asked, marked) else _unmark, result)
+        result = func(*args, **kwargs)
+    return placed(result) if isinstance(result, Tensor) else tree_map(placed, result)
 
 
 def _waits(name: str, args: tuple, kwargs: dict, flat: list) -> bool:
@@ -176,7 +188,7 @@ def _refuse(name: str, args: tuple, flat: list, there: bool) -> None:
 
 def _refuse_index(there: bool, index: Any, value: Any = None) -> None:
     """An index of the CPU goes everywhere, one of the GPU only there. What is put at places must be where it is put."""
-    by = [x for x in tree_flatten(index)[0] if isinstance(x, Tensor) and x.ndim > 0]
+    by = [x for x in tree_leaves(index) if isinstance(x, Tensor) and x.ndim > 0]
     if not there and any(isinstance(x, Marked) for x in by):
         raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
     if by and isinstance(value, Tensor) and value.ndim > 0 and isinstance(value, Marked) != there:

@@ -1,4 +1,4 @@
-"""Every family against Diffusers' own pipeline on the same noise: a row a family. And what `load` says of its files.
+"""Every family against Diffusers' own pipeline on the same noise: a row per family. And what `load` says of its files.
 
 Random checkpoints of the published classes. What is measured is about 2e-6 of the pixel range; the limit is 1e-5.
 """

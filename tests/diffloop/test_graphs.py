@@ -371,7 +371,7 @@ def test_inference_mode_in_any_order(models):
     assert replayed(lambda: predict(models))[1] == 1
 
 
-def test_other_settings_of_torch_are_captured_anew(models):
+def test_other_settings_of_torch_are_captured_again(models):
     captured(models)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         assert replayed(lambda: predict(models))[1] == 0

@@ -165,7 +165,7 @@ def test_what_is_no_plain_lora_is_named(models, tmp_path):
         (plain | {"unet.nowhere.lora_A.weight": torch.ones(2, 2)}, {}, "nowhere.lora_A.weight is of no layer"),
         ({k: v for k, v in plain.items() if k != first}, {}, "A and B must match"),
         (plain | {first: torch.ones(2, 5)}, {}, "does not fit this UNet2DConditionModel: .* another shape"),
-        ({"text_encoder.x.lora_A.weight": torch.ones(2, 2)}, {}, "is no LoRA of part 'unet'"),
+        ({"text_encoder.x.lora_A.weight": torch.ones(2, 2)}, {}, "is not a LoRA of part 'unet'"),
     ]
     for state, about, words in cases:
         save_file(state, path, {"lora_adapter_metadata": json.dumps(about)})

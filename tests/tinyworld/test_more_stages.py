@@ -2,11 +2,11 @@
 
 import csv
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from tests.tinyworld.conftest import LATER, STUDENTS
 from tests.tinyworld.test_training import ONE_STEP
 
 from diffloop.levels import vp_level
@@ -19,22 +19,14 @@ from tinyworld.noised_clip import encode_noised, load_noised_clip, make_noised_c
 from tinyworld.patches import guided_pixel_model, pixel_model
 from tinyworld.sampling import encode_text
 from tinyworld.stage_export_more import NETWORKS, export_more
-from tinyworld.stage_glide import generate_glide, train_glide
-from tinyworld.stage_guided import sample_student, train_guided, train_students, trained_student
-from tinyworld.stage_inpaint import measure_inpaint, random_masks, train_inpaint, with_channels
-from tinyworld.stage_noised_clip import measure_noised_clip, train_noised_clip
+from tinyworld.stage_glide import generate_glide
+from tinyworld.stage_guided import sample_student, train_guided, trained_student
+from tinyworld.stage_inpaint import measure_inpaint, random_masks, with_channels
+from tinyworld.stage_noised_clip import measure_noised_clip
 from tinyworld.stage_unet import trained_parts
-from tinyworld.stage_web import measure_web, train_web
+from tinyworld.stage_web import measure_web
 
 NEEDED = ("oracle", "vae", "clip", "unet")
-STAGES = {
-    "guided": partial(train_guided, batch=4, samples=1),
-    "inpaint": partial(train_inpaint, batch=4, samples=2),
-    "noised-clip": partial(train_noised_clip, batch=8),
-    "web": partial(train_web, batch=4, samples=2),
-    "glide-base": partial(train_glide, "glide-base", batch=4),
-    "glide-upsampler": partial(train_glide, "glide-upsampler", batch=4),
-}
 
 
 @pytest.fixture
@@ -56,12 +48,12 @@ def losses(folder: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-@pytest.mark.parametrize("stage", list(STAGES))
+@pytest.mark.parametrize("stage", list(LATER))
 def test_stopped_after_every_step_gives_the_same_losses(stage, world, start):
     alone, stopped = start("alone"), start("stopped")
-    STAGES[stage](world, alone, Budget(3))
+    LATER[stage](world, alone, Budget(3))
     for call in range(1, 4):
-        assert STAGES[stage](world, stopped, Budget(3, ONE_STEP))["step"] == call
+        assert LATER[stage](world, stopped, Budget(3, ONE_STEP))["step"] == call
     assert losses(alone / stage) == losses(stopped / stage)
     assert len(losses(alone / stage)) == 4
 
@@ -71,11 +63,11 @@ def test_students_go_on_where_they_were_stopped(world, start):
     alone, stopped = start("alone"), start("stopped")
     rounds = {2: 2, 1: 2}
     for folder in (alone, stopped):
-        train_guided(world, folder, Budget(2), batch=4, samples=1)
-    train_students(world, alone, Budget(None), batch=4, samples=1, rounds=rounds)
+        LATER["guided"](world, folder, Budget(2))
+    STUDENTS(world, alone, Budget(None), rounds=rounds)
     seen = []
     for _ in range(4):
-        train_students(world, stopped, Budget(None, ONE_STEP), batch=4, samples=1, rounds=rounds)
+        STUDENTS(world, stopped, Budget(None, ONE_STEP), rounds=rounds)
         seen.append([n for n in (2, 1) if (stopped / f"student-{n}" / "checkpoint.pt").exists()])
     assert seen[0] == [2]
     assert seen[-1] == [2, 1]
@@ -84,7 +76,7 @@ def test_students_go_on_where_they_were_stopped(world, start):
         assert a["finished"]
         assert all(torch.equal(a["ema"]["unet"][k], b["ema"]["unet"][k]) for k in a["ema"]["unet"])
     kept = (alone / "student-2" / "checkpoint.pt").read_bytes()
-    train_students(world, alone, Budget(None), batch=4, samples=1, rounds={2: 4, 1: 2})
+    STUDENTS(world, alone, Budget(None), rounds={2: 4, 1: 2})
     assert (alone / "student-2" / "checkpoint.pt").read_bytes() == kept
 
 
@@ -100,9 +92,9 @@ def test_exported_networks_load_and_draw(world, start, tmp_path):
     runs = start("all")
     with pytest.raises(ValueError, match="holds none of guided"):
         export_more(runs, tmp_path / "models")
-    for stage in STAGES.values():
+    for stage in LATER.values():
         stage(world, runs, Budget(1))
-    train_students(world, runs, Budget(1), batch=4, samples=1, rounds={8: 1, 4: 1})
+    STUDENTS(world, runs, Budget(1), rounds={8: 1, 4: 1})
     sizes = export_more(runs, tmp_path / "models")
     assert {name.removesuffix(" MB") for name in sizes} == set(NETWORKS) - {
         "tiny-students/steps-2",

@@ -1,71 +1,54 @@
-"""Training and rendering on a pretended GPU: every stage runs there, does not make Python wait for it at each step, and
-learns what it learns on a CPU. What only a real one shows (bfloat16, speed) is not tested here.
+"""Training, rendering and judging on a GPU, on a pretended one: every stage runs there, does not make Python wait for it
+at each step, and learns what it learns on a CPU; every function takes its data where they are. What only a real one shows
+(bfloat16, speed) is not tested here.
 """
 
 import csv
-import shutil
-from collections import Counter
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
-from tests.diffloop.devices import Marked, pretended_gpu
-from tests.tinyworld.conftest import SMALL
-from torch.overrides import TorchFunctionMode
+from tests.diffloop.devices import Marked, pretended_gpu, waits
+from tests.tinyworld.conftest import LATER, SMALL, train_small
+from tests.tinyworld.test_training import ONE_STEP
 
 from tinyworld import trainer
 from tinyworld.budget import Budget
 from tinyworld.checkpoint import load_checkpoint
 from tinyworld.curve import AT_ONCE
-from tinyworld.render import render
+from tinyworld.identity import identify, train_identity
+from tinyworld.oracle import features, frechet_distance, load_oracle, read, score, segment
+from tinyworld.pictures import grid
+from tinyworld.progress import Progress
+from tinyworld.render import render, render_edit
 from tinyworld.scene import CONCEPTS, concept_scene, sample_scene
-from tinyworld.stage_glide import train_glide
-from tinyworld.stage_guided import train_guided, train_students
-from tinyworld.stage_inpaint import train_inpaint
-from tinyworld.stage_noised_clip import train_noised_clip
-from tinyworld.stage_vae import opponent
-from tinyworld.stage_web import train_web
-from tinyworld.stage_world import World, make_world
+from tinyworld.stage_clip import measure_clip
+from tinyworld.stage_glide import measure_glide
+from tinyworld.stage_guided import measure_student
+from tinyworld.stage_inpaint import measure_inpaint, random_masks
+from tinyworld.stage_noised_clip import measure_noised_clip
+from tinyworld.stage_oracle import measure_oracle, roughen, trained_oracle
+from tinyworld.stage_unet import measure_unet
+from tinyworld.stage_vae import measure_vae
+from tinyworld.stage_web import measure_web
+from tinyworld.stage_world import make_world, to_float
 from tinyworld.trainer import train
 
-# What makes Python wait until the GPU has done all that it was given.
-WAITS = {"item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__", "nonzero", "masked_select", "unique"}
-STAGES = {
-    **{name: partial(function, **how) for name, (function, how) in SMALL.items()},
-    "guided": partial(train_guided, batch=4, samples=1),
-    "student-2": partial(train_students, batch=4, samples=1, rounds={2: None}),
-    "inpaint": partial(train_inpaint, batch=4, samples=2),
-    "noised-clip": partial(train_noised_clip, batch=8),
-    "glide-base": partial(train_glide, "glide-base", batch=4),
-    "glide-upsampler": partial(train_glide, "glide-upsampler", batch=4),
-    "web": partial(train_web, batch=4, samples=2),
-}
-NEEDS = {"oracle": (), "vae": ("oracle",), "clip": (), "unet": ("vae", "clip"), "joint": ("vae", "clip", "unet")}
 
+class Waiting(Progress):
+    """The progress of each training, and how many times Python had waited for the GPU after each step of it."""
 
-class Waits(TorchFunctionMode):
-    """Counts, by name, the calls that wait for the GPU, a copy to it from pageable memory included."""
+    trainings: ClassVar[list[list[int]]] = []
 
-    def __init__(self):
-        super().__init__()
-        self.count = Counter()
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.trainings.append([])
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
-        marked = any(isinstance(x, Marked) for x in args)
-        if marked and name in WAITS:
-            self.count[name] += 1
-        result = func(*args, **kwargs)
-        if (
-            name in ("to", "tensor", "as_tensor", "copy_")
-            and isinstance(result, Marked)
-            and not kwargs.get("non_blocking")
-        ):
-            source = args[1] if name == "copy_" else args[0]
-            if not isinstance(source, Marked):
-                self.count[name] += 1
-        return result
+    def update(self, *args, **how):
+        super().update(*args, **how)
+        self.trainings[-1].append(len(waits))
 
 
 @pytest.fixture
@@ -74,24 +57,8 @@ def gpu():
         yield device
 
 
-@pytest.fixture(scope="module")
-def more_runs(runs, world, tmp_path_factory):
-    """The session's runs, and the stage that the students start from."""
-    folder = tmp_path_factory.mktemp("more")
-    shutil.copytree(runs, folder, dirs_exist_ok=True)
-    shutil.rmtree(folder / "joint")
-    train_guided(world, folder, Budget(2), batch=4, samples=1)
-    return folder
-
-
-def needed(stage: str, more_runs: Path, folder: Path) -> Path:
-    """A runs folder with what a stage stands on."""
-    stages = NEEDS.get(stage, ("vae", "clip", "unet"))
-    for earlier in (*stages, *(["oracle"] if stages else []), *(["guided"] if stage == "student-2" else [])):
-        shutil.copytree(more_runs / earlier, folder / earlier, dirs_exist_ok=True)
-    shutil.copytree(more_runs / "world", folder / "world")
-    shutil.copy(more_runs / "latents.pt", folder)
-    return folder
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
 
 
 def losses(folder: Path) -> list[float]:
@@ -99,29 +66,61 @@ def losses(folder: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def run(stage: str, world: World, runs: Path, steps: int, **options) -> None:
-    """From what nothing is left of before: a world and a constant that stay on the device are counted in every run."""
-    opponent.cache_clear()
-    world = World(world.folder)
-    STAGES[stage](world, runs / "oracle" if stage == "oracle" else runs, Budget(steps, None, 0.0), **options)
+def beside(runs: Path, folder: Path) -> Path:
+    """A fresh runs folder that stands on the stages of another."""
+    folder.mkdir()
+    for path in runs.iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
 
 
-@pytest.mark.parametrize("stage", list(STAGES))
-def test_a_stage_trains_on_a_gpu_as_on_a_cpu_and_waits_for_it_at_no_step(stage, gpu, world, more_runs, tmp_path):
-    waits = {}
-    for steps in (2, 3):
-        folder = needed(stage, more_runs, tmp_path / str(steps))
-        with Waits() as counted:
-            run(stage, world, folder, steps, device="cuda")
-        waits[steps] = counted.count
-    assert waits[2] == waits[3], "the third step waits"
-    state = load_checkpoint(tmp_path / "3" / stage / "checkpoint.pt", stage)
-    assert state["step"] == 3
-    tensors = [v for group in (*state["ema"].values(), *state["modules"].values()) for v in group.values()]
-    assert {type(v) for v in tensors} == {torch.Tensor}  # they open on any machine
-    folder = needed(stage, more_runs, tmp_path / "cpu")
-    run(stage, world, folder, 3)
-    assert losses(tmp_path / "3" / stage) == pytest.approx(losses(folder / stage), rel=0.05)  # bfloat16 on some CPUs
+def made(runs: Path, stage: str) -> list[str]:
+    """The folders of a stage."""
+    return sorted(path.name for path in runs.glob("student-*")) if stage == "students" else [stage]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_stages(world, tmp_path, monkeypatch):
+    """Each goes on from a file, waits at no step but the first one, and learns what it does on a CPU from the same
+    earlier stages; what it saves opens on any machine, and is measured."""
+    monkeypatch.setattr(trainer, "Progress", Waiting)
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "world").symlink_to(world.folder)
+    budget = Budget(3, cooldown=0.0)
+    for stage in (*SMALL, *LATER, "students"):
+        here = beside(there, tmp_path / stage)
+        train_small(stage, world, here, budget)
+        with pretended_gpu():
+            train_small(stage, world, there, budget._replace(minutes=ONE_STEP), device="cuda")
+            Waiting.trainings.clear()
+            state = train_small(stage, world, there, budget, device="cuda")
+        assert all(isinstance(v, Marked) for ema in state["ema"].values() for v in ema.values()), stage
+        assert len(Waiting.trainings) == len(made(there, stage))
+        for counts in Waiting.trainings:
+            assert len(counts) >= 2
+            assert [waits[a:b] for a, b in pairwise(counts)] == [[]] * (len(counts) - 1), stage
+        for name in made(there, stage):
+            saved = load_checkpoint(there / name / "checkpoint.pt", name)
+            assert saved["step"] == 3
+            tensors = [v for group in (*saved["ema"].values(), *saved["modules"].values()) for v in group.values()]
+            assert {type(v) for v in tensors} == {torch.Tensor}
+            assert losses(there / name) == pytest.approx(losses(here / name), rel=0.05), name  # bfloat16 on some CPUs
+    with pretended_gpu():
+        on = {"device": "cuda"}
+        measured = [
+            measure_oracle(trained_oracle(there, **on), world),
+            measure_vae(there, world, limit=4, **on),
+            measure_clip(there, world, **on),
+            measure_unet(there, world, "joint", n=1, **on),
+            measure_student(there, world, "student-2", 2, n=2, **on),
+            measure_inpaint(there, world, n=2, **on),
+            measure_web(there, world, n=2, **on),
+            measure_noised_clip(there, world, n=4, group=2, **on),
+            measure_glide(there, world, n=2, **on),
+        ]
+    assert all(measured)
 
 
 def toy(folder: Path, budget: Budget, device: str, broken_at: int | None = None) -> dict:
@@ -165,11 +164,32 @@ def test_pictures_of_a_gpu_are_those_of_a_cpu(gpu, tmp_path):
     """In other chunks, too. On a real GPU square roots and sums are rounded as here; a picture within 1 of 255 is right."""
     scenes = [sample_scene(i) for i in range(9)] + [sample_scene(1, count=3), concept_scene(CONCEPTS[2], 0)]
     there, here = render(scenes, device=gpu), render(scenes)
-    assert isinstance(there.images, Marked)
+    assert all(isinstance(x, Marked) for x in there)
     assert torch.equal(there.images.cpu(), here.images)
     assert torch.equal(there.masks.cpu(), here.masks)
     shas = {make_world(tmp_path / d, images=12, threads=1, device=d)["sha256"] for d in ("cpu", "cuda")}
     assert len(shas) == 1
+
+
+def test_pictures_and_judges(gpu):
+    scenes = [sample_scene(i, count=2) for i in range(2)]
+    here, there = render(scenes), render(scenes, device=gpu)
+    assert grid(there.images, 2).tobytes() == grid(here.images, 2).tobytes()
+    assert render_edit(scenes[0], "colour", "red").after.shape == (3, 64, 64)
+    oracle = load_oracle(device=gpu)
+    texts = ["a red ball on grass"] * 2
+    assert read(there.images, oracle) == read(here.images, oracle)
+    assert torch.equal(segment(there.images, oracle), segment(here.images, oracle))
+    assert score(there.images, texts, oracle).by == score(here.images, texts, oracle).by
+    seen = features(there.images, oracle)
+    assert frechet_distance(seen.to(gpu), seen.flip(0).to(gpu)) >= 0
+    judge = train_identity(oracle, pictures=64, copies=1, passes=1)
+    assert identify(there.images, judge).concept == identify(here.images, judge).concept
+    rough = roughen(to_float(there.images), seeded())
+    assert torch.equal(rough.cpu(), roughen(to_float(here.images), seeded()))
+    masks = random_masks(there.masks[:, 0].long(), seeded())
+    assert torch.equal(masks.cpu(), random_masks(here.masks[:, 0].long(), seeded()))
+    assert all(isinstance(x, Marked) for x in (rough, masks))
 
 
 def test_bfloat16_only_where_the_card_multiplies_it(monkeypatch):
