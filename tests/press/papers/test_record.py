@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+import tomllib
 from collections import Counter
 
 import pytest
@@ -93,6 +94,11 @@ def write_record(site, values, *, day="2026-11-28", parameters=None, **changed):
     return site.write(FILE, as_text("known2020", [record]))
 
 
+def values_in(text):
+    """What the runs of the only record of a file measured."""
+    return [run["values"] for run in tomllib.loads(text)["records"][0]["runs"]]
+
+
 def entry(site):
     entries = ledger(read_papers(site.root), read_notebooks(open_project(site.root)))
     return next(one for one in entries if one.claim.id == "few-steps")
@@ -166,6 +172,22 @@ def test_another_version_begins_a_record_and_the_old_one_stays_until_it_is_outgr
     [record] = records(measured)
     assert [run.seed for run in record.runs] == [1, 2, 3]
     assert entry(measured).record.current
+
+
+def test_a_record_that_was_deleted_is_made_again_if_another_paper_s_names_it(measured):
+    """A post that measures claims of two papers: each record says which others have the same runs."""
+    other = PAPER.replace("known2020", "other2021").replace("few-steps", "more-steps")
+    measured.write("papers/other2021/paper.toml", other)
+    more = 'claim("more-steps", paper="other2021", measured=value, interval=(value - 0.5, value + 0.5), seeds=3)'
+    measured.post("a", POST + "\n" + cell(more))
+    measured.press("record", "a", "--seeds", "2")
+    texts = {name: measured.read(name) for name in (FILE, FILE.replace("known2020", "other2021"))}
+    for name, text in texts.items():
+        assert measured.press("record", "a", "--seeds", "2", "--dry-run").stdout == "a: on record\n0 runs\n"
+        (measured.root / name).unlink()
+        assert "with seed 1, 2\n" in measured.press("record", "a", "--seeds", "2", "--dry-run").stdout
+        measured.press("record", "a", "--seeds", "2")
+        assert values_in(measured.read(name)) == values_in(text)
 
 
 def test_parameters_are_part_of_the_record(measured):
@@ -292,7 +314,9 @@ def test_what_is_written_is_read_back(tmp_path):
     run = Run(7, "2026-11-28", 'a"b\\ \x7f\u2603', 1e-07, {"few-steps": -1.5e300 / 1e250, "x": 2.0})
     [claim] = read_claims(tmp_path)
     other = type(claim)(**{**vars(claim), "id": "x"})
-    record = Record("a/b", "0" * 64, "small", "cuda:0", {"a b": "[1]"}, {"torch": "2"}, ("d/\u00e4.csv",), (run,))
+    record = Record(
+        "a/b", "0" * 64, "small", "cuda:0", {"a b": "[1]"}, {"torch": "2"}, ("d/\u00e4.csv",), (run,), ("b2021",)
+    )
     path = tmp_path / FILE
     path.write_text(as_text("known2020", [record]), encoding="utf-8")
     assert read_records(path, tmp_path, "known2020", [claim, other]) == (record,)
@@ -329,6 +353,7 @@ GOOD = as_text(
         ('scale = "small"', 'scale = "huge"', 7, "scale 'huge' is unknown"),
         ("parameters = {}", "parameters = { n = 1 }", 9, "parameters: 'n' must be a text"),
         ("reads = []", "reads = [1]", 11, "reads must be a list of texts"),
+        ("reads = []", "reads = []\nbeside = [1]", 12, "beside must be a list of texts"),
         ("[[records]]", "[records]", 4, "records must be a list of tables"),
         ("seed = 1", "seed = 1 1", 14, "not valid TOML"),
     ],
