@@ -18,6 +18,7 @@ from postkit.claims import MIME
 from postkit.verdicts import measurement
 from press.core.errors import PressError
 from press.core.project import open_project
+from press.pages.publish import make
 from press.papers.claimscheck import check_claims
 from press.papers.ledger import as_json, as_table, ledger
 from press.papers.recorded import identity
@@ -268,12 +269,64 @@ def test_the_box_and_the_pages_show_both(measured):
     assert "<b>x</b>" not in measured.read("claims.qmd")
 
 
-def test_what_this_build_leaves_open_the_record_may_settle(measured):
+@pytest.fixture
+def undecided(measured):
+    """The same with a border that the interval of the build's one run holds."""
     measured.write("papers/known2020/paper.toml", (PAPER + "\n" + EXACT).replace("than = 1.0", "than = 1.75", 1))
-    write_record(measured, [2.0, 2.1, 1.9])
-    measured.press("run")
-    shown = measured.read("posts/a/index.ipynb")
-    assert "INCONCLUSIVE here; \u2713 REPRODUCED on record" in shown
+    return measured
+
+
+def in_ledger(site, id):
+    """What the ledger's page says of a claim, in its two last columns; and what stands above the table."""
+    site.press("run")
+    project = open_project(site.root)
+    page = html.fromstring(make(project, read_papers(site.root), read_notebooks(project)).pages["claims.qmd"])
+    cells = page.xpath(f"//tr[@id='claim-{id}']/td")[2:]
+    texts = [[" ".join(p.text_content().split()) for p in cell.iter("p")] for cell in cells]
+    return *texts, " ".join(page.find_class("paper-counts")[0].text_content().split())
+
+
+def test_what_this_build_leaves_open_the_record_may_settle(undecided):
+    write_record(undecided, [2.0, 2.1, 1.9])
+    here, judged, above = in_ledger(undecided, "few-steps")
+    assert "INCONCLUSIVE here; \u2713 REPRODUCED on record" in undecided.read("posts/a/index.ipynb")
+    assert here == [
+        "2 [1.5, 2.5]",
+        "ratio of distances",
+        "in this build: a, 3 seeds, small scale",
+        "recorded on 2026-11-28, 3 seeds: 2 [1.752, 2.248], REPRODUCED",
+    ]
+    assert judged[:2] == [
+        "? INCONCLUSIVE here; \u2713 REPRODUCED on record",
+        "open: about 4 times as much data would settle it",
+    ]
+    settled = "1 of those that are INCONCLUSIVE here are settled on record"
+    assert above == f"1 \u2713 REPRODUCED, 1 ? INCONCLUSIVE; {settled}"
+
+
+@pytest.mark.parametrize(
+    ("values", "changed", "said"),
+    [
+        ([2.0, 2.1, 1.9], {"key": "0" * 64}, "REPRODUCED (of an earlier version of the post)"),
+        ([2.0, 2.5, 1.0], {}, "INCONCLUSIVE"),  # what the record leaves open, too, settles nothing
+    ],
+)
+def test_an_old_record_and_an_open_one_settle_nothing(undecided, values, changed, said):
+    write_record(undecided, values, **changed)
+    here, judged, above = in_ledger(undecided, "few-steps")
+    assert here[3].startswith("recorded on 2026-11-28, 3 seeds: ")
+    assert here[3].endswith(said)
+    assert judged[0] == "? INCONCLUSIVE"
+    assert above == "1 \u2713 REPRODUCED, 1 ? INCONCLUSIVE"
+    box = undecided.read("posts/a/index.ipynb")
+    assert said in box
+    assert "on record" not in box
+
+
+def test_an_exact_claim_has_neither_interval_nor_seeds(measured):
+    here, judged, _ = in_ledger(measured, "sum")
+    assert here == ["2", "ratio of distances", "in this build: a, exact"]
+    assert judged == ["\u2713 REPRODUCED"]
 
 
 @pytest.mark.parametrize(
