@@ -1,7 +1,7 @@
 """Evidence: estimates with intervals that hold what they promise, from a few dozen units up. NumPy and SciPy only.
 
 estimates   Estimate, mean, share, ratio: of values per unit, units being whatever was drawn independently
-nearness    kernel_difference: which of two sets lies nearer to a third, paired and without bias
+nearness    kernel_difference: which of two sets lies nearer to a third, paired, without bias; kernel_contrast, of more
 leaving_out jackknife: of statistics that are no means, such as a distance between sets
 looks       sequentially: draw in blocks and stop as soon as a question is settled, with intervals valid under that
 settling    units_for: how many units show a given effect with a given power

@@ -1,4 +1,4 @@
-"""Which of two sets lies nearer to a third: a difference of unbiased squared kernel distances (KID's).
+"""Which of two sets lies nearer to a third, and by more than elsewhere: unbiased squared kernel distances (KID's).
 
 Source: binkowski2018mmd, Eq. 4, for the distance; the variance is that of what each unit contributes (Hoeffding).
 """
@@ -6,6 +6,7 @@ Source: binkowski2018mmd, Eq. 4, for the distance; the variance is that of what 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,13 +39,42 @@ def kernel_difference(
     Raises:
         ValueError: if there are fewer than 3 rows, or shapes do not fit.
     """
-    x, y, r = (np.asarray(v, dtype=np.float64) for v in (x, y, reference))
-    if x.ndim != 2 or x.shape != y.shape or r.ndim != 2 or r.shape[1] != x.shape[1] or min(len(x), len(r)) < 3:
-        raise ValueError(f"x is {x.shape}, y {y.shape}, the reference {r.shape}; need (n, d), (n, d), (m, d); n, m > 2")
+    return kernel_contrast([x, y], [1, -1], reference, matched=matched, confidence=confidence)
+
+
+def kernel_contrast(
+    sets: Sequence[ArrayLike],
+    weights: Sequence[float],
+    reference: ArrayLike,
+    *,
+    matched: bool = False,
+    confidence: float = 0.95,
+) -> Estimate:
+    """The sum of weight * squared kernel distance to the reference, over sets: whether one lead is larger than another.
+
+    With the sets a, b, c, d and the weights 1, -1, -1, 1: by how much a lies further off than b, minus the same of c
+    and d. `kernel_difference` is the case of two sets, and says what the kernel is.
+
+    Args:
+        sets: features (n, d) each, row i of all from the same prompt and the same noise.
+        weights: one per set; their sum is 0, as the term of the reference alone cancels only then.
+        reference, matched, confidence: as for `kernel_difference`.
+
+    Raises:
+        ValueError: if there are fewer than 3 rows, shapes do not fit, or the sum of the weights is not 0.
+    """
+    if len(weights) != len(sets) or not len(sets) or abs(sum(weights)) > 1e-9:
+        raise ValueError(f"the weights are {list(weights)} for {len(sets)} sets; give one per set, with the sum 0")
+    many, r = [np.asarray(v, dtype=np.float64) for v in sets], np.asarray(reference, dtype=np.float64)
+    x = many[0]
+    alike = all(v.shape == x.shape for v in many)
+    if x.ndim != 2 or not alike or r.ndim != 2 or r.shape[1] != x.shape[1] or min(len(x), len(r)) < 3:
+        shapes = ", ".join(str(v.shape) for v in many)
+        raise ValueError(f"the sets are {shapes}, the reference {r.shape}; need (n, d) each and (m, d); n, m > 2")
     if matched and len(r) != len(x):
-        raise ValueError(f"{len(r)} rows of the reference for {len(x)} of x; matched rows must be as many")
-    (own_x, cross_x), (own_y, cross_y) = _kernels(x, r, matched), _kernels(y, r, matched)
-    own, cross = own_x - own_y, cross_x - cross_y  # (n, n) with an empty diagonal, and (n, m)
+        raise ValueError(f"{len(r)} rows of the reference for {len(x)} of each set; matched rows must be as many")
+    kernels = [_kernels(v, r, matched) for v in many]  # (n, n) with an empty diagonal, and (n, m)
+    own, cross = (sum(w * k[part] for w, k in zip(weights, kernels, strict=True)) for part in (0, 1))
     n, m = cross.shape
     pairs, rows, columns = n * (n - 1), (m - matched), (n - matched)
     value = own.sum() / pairs - 2 * cross.sum() / (n * rows)

@@ -12,7 +12,7 @@ from tests.evidence.worlds import expected_kernel
 from evidence.estimates import mean, ratio, share
 from evidence.leaving_out import jackknife
 from evidence.looks import level_of_each_look, sequentially
-from evidence.nearness import kernel_difference
+from evidence.nearness import kernel_contrast, kernel_difference
 from evidence.settling import units_for
 
 EXPERIMENTS = 500
@@ -142,6 +142,21 @@ def test_the_difference_is_without_bias_and_agrees_with_two_distances():
     assert found[-1] == pytest.approx(kernel_distance(x, r) - kernel_distance(y, r), abs=1e-9)
 
 
+def test_a_contrast_is_one_lead_minus_another_and_its_interval_holds():
+    """a leads b by what x leads y, plus 0: the truth of the contrast is the difference of two known distances."""
+    rng = np.random.default_rng(0)
+    a, b, c, d, r = (rng.normal(size=(20, 4)) for _ in range(5))
+    both = kernel_contrast([a, b, c, d], [1, -1, -1, 1], r).value
+    assert both == pytest.approx(kernel_difference(a, b, r).value - kernel_difference(c, d, r).value)
+
+    def experiment(rng, n=60):
+        noise, other = rng.normal(size=(n, 4)), rng.normal(size=(n, 4))
+        sets = [noise + MU, 0.6 * other + 0.8 * noise + NU, noise, other]
+        return kernel_contrast(sets, [1, -1, -1, 1], rng.normal(size=(n, 4)))
+
+    assert 0.92 <= held(experiment, NEARER) <= 0.98
+
+
 def test_pairs_narrow_the_interval():
     rng = np.random.default_rng(0)
     noise, r = rng.normal(size=(100, 4)), rng.normal(size=(100, 4))
@@ -207,6 +222,7 @@ def test_the_power_is_as_designed(power):
         (lambda: ratio([1, 2, 3], [0.1, -0.1, 0.0]), ["too near to 0", "difference"]),
         (lambda: kernel_difference(np.ones((2, 3)), np.ones((2, 3)), np.ones((9, 3))), ["(2, 3)"]),
         (lambda: kernel_difference(np.ones((4, 3)), np.ones((4, 3)), np.ones((9, 3)), matched=True), ["9 rows"]),
+        (lambda: kernel_contrast([np.ones((4, 3))] * 2, [1, 1], np.ones((9, 3))), ["[1, 1] for 2 sets", "sum 0"]),
         (lambda: jackknife(len, 2), ["n is 2"]),
         (lambda: jackknife(lambda kept: kept[0], 5, positive=True), ["0.0 of 5 units", "> 0"]),
         (lambda: jackknife(lambda kept: math.nan, 5), ["nan of 5"]),
