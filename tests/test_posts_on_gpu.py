@@ -32,7 +32,7 @@ SMALL = {
     "progressive-distillation": {**TOYS, "per_seed": 3, "toy_seeds": 2, "toy_steps": 5, "round_steps": 5},
     "textual-inversion": {**TOYS, "train_steps": 2, "judge_pictures": 64},
     "three-models": {**TOYS, "n_prompts": 2, "n_noises": 2},
-    "vae-unet": {**TOYS, "n_pictures": 16, "n_looks": 2, "n_practice": 2},
+    "vae-unet": {**TOYS, "n_pictures": 16, "n_looks": 2, "n_practice": 2, "n_inverted": 2, "inversion_steps": 2},
 }
 
 ON_A_DEVICE = [path for path in SOURCES if re.search(r"(?m)^device\s*=", path.read_text(encoding="utf-8"))]
