@@ -2,6 +2,7 @@
 
 estimates   Estimate, mean, share, ratio: of values per unit, units being whatever was drawn independently
 nearness    kernel_difference: which of two sets lies nearer to a third, paired and without bias
+adjusting   adjusted_mean: a mean corrected by what is known of many more units
 leaving_out jackknife: of statistics that are no means, such as a distance between sets
 looks       sequentially: draw in blocks and stop as soon as a question is settled, with intervals valid under that
 several     smallest, largest: of estimates that a claim needs together
