@@ -2,8 +2,10 @@
 
 estimates   Estimate, mean, share, ratio: of values per unit, units being whatever was drawn independently
 nearness    kernel_difference: which of two sets lies nearer to a third, paired, without bias; kernel_contrast, of more
+adjusting   adjusted_mean: a mean corrected by what is known of many more units
 leaving_out jackknife: of statistics that are no means, such as a distance between sets
 looks       sequentially: draw in blocks and stop as soon as a question is settled, with intervals valid under that
+several     smallest, largest: of estimates that a claim needs together
 settling    units_for: how many units show a given effect with a given power
 
 Which variance an interval covers is said by its units: with a training as the unit, and other prompts and noise for

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from tests.evidence.worlds import expected_kernel
 
+from evidence.adjusting import adjusted_mean
 from evidence.estimates import mean, ratio, share
 from evidence.leaving_out import jackknife
 from evidence.looks import level_of_each_look, sequentially
 from evidence.nearness import kernel_contrast, kernel_difference
 from evidence.settling import units_for
+from evidence.several import largest, level_of_each, smallest
 
 EXPERIMENTS = 500
 
@@ -203,6 +205,33 @@ def test_it_stops_as_soon_as_it_may():
     assert (used, drawn, found.n) == (1, [0], 20)
 
 
+@pytest.mark.parametrize(("n", "m"), [(12, 60), (40, 40), (40, 400)])
+@pytest.mark.parametrize("bend", [0.0, 0.3])
+def test_an_adjusted_mean_holds_the_truth_though_the_dependence_is_not_linear(n, m, bend):
+    def experiment(rng, width=False):
+        x, far = rng.normal(size=(n, 2)), rng.normal(size=(m, 2))
+        y = 1 + x @ [0.8, -0.5] + bend * (x[:, 0] ** 2 - 1) + 0.5 * rng.normal(size=n)
+        found = adjusted_mean(y, x, far)
+        return (found.high - found.low) / (mean(y).high - mean(y).low) if width else found
+
+    assert 0.91 <= held(experiment, 1.0) <= 0.98
+    if (n, m, bend) == (40, 400, 0.0):
+        assert np.mean([experiment(np.random.default_rng(seed), width=True) for seed in range(50)]) < 0.65
+
+
+@pytest.mark.parametrize("choose", [smallest, largest])
+@pytest.mark.parametrize("apart", [0.0, 0.3, 3.0])
+def test_the_extreme_of_two_differences_holds_the_truth(choose, apart):
+    """In 95 of 100 or more: intervals that hold together hold a little more than their extreme needs."""
+
+    def experiment(rng):
+        common = 0.2 * rng.normal(size=40)
+        shifts = (0.0, apart)
+        return choose(*(mean(common + rng.normal(size=40) + x, confidence=level_of_each(2)) for x in shifts))
+
+    assert held(experiment, 0.0 if choose is smallest else apart) >= 0.94
+
+
 @pytest.mark.parametrize("power", [0.8, 0.9])
 def test_the_power_is_as_designed(power):
     n = units_for(0.3, 1.2, power=power)
@@ -228,6 +257,10 @@ def test_the_power_is_as_designed(power):
         (lambda: jackknife(lambda kept: math.nan, 5), ["nan of 5"]),
         (lambda: level_of_each_look(0), ["1..20"]),
         (lambda: units_for(0.0, 1.0), ["above 0"]),
+        (lambda: adjusted_mean([1, 2, 3], np.ones((3, 1)), np.ones((9, 1))), ["n, k, m", "3, 1, 9"]),
+        (lambda: adjusted_mean([1, 2, 3], np.ones((2, 1)), np.ones((9, 1))), ["(2, 1)"]),
+        (lambda: level_of_each(0), ["count", "0", ">= 1"]),
+        (lambda: smallest(), ["no estimates"]),
     ],
 )
 def test_errors_name_the_value(call, words):
