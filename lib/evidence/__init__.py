@@ -2,6 +2,7 @@
 
 estimates   Estimate, mean, share, ratio: of values per unit, units being whatever was drawn independently
 nearness    kernel_difference: which of two sets lies nearer to a third, paired and without bias
+clusters    clustered_mean: of few units with several values each, such as trainings and their pictures
 leaving_out jackknife: of statistics that are no means, such as a distance between sets
 looks       sequentially: draw in blocks and stop as soon as a question is settled, with intervals valid under that
 settling    units_for: how many units show a given effect with a given power

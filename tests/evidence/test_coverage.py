@@ -9,6 +9,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from evidence.clusters import clustered_mean
 from evidence.estimates import mean, ratio, share
 from evidence.leaving_out import jackknife
 from evidence.looks import level_of_each_look, sequentially
@@ -33,6 +34,14 @@ def paired(rng, n=30, effect=0.4):
 def trainings(rng, k=3, prompts=20):
     """Few trainings, whose own luck is larger than that of the pictures."""
     return mean(1.0 + rng.normal(size=(k, 1)) + 0.5 * rng.normal(size=(k, prompts)))
+
+
+def shares_of_trainings(rng, k=6, pictures=8):
+    """Differences of rights and wrongs, in trainings that differ a little."""
+    gain = rng.normal(0.3, 0.15, size=(k, 1)).clip(0, 0.6)
+    return clustered_mean(
+        (rng.random((k, pictures)) < 0.35 + gain) * 1.0 - (rng.random((k, pictures)) < 0.35), bounds=(-1, 1)
+    )
 
 
 def prompts_with_noises(rng, n=25):
@@ -82,6 +91,7 @@ def correlations(rng, n=60):
     [
         (paired, 0.4),
         (trainings, 1.0),
+        (shares_of_trainings, 0.3),
         (prompts_with_noises, 2.0),
         (skewed, 1.0),
         (shares_in_pairs, 0.08),
@@ -101,6 +111,16 @@ def test_trainings_that_are_counted_as_pictures_would_promise_too_much():
         return mean((1.0 + rng.normal(size=(3, 1)) + 0.5 * rng.normal(size=(3, 20))).reshape(-1))
 
     assert held(wrong, 1.0) < 0.6
+
+
+def test_few_trainings_that_agree_are_not_certain():
+    alike = clustered_mean(np.zeros((3, 4)), bounds=(-1, 1))
+    assert alike.low < -0.1 < 0.1 < alike.high
+    assert alike.n == 3
+    spread = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]])  # where trainings differ, they decide
+    assert clustered_mean(spread, bounds=(0, 1)).interval == pytest.approx((0.0, 1.0))
+    with pytest.raises(ValueError, match=re.escape("(3,)")):
+        clustered_mean(np.zeros(3), bounds=(-1, 1))
 
 
 def moments(mu):
