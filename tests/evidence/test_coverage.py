@@ -10,6 +10,7 @@ import pytest
 from tests.evidence.worlds import expected_kernel
 
 from evidence.adjusting import adjusted_mean
+from evidence.clusters import clustered_mean
 from evidence.estimates import mean, ratio, share
 from evidence.leaving_out import jackknife
 from evidence.looks import level_of_each_look, sequentially
@@ -35,6 +36,14 @@ def paired(rng, n=30, effect=0.4):
 def trainings(rng, k=3, prompts=20):
     """Few trainings, whose own luck is larger than that of the pictures."""
     return mean(1.0 + rng.normal(size=(k, 1)) + 0.5 * rng.normal(size=(k, prompts)))
+
+
+def shares_of_trainings(rng, k=6, pictures=8):
+    """Differences of rights and wrongs, in trainings that differ a little."""
+    gain = rng.normal(0.3, 0.15, size=(k, 1)).clip(0, 0.6)
+    return clustered_mean(
+        (rng.random((k, pictures)) < 0.35 + gain) * 1.0 - (rng.random((k, pictures)) < 0.35), bounds=(-1, 1)
+    )
 
 
 def prompts_with_noises(rng, n=25):
@@ -84,6 +93,7 @@ def correlations(rng, n=60):
     [
         (paired, 0.4),
         (trainings, 1.0),
+        (shares_of_trainings, 0.3),
         (prompts_with_noises, 2.0),
         (skewed, 1.0),
         (shares_in_pairs, 0.08),
@@ -103,6 +113,30 @@ def test_trainings_that_are_counted_as_pictures_would_promise_too_much():
         return mean((1.0 + rng.normal(size=(3, 1)) + 0.5 * rng.normal(size=(3, 20))).reshape(-1))
 
     assert held(wrong, 1.0) < 0.6
+
+
+def test_few_trainings_that_agree_are_not_certain():
+    alike = clustered_mean(np.zeros((3, 4)), bounds=(-1, 1))
+    assert alike.low < -0.1 < 0.1 < alike.high
+    assert alike.n == 3
+    spread = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]])  # where trainings differ, they decide
+    assert clustered_mean(spread, bounds=(0, 1)).interval == pytest.approx((0.0, 1.0))
+    with pytest.raises(ValueError, match=re.escape("(3,)")):
+        clustered_mean(np.zeros(3), bounds=(-1, 1))
+
+
+def moments(mu):
+    """E x, E x x, E x x x of N(mu, 1)."""
+    d, one = len(mu), np.eye(len(mu))
+    third = np.einsum("i,j,k->ijk", mu, mu, mu)
+    third += sum(np.einsum("ij,k->ijk", one, mu).transpose(p) for p in list(permutations(range(3)))[::2])
+    return [np.ones(()), mu, np.outer(mu, mu) + one, third], d
+
+
+def expected_kernel(mu, nu):
+    """E (x . y / d + 1)^3 of independent x ~ N(mu, 1), y ~ N(nu, 1)."""
+    (a, d), (b, _) = moments(mu), moments(nu)
+    return sum(math.comb(3, p) * (a[p] * b[p]).sum() / d**p for p in range(4))
 
 
 MU, NU = np.array([0.6, 0.0, 0.2, 0.0]), np.array([0.0, 0.3, 0.0, 0.0])
