@@ -12,6 +12,7 @@ schedules          linear_betas, cosine_betas, scaled_linear_betas, alphas_cumpr
 parameterization   add_noise; eps <-> x_0 <-> v <-> velocity; predictions, target, predict
 preconditioning    seen_as: a network on another ladder; edm_preconditioned
 noise              draw_noise: one generator, or one per image
+seeds              seeded, seeded_each: generators by a run's seed and an offset
 transfer           carried: a tensor to a GPU without waiting for it
 
 ddim               ddim_step_std, ddim_step, ddim_sample, ddim_invert; the one formula behind most samplers
@@ -37,6 +38,7 @@ stable_diffusion_xl, stable_diffusion_3  StableDiffusionXL; StableDiffusion3, a 
 scheduler_file     scheduler_settings: a scheduler's file followed, reported or refused
 checkpoint_files   check_kind, check_layout: a checkpoint's files are all there, and of a family that we know
 latents            vae_encode, vae_decode, to_unet_scale, to_vae_scale, in_own_type: the VAE and its scale
+fingerprint        fingerprint: whether networks are, bit for bit, what they were
 graphs             Graphs: calls of a network that a GPU repeats by itself; callers
 watched            Watched: whether a network is what it was
 words              expand_words: a new word of several vectors, written out in a prompt

@@ -8,6 +8,7 @@ web_captions   captions that lie now and then, as the web's do
 render     scenes -> uint8 pictures and each object's visible mask; an edit -> the exact mask of what changed
 sdf, setting, shading   what the renderer is made of
 oracle     the classifier that grades pictures: score against captions, Frechet distance, object masks
+resized    pictures between the world's 64 x 64 pixels and a checkpoint's size: to_model, to_oracle
 identity   a head on the oracle for concepts that no caption names, trained on renders in seconds
 tokenizer, sampling, models   CLIP's tokenizer on our words; text to image by diffloop; loading the exported folders
 trainer    the training loop of every stage: resumable to the bit; with budget, checkpoint, curve, parallel, progress

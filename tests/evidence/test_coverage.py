@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from evidence.estimates import mean, ratio, share
+from evidence.leaving_out import jackknife
 from evidence.looks import level_of_each_look, sequentially
 from evidence.nearness import kernel_difference
 from evidence.settling import units_for
@@ -64,6 +65,18 @@ def errors(rng, n=40):
     return ratio(1.3 * common * rng.lognormal(sigma=0.3, size=n), common * rng.lognormal(sigma=0.3, size=n))
 
 
+def spreads(rng, n=40):
+    """How much further apart the pictures of one model are than those of another: no mean of units."""
+    x, y = rng.normal(size=(n, 3)), 0.5 * rng.normal(size=(n, 3))
+    return jackknife(lambda kept: x[kept].var(0).sum() / y[kept].var(0).sum(), n, positive=True)
+
+
+def correlations(rng, n=60):
+    x = rng.normal(size=n)
+    y = 0.6 * x + 0.8 * rng.normal(size=n)
+    return jackknife(lambda kept: np.corrcoef(x[kept], y[kept])[0, 1], n)
+
+
 @pytest.mark.parametrize(
     ("experiment", "truth"),
     [
@@ -75,6 +88,8 @@ def errors(rng, n=40):
         (rare_differences, 0.03),
         (one_share, 0.9),
         (errors, 1.3),
+        (spreads, 4.0),
+        (correlations, 0.6),
     ],
 )
 def test_an_interval_holds_the_truth(experiment, truth):
@@ -149,6 +164,11 @@ def test_pairs_narrow_the_interval():
     assert together.high - together.low < 0.5 * (apart.high - apart.low)
 
 
+def test_the_jackknife_of_a_mean_is_the_mean_s_own_interval():
+    x = np.random.default_rng(0).normal(size=12)
+    assert jackknife(lambda kept: x[kept].mean(), 12) == pytest.approx(mean(x))
+
+
 @pytest.mark.parametrize(("looks", "level"), [(1, 0.95), (2, 0.9706), (3, 0.9779), (4, 0.9818), (5, 0.9842)])
 def test_levels_are_those_of_pocock(looks, level):
     assert level_of_each_look(looks) == pytest.approx(level, abs=2e-4)
@@ -201,6 +221,9 @@ def test_the_power_is_as_designed(power):
         (lambda: ratio([1, 2, 3], [0.1, -0.1, 0.0]), ["too near to 0", "difference"]),
         (lambda: kernel_difference(np.ones((2, 3)), np.ones((2, 3)), np.ones((9, 3))), ["(2, 3)"]),
         (lambda: kernel_difference(np.ones((4, 3)), np.ones((4, 3)), np.ones((9, 3)), matched=True), ["9 rows"]),
+        (lambda: jackknife(len, 2), ["n is 2"]),
+        (lambda: jackknife(lambda kept: kept[0], 5, positive=True), ["0.0 of 5 units", "> 0"]),
+        (lambda: jackknife(lambda kept: math.nan, 5), ["nan of 5"]),
         (lambda: level_of_each_look(0), ["1..20"]),
         (lambda: units_for(0.0, 1.0), ["above 0"]),
     ],
