@@ -2,7 +2,7 @@
 
 estimates   Estimate, mean, share, ratio: of values per unit, units being whatever was drawn independently
 nearness    kernel_difference: which of two sets lies nearer to a third, paired and without bias
-gaps        gap_closed: how much of a gap between two sets a third one closes; prompts with several pictures as units
+closeness   energy_distances: of each prompt's pictures to its real ones; quotient: of means that may vanish
 leaving_out jackknife: of statistics that are no means, such as a distance between sets
 looks       sequentially: draw in blocks and stop as soon as a question is settled, with intervals valid under that
 settling    units_for: how many units show a given effect with a given power
