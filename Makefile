@@ -10,13 +10,17 @@ STAMP  := .venv/.installed-$(TORCH)
 KEEP   := $(if $(wildcard _site),,--keep-going)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: site test preview lint lock clean
+.PHONY: site test verdicts preview lint lock clean
 
 site: $(STAMP)
 	@press build $(if $(GPU),--profile gpu) $(KEEP) $(ARGS)
 
 test: $(STAMP)
 	@python -m pytest -n auto --dist loadfile $(ARGS)
+
+# By hand, as it runs all posts three times: whether other seeds give the same verdicts. ARGS="guidance --seeds 4 5"
+verdicts: $(STAMP)
+	@press verdicts $(ARGS)
 
 preview: $(STAMP)
 	@press preview $(ARGS)

@@ -9,6 +9,9 @@ from statistics import NormalDist
 def units_for(delta: float, spread: float, *, power: float = 0.8, confidence: float = 0.95) -> int:
     """How many units show a mean difference of delta, or more, with the given power.
 
+    Where there is no difference, the interval then lies within delta of 0, and says so, with probability 2 power - 1:
+    ask for 0.9 to show either with 0.8.
+
     Args:
         delta: smallest difference of interest, > 0.
         spread: standard deviation of one unit's difference, > 0, from a pilot.

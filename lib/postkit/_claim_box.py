@@ -77,10 +77,10 @@ def recorded_verdict(claim: Claim, recorded: Recorded) -> str:
     return verdict(claim, found.measured, found.interval) if found else ""
 
 
-def _settled(claim: Claim, found: Measurement, recorded: Recorded | None) -> str:
+def settled(claim: Claim, found: Measurement, recorded: Recorded | None) -> str:
     """What the record says of a claim that this build leaves open: ` here; REPRODUCED on record`; "" for nothing."""
     known = recorded_verdict(claim, recorded) if recorded and recorded.current else ""
-    if not known or verdict(claim, found.measured, found.interval) != INCONCLUSIVE:
+    if known in ("", INCONCLUSIVE) or verdict(claim, found.measured, found.interval) != INCONCLUSIVE:
         return ""
     return f" here; {SYMBOLS[known]} {known} on record"
 
@@ -150,7 +150,7 @@ def _line(text: str) -> str:
 def box_text(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> str:
     """The plain form, for terminals and diffs."""
     result = verdict(claim, found.measured, found.interval)
-    head = f"{SYMBOLS[result]} {result}{_settled(claim, found, recorded)}: {_line(claim.statement)}"
+    head = f"{SYMBOLS[result]} {result}{settled(claim, found, recorded)}: {_line(claim.statement)}"
     return "\n".join([head, *(f"  {name}: {text}" for name, text in rows(claim, found, recorded))])
 
 
@@ -162,7 +162,7 @@ def box_html(claim: Claim, found: Measurement, recorded: Recorded | None = None)
     parts = [
         f'<div class="postkit-claim" role="group" aria-label="Claim {escape(claim.id)}"'
         f' style="{BOX.format(colour=COLOURS[result])}">',
-        f'<p style="margin:0"><strong>{symbol} {escape(result)}</strong>{escape(_settled(claim, found, recorded))}</p>',
+        f'<p style="margin:0"><strong>{symbol} {escape(result)}</strong>{escape(settled(claim, found, recorded))}</p>',
         f'<p style="{ROW}">{escape(_line(claim.statement))}</p>',
         *(f'<p style="{ROW}"><strong>{name}:</strong> {_shown(text, found)}</p>' for name, text in lines),
         "</div>",

@@ -16,7 +16,16 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from postkit._claim_box import box_html, box_text, interval_text, recorded_text, recorded_verdict, remark, value_text
+from postkit._claim_box import (
+    box_html,
+    box_text,
+    interval_text,
+    recorded_text,
+    recorded_verdict,
+    remark,
+    settled,
+    value_text,
+)
 from postkit.pooling import Recorded
 from postkit.verdicts import Claim, Measurement, measurement, verdict
 
@@ -31,6 +40,7 @@ __all__ = [
     "recorded_text",
     "recorded_verdict",
     "remark",
+    "settled",
     "value_text",
     "verdict",
 ]

@@ -10,7 +10,7 @@ from press.asked import project_of
 from press.core.errors import PressError
 from press.options import parser
 from press.telling import count, say, say_all
-from press.working import act_build, act_cache, act_record, act_run, act_verify, act_why
+from press.working import act_build, act_cache, act_record, act_run, act_verdicts, act_verify, act_why
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -140,6 +140,7 @@ ACTS = {
     "build": act_build,
     "run": act_run,
     "record": act_record,
+    "verdicts": act_verdicts,
     "why": act_why,
     "cache": act_cache,
     "verify": act_verify,

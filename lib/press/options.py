@@ -89,6 +89,19 @@ def parser() -> argparse.ArgumentParser:
     _jobs(record)
     _parameters(record)
     record.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
+    verdicts = add(
+        "verdicts",
+        "Run posts with other seeds, look at their prose, and say for each claim if the verdict is the recorded one. "
+        "Nothing is recorded; after a kill, the same command runs the rest. Exit 1 if a verdict differs.",
+        "press verdicts",
+        "press verdicts guidance ddpm-ddim --seeds 4 5 6 7",
+    )
+    verdicts.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all with a seed)")
+    verdicts.add_argument(
+        "--seeds", type=_seed, nargs="+", default=[1, 2, 3], metavar="SEED", help="default: 1 2 3; SLUGs come before it"
+    )
+    _jobs(verdicts)
+    _parameters(verdicts)
     why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
     why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
     preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")
@@ -228,4 +241,10 @@ def _collection(text: str) -> str:
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0; name posts before --seeds")
     return int(text)

@@ -1,4 +1,4 @@
-"""The commands about running posts and their results: build, run, record, cache, verify, why."""
+"""The commands about running posts and their results: build, run, record, verdicts, cache, verify, why."""
 
 from __future__ import annotations
 
@@ -161,6 +161,37 @@ def act_record(options: argparse.Namespace) -> int:
     if problems:
         raise PressError(problems, "what ran is recorded; the same command runs the rest")
     return 0
+
+
+def act_verdicts(options: argparse.Namespace) -> int:
+    """`press verdicts`."""
+    from press.checks.sources import bibliography_keys, check_pages
+    from press.core.bars import Progress
+    from press.core.manifest import at_work
+    from press.papers.recorded import SEED
+    from press.preflight import planned
+    from press.shared.otherseeds import chosen, rows_of, run_with, table
+
+    project, given = project_of(options), parameters_of(options)
+    seeds = list(dict.fromkeys(options.seeds))
+    if SEED in given:
+        raise PressError(Problem("", 0, f"-p {SEED}: press verdicts sets it itself. Choose them by --seeds"))
+    with at_work(project), contextlib.closing(Progress()) as progress:
+        plan, papers = planned(project, options.slugs, given)
+        steps, without = chosen(plan, options.slugs)
+        runs, problems = run_with(project, plan, papers, steps, seeds, jobs=options.jobs, progress=progress)
+        known = bibliography_keys(project)
+        for run in runs:
+            page = project.root / run.step.post.page
+            problems += check_pages(project, [page], {page: run.book}, known)
+    _tell_broken(plan.elsewhere)
+    say_all("note", [f"left out, as they have no parameter {SEED!r}: {', '.join(without)}"] if without else ())
+    say_all("error", sorted(set(problems)))
+    rows = rows_of(runs, seeds)
+    differing = sum(bool(row.differing) for row in rows)
+    print("\n".join(table(rows, seeds)))
+    print(f"{count(len(rows), 'claim')}, {count(len(seeds), 'seed')}: {differing or 'none'} with another verdict")
+    return 1 if differing or problems else 0
 
 
 def _dry_record(work: list[Any]) -> int:

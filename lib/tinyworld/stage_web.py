@@ -1,7 +1,8 @@
 """Stage `web`: the U-Net fine-tuned on captions that lie, as the web's do, so that guidance has something to repair.
 
 What it learns is the distribution of pictures given a caption that may be wrong. Missing captions are its unconditional
-model: none is dropped beyond those. Text encoder and VAE stay as they are.
+model: none is dropped beyond those. Text encoder and VAE stay as they are. What is exported lies halfway between the
+U-Net before the stage and after it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tinyworld.trainer import Losses, autocast, train
 from tinyworld.web_captions import LIES, Lies, told, web_caption
 
 STEPS = 2000
+SHARE = 0.5  # of the fine-tuned weights in the mean
 
 
 def train_web(
@@ -87,9 +89,18 @@ def train_web(
 
 
 def trained_web(runs: Path, *, device: str = "cpu") -> UNet2DConditionModel:
-    """The fine-tuned U-Net of a runs folder, frozen. Raises ValueError if its stage has not been run."""
-    unet = with_channels(trained_parts(runs, device=device).unet, 4)
+    """The U-Net of a runs folder, frozen: halfway between what it was before the stage and after it.
+
+    A short fine-tuning learns that captions lie, and spoils some of what was known; the mean of the weights keeps both.
+
+    Raises:
+        ValueError: if the stage has not been run.
+    """
+    before = trained_parts(runs, device=device).unet
+    unet = with_channels(before, 4)
     load_ema(runs / "web" / "checkpoint.pt", "web", {"unet": unet})
+    for mine, old in zip(unet.parameters(), before.parameters(), strict=True):
+        mine.lerp_(old, 1 - SHARE)
     return unet
 
 

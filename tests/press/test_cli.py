@@ -14,7 +14,23 @@ from press.core.errors import Problem
 from press.telling import folded
 from tests.press.conftest import cell
 
-COMMANDS = ("init", "build", "run", "why", "preview", "new", "fetch", "check", "claims", "sync", "clean")
+COMMANDS = (
+    "init",
+    "build",
+    "run",
+    "record",
+    "verdicts",
+    "verify",
+    "cache",
+    "why",
+    "preview",
+    "new",
+    "fetch",
+    "check",
+    "claims",
+    "sync",
+    "clean",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from tinyworld.batches import captions_at
 from tinyworld.captions import parse
 from tinyworld.checkpoint import load_checkpoint
+from tinyworld.models import load_unet
 from tinyworld.scene import COLOURS, HELD_OUT, Scene, Thing, sample_scene, split_of
 from tinyworld.stage_export import export
 from tinyworld.stage_restore import restore
@@ -16,6 +18,7 @@ from tinyworld.stage_unet import trained_parts
 from tinyworld.stage_web import trust
 from tinyworld.web_captions import LIES, Lies, told, web_caption
 
+ROOT = Path(__file__).resolve().parents[2]
 NONE = Lies(0, 0, 0, 0, 0)
 SCENES = [sample_scene(i) for i in range(3000)]
 
@@ -122,3 +125,11 @@ def test_restored_stages_are_the_exported_models_and_later_ones_train_on_them(ru
         for name, value in b.state_dict().items():
             torch.testing.assert_close(a.state_dict()[name], value, atol=2e-3, rtol=2e-3)
     assert load_checkpoint(again / "unet" / "checkpoint.pt", "unet")["finished"]
+
+
+def test_the_committed_network_takes_the_place_of_the_clean_one():
+    clean, web = load_unet(ROOT / "models" / "tiny" / "unet"), load_unet(ROOT / "models" / "tiny-web")
+    shapes = {name: value.shape for name, value in clean.state_dict().items()}
+    assert shapes == {name: value.shape for name, value in web.state_dict().items()}
+    assert not torch.equal(clean.conv_in.weight, web.conv_in.weight)
+    assert sum(file.stat().st_size for file in (ROOT / "models" / "tiny-web").glob("*.safetensors")) < 13e6

@@ -14,7 +14,7 @@ from press.core.errors import fail
 MANIFEST = "manifest.json"
 UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
-RESULTS = (f"cache/{HEX}", "cache/.new-*", "stored.json")
+RESULTS = (f"cache/{HEX}", "cache/.new-*", f"seeds/{HEX}", "seeds/.new-*", "stored.json")
 REST = (
     UNCHANGED,
     "site-next",

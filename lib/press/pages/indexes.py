@@ -55,8 +55,12 @@ def claims_index(shelf: Shelf) -> str:
     kinds = [(kind, kind.capitalize()) for kind in KINDS if any(entry.verdict == kind for entry in entries)]
     papers = [(paper.citekey, shelf.title(paper.citekey)) for paper in shelf.papers if paper.claims]
     posts = [(post.name, post.title) for post in shelf.posts if any(entry.post == post.name for entry in entries)]
+    rows = [claim_row(entry, shelf, up="") for entry in entries]
+    counts = Counter(entry.verdict for entry in entries)
     return page(
         "claims.qmd",
+        counts=[(counts[kind], verdict(kind)) for kind in KINDS if counts[kind]],
+        settled=sum(bool(row["settled"]) for row in rows),
         claims=len({entry.claim.id for entry in entries}),
         measured=sum(entry.measured is not None for entry in entries),
         stored=sum(entry.stored for entry in entries),
@@ -64,7 +68,7 @@ def claims_index(shelf: Shelf) -> str:
         choices=[("verdict", kinds), ("paper", papers), ("post", posts)],
         caption="All claims",
         with_paper=True,
-        rows=[claim_row(entry, shelf, up="") for entry in entries],
+        rows=rows,
     )
 
 

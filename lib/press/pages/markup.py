@@ -6,12 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from postkit.claims import interval_text, recorded_text, remark
+from postkit.claims import interval_text, recorded_text, remark, settled
 from press.core.source import came_from
 from press.core.templates import render
 from press.papers.addresses import from_page, function_url, label, names_of, slug
 from press.papers.functions import Source, find_test, functions_of
-from press.papers.ledger import Entry
+from press.papers.ledger import DEFAULT_SCALE, Entry
 from press.papers.schema import Equation, Paper
 from press.papers.shelf import Shelf
 
@@ -110,6 +110,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         "paper_href": f"{up}papers/{entry.paper}/index.html#claim-{claim.id}",
         "post": entry.post,
         "where": ", ".join(filter(None, (claim.table, claim.row))),
+        "settled": settled(claim, found, entry.record) if found else "",
         "remark": f"{more[0]}: {more[1]}" if more else "",
         "delta": f"smaller than {claim.delta:g} is no effect: {claim.delta_why}" if claim.delta else "",
         "measured": interval_text(found) if found else "",
@@ -122,7 +123,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
             "post_title": post.title,
             "post_href": up + post.url + (f"#{section}" if section else ""),
             "seeds": {0: "exact", 1: "1 seed"}.get(found.seed_count, f"{found.seed_count} seeds"),
-            "scale": SCALES[found.scale],
+            "scale": "" if claim.exact and found.scale == DEFAULT_SCALE else SCALES[found.scale],
             "stored": entry.stored,
         }
     return values

@@ -21,7 +21,8 @@ HEAD = "# What many runs found, written by `press record`, which continues from 
 TOP = {"paper": LINE, "records": TABLES}
 WHOLE, VALUE = "whole number from 0", "number"
 RECORD = {"post": LINE, "key": LINE, "scale": LINE, "device": LINE, "parameters": TABLE, "versions": TABLE}
-RECORD |= {"reads": TEXTS, "runs": TABLES}
+RECORD |= {"reads": TEXTS, "beside": TEXTS, "runs": TABLES}
+OPTIONAL = ("beside",)
 RUN = {"day": LINE, "commit": LINE, "values": TABLE}
 NUMBERS = {"seed": int, "processor_seconds": (int, float)}
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -62,6 +63,7 @@ class Record:
         parameters: those that differ from the post's own, without `seed`, as JSON.
         versions: of Python and packages.
         reads: files that only a run shows the post to depend on, relative to the root.
+        beside: other papers whose claims the same runs measured; their records have these runs too.
         place: file and line of the record.
     """
 
@@ -73,6 +75,7 @@ class Record:
     versions: Mapping[str, str]
     reads: tuple[str, ...]
     runs: tuple[Run, ...]
+    beside: tuple[str, ...] = ()
     place: tuple[str, int] = field(default=("", 0), compare=False)
 
     @property
@@ -127,7 +130,7 @@ def _check_record(table: dict[str, Any], at: tuple[str, ...], measured: set[str]
         found += 1
         wrong(message, *keys)
 
-    check_table(table, RECORD, at, RECORD, told)
+    check_table(table, RECORD, at, [key for key in RECORD if key not in OPTIONAL], told)
     if found:
         return
     if not KEY.fullmatch(table["key"]):
@@ -173,7 +176,8 @@ def _record(table: dict[str, Any], place: tuple[str, int]) -> Record:
         Run(run["seed"], run["day"], run["commit"], float(run["processor_seconds"]), _floats(run["values"]))
         for run in table["runs"]
     )
-    return Record(**{**table, "reads": tuple(table["reads"]), "runs": runs}, place=place)
+    lists = {key: tuple(table.get(key, ())) for key in ("reads", "beside")}
+    return Record(**{**table, **lists, "runs": runs}, place=place)
 
 
 def _floats(values: Mapping[str, Any]) -> dict[str, float]:
@@ -184,7 +188,8 @@ def as_text(citekey: str, records: Sequence[Record]) -> str:
     """The file's text: the same records give the same bytes."""
     parts = [HEAD, f"paper = {_quoted(citekey)}\n"]
     for record in records:
-        parts += ["\n[[records]]\n", *(f"{key} = {_value(getattr(record, key))}\n" for key in RECORD if key != "runs")]
+        keys = [key for key in RECORD if key != "runs" and (key not in OPTIONAL or getattr(record, key))]
+        parts += ["\n[[records]]\n", *(f"{key} = {_value(getattr(record, key))}\n" for key in keys)]
         for run in record.runs:
             parts += ["\n[[records.runs]]\n", f"seed = {run.seed}\n", f"day = {_quoted(run.day)}\n"]
             parts += [f"commit = {_quoted(run.commit)}\n", f"processor_seconds = {run.seconds!r}\n"]

@@ -20,12 +20,12 @@ from press.papers.boxes import claim_of, measurements
 from press.papers.recorded import SEED, added, identity, parts_of, recorded
 from press.papers.recordfile import LARGEST, NAME, Record, Run, as_text, read_records
 from press.papers.schema import Paper
-from press.posts.cache import make_key, reads_of, with_reads
+from press.posts.cache import reads_of, with_reads
 from press.posts.made import versions_of
-from press.posts.parameters import parameter_line
 from press.posts.plan import Plan, Step, trial_of
 from press.posts.post import Post, named_in
 from press.posts.run import execute
+from press.shared.seeding import name_of, seeded_step, seedless
 
 
 @dataclass(frozen=True)
@@ -61,26 +61,19 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
         raise PressError(
             Problem("", 0, "no post to record: none that runs names a claim with chance in it. Measure one first")
         )
-    problems = [_seedless(step.post) for step in steps if type(step.post.parameters.get(SEED)) is not int]
-    if problems:
+    if problems := seedless(step.post for step in steps):
         raise PressError(problems)
     return [_wanted(step, papers, seeds, root) for step in steps]
 
 
-def _seedless(post: Post) -> Problem:
-    legal = ", ".join(post.parameters) or "none"
-    message = (
-        f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
-        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all chance from it, or name other posts"
-    )
-    return Problem(post.file, parameter_line(post), message)
-
-
 def _wanted(step: Step, papers: tuple[Paper, ...], seeds: int, root: Path) -> Wanted:
     shared = replace(step, parameters={name: value for name, value in step.parameters.items() if name != SEED})
-    records = [record for paper in papers for record in paper.records if record.post == step.post.slug]
-    current = [{run.seed for run in record.runs} for record in records if is_current(record, shared, root)]
-    done = set.intersection(*current) if current else set()  # of several papers, all have it or it is missing
+    records = [(paper.citekey, one) for paper in papers for one in paper.records if one.post == step.post.slug]
+    current = {citekey: record for citekey, record in records if is_current(record, shared, root)}
+    # A run is done where all papers have it whose claims it measured. A record that was deleted is named by the others.
+    needed = {citekey for own, record in current.items() for citekey in (own, *record.beside)}
+    held = [{run.seed for run in current[citekey].runs} if citekey in current else set() for citekey in needed]
+    done = set.intersection(*held) if held else set()
     missing = tuple(seed for seed in range(1, seeds + 1) if seed not in done)
     return Wanted(shared, missing, len(current) < len(records))
 
@@ -109,18 +102,11 @@ def record(
     with trial_of(plan) as trial:
         hashes: dict[Path, str] = {}
         pairs = sorted(((seed, one.step) for one in work for seed in one.seeds), key=lambda pair: pair[0])
-        runs = {f"{step.post.slug}, seed {seed}": (step, seed) for seed, step in pairs}
-        trial.steps = [_seeded(name, *run, trial, project.root, hashes) for name, run in runs.items()]
+        runs = {name_of(step, seed): (step, seed) for seed, step in pairs}
+        trial.steps = [seeded_step(step, seed, trial, project.root, hashes, "record") for seed, step in pairs]
         keeper = Keeper(project, trial, papers, runs, progress)
         execute(trial, project, jobs=jobs, dask=None, progress=keeper)
     return sorted([*trial.failed, *keeper.problems])
-
-
-def _seeded(name: str, step: Step, seed: int, plan: Plan, root: Path, hashes: dict[Path, str]) -> Step:
-    """The step of one run; the run has a name of its own, as the post has several."""
-    post, parameters = replace(step.post, slug=name), step.parameters | {SEED: seed}
-    key = make_key(post, parameters, plan.library, root, hashes)
-    return Step(post, parameters, key, key, ["record"])
 
 
 @dataclass
@@ -177,7 +163,8 @@ class Keeper:
         used = float(noted.get("processor", 0.0))
         for citekey, values in by_paper.items():
             run = Run(seed, noted.get("day", ""), made["commit"] or "no git", used, values)
-            self._write(citekey, Record(step.post.slug, *about, tuple(reads_of(parts)), (run,)))
+            beside = tuple(sorted(by_paper.keys() - {citekey}))
+            self._write(citekey, Record(step.post.slug, *about, tuple(reads_of(parts)), (run,), beside))
         told = [f"{id} = {value:.4g}" for values in by_paper.values() for id, value in values.items()]
         return f"{', '.join(told)}; {used} s of processor time"
 

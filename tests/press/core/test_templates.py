@@ -91,7 +91,18 @@ def verdict(text: str) -> dict[str, str]:
 
 
 def claims(text: str) -> dict[str, Any]:
-    names = ("paper", "paper_title", "paper_href", "post", "where", "remark", "recorded", "delta", "measured")
+    names = (
+        "paper",
+        "paper_title",
+        "paper_href",
+        "post",
+        "where",
+        "remark",
+        "recorded",
+        "delta",
+        "measured",
+        "settled",
+    )
     names += ("post_title", "post_href", "seeds", "scale")
     claim = dict.fromkeys(("id", "statement", "number", "quantity"), text)
     row = dict.fromkeys(names, text) | {"claim": claim, "first": True, "stored": True, "verdict": verdict(text)}
@@ -195,7 +206,8 @@ CASES = {
     "pages/local.svg": local,
     "pages/paper.qmd": paper,
     "pages/papers.qmd": papers,
-    "pages/claims.qmd": lambda text: {"claims": 1, "measured": 1, "stored": 1, "has_about": True} | claims(text) | choices(text),
+    "pages/claims.qmd": lambda text: {"claims": 1, "measured": 1, "stored": 1, "has_about": True, "settled": 1,
+        "counts": [(1, verdict(text)), (2, verdict(text))]} | claims(text) | choices(text),
     "pages/equations.qmd": lambda text: {
         "papers": [{"citekey": text, "title": text, "page": text, "equations": [equation(text)]}]
     },

@@ -236,7 +236,7 @@ def test_claims_with_paper_measurement_and_provenance(built):
     assert [words(p) for p in ours.iter("p")] == [
         "2 [1.5, 2.5]",
         "ratio of distances",
-        "The post, 3 seeds, small scale",
+        "in this build: The post, 3 seeds, small scale",
     ]
     assert [words(p) for p in judged.iter("p")] == ["\u2713 REPRODUCED", "smaller than 0.01 is no effect: little"]
     assert ours.xpath(".//a/@href") == ["../../posts/a/index.html#what-we-found"]
@@ -293,6 +293,7 @@ def test_ledger_is_complete_without_scripts_and_can_be_filtered(built):
         ("claim-never-measured", "not measured", "known2020", ""),
         ("claim-hostile", "not measured", "other2021", ""),
     }
+    assert words(page.find_class("paper-counts")[0]) == "1 \u2713 REPRODUCED, 2 \u2013 not measured"
     assert page.xpath("//form/@hidden")
     assert not page.xpath("//tr/@hidden")
     choices = {s.get("name"): s.xpath("./option/@value") for s in page.xpath("//form//select")}

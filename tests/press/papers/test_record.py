@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+import tomllib
 from collections import Counter
 
 import pytest
@@ -17,6 +18,7 @@ from postkit.claims import MIME
 from postkit.verdicts import measurement
 from press.core.errors import PressError
 from press.core.project import open_project
+from press.pages.publish import make
 from press.papers.claimscheck import check_claims
 from press.papers.ledger import as_json, as_table, ledger
 from press.papers.recorded import identity
@@ -93,6 +95,11 @@ def write_record(site, values, *, day="2026-11-28", parameters=None, **changed):
     return site.write(FILE, as_text("known2020", [record]))
 
 
+def values_in(text):
+    """What the runs of the only record of a file measured."""
+    return [run["values"] for run in tomllib.loads(text)["records"][0]["runs"]]
+
+
 def entry(site):
     entries = ledger(read_papers(site.root), read_notebooks(open_project(site.root)))
     return next(one for one in entries if one.claim.id == "few-steps")
@@ -166,6 +173,22 @@ def test_another_version_begins_a_record_and_the_old_one_stays_until_it_is_outgr
     [record] = records(measured)
     assert [run.seed for run in record.runs] == [1, 2, 3]
     assert entry(measured).record.current
+
+
+def test_a_record_that_was_deleted_is_made_again_if_another_paper_s_names_it(measured):
+    """A post that measures claims of two papers: each record says which others have the same runs."""
+    other = PAPER.replace("known2020", "other2021").replace("few-steps", "more-steps")
+    measured.write("papers/other2021/paper.toml", other)
+    more = 'claim("more-steps", paper="other2021", measured=value, interval=(value - 0.5, value + 0.5), seeds=3)'
+    measured.post("a", POST + "\n" + cell(more))
+    measured.press("record", "a", "--seeds", "2")
+    texts = {name: measured.read(name) for name in (FILE, FILE.replace("known2020", "other2021"))}
+    for name, text in texts.items():
+        assert measured.press("record", "a", "--seeds", "2", "--dry-run").stdout == "a: on record\n0 runs\n"
+        (measured.root / name).unlink()
+        assert "with seed 1, 2\n" in measured.press("record", "a", "--seeds", "2", "--dry-run").stdout
+        measured.press("record", "a", "--seeds", "2")
+        assert values_in(measured.read(name)) == values_in(text)
 
 
 def test_parameters_are_part_of_the_record(measured):
@@ -246,12 +269,64 @@ def test_the_box_and_the_pages_show_both(measured):
     assert "<b>x</b>" not in measured.read("claims.qmd")
 
 
-def test_what_this_build_leaves_open_the_record_may_settle(measured):
+@pytest.fixture
+def undecided(measured):
+    """The same with a border that the interval of the build's one run holds."""
     measured.write("papers/known2020/paper.toml", (PAPER + "\n" + EXACT).replace("than = 1.0", "than = 1.75", 1))
-    write_record(measured, [2.0, 2.1, 1.9])
-    measured.press("run")
-    shown = measured.read("posts/a/index.ipynb")
-    assert "INCONCLUSIVE here; \u2713 REPRODUCED on record" in shown
+    return measured
+
+
+def in_ledger(site, id):
+    """What the ledger's page says of a claim, in its two last columns; and what stands above the table."""
+    site.press("run")
+    project = open_project(site.root)
+    page = html.fromstring(make(project, read_papers(site.root), read_notebooks(project)).pages["claims.qmd"])
+    cells = page.xpath(f"//tr[@id='claim-{id}']/td")[2:]
+    texts = [[" ".join(p.text_content().split()) for p in cell.iter("p")] for cell in cells]
+    return *texts, " ".join(page.find_class("paper-counts")[0].text_content().split())
+
+
+def test_what_this_build_leaves_open_the_record_may_settle(undecided):
+    write_record(undecided, [2.0, 2.1, 1.9])
+    here, judged, above = in_ledger(undecided, "few-steps")
+    assert "INCONCLUSIVE here; \u2713 REPRODUCED on record" in undecided.read("posts/a/index.ipynb")
+    assert here == [
+        "2 [1.5, 2.5]",
+        "ratio of distances",
+        "in this build: a, 3 seeds, small scale",
+        "recorded on 2026-11-28, 3 seeds: 2 [1.752, 2.248], REPRODUCED",
+    ]
+    assert judged[:2] == [
+        "? INCONCLUSIVE here; \u2713 REPRODUCED on record",
+        "open: about 4 times as much data would settle it",
+    ]
+    settled = "1 of those that are INCONCLUSIVE here are settled on record"
+    assert above == f"1 \u2713 REPRODUCED, 1 ? INCONCLUSIVE; {settled}"
+
+
+@pytest.mark.parametrize(
+    ("values", "changed", "said"),
+    [
+        ([2.0, 2.1, 1.9], {"key": "0" * 64}, "REPRODUCED (of an earlier version of the post)"),
+        ([2.0, 2.5, 1.0], {}, "INCONCLUSIVE"),  # what the record leaves open, too, settles nothing
+    ],
+)
+def test_an_old_record_and_an_open_one_settle_nothing(undecided, values, changed, said):
+    write_record(undecided, values, **changed)
+    here, judged, above = in_ledger(undecided, "few-steps")
+    assert here[3].startswith("recorded on 2026-11-28, 3 seeds: ")
+    assert here[3].endswith(said)
+    assert judged[0] == "? INCONCLUSIVE"
+    assert above == "1 \u2713 REPRODUCED, 1 ? INCONCLUSIVE"
+    box = undecided.read("posts/a/index.ipynb")
+    assert said in box
+    assert "on record" not in box
+
+
+def test_an_exact_claim_has_neither_interval_nor_seeds(measured):
+    here, judged, _ = in_ledger(measured, "sum")
+    assert here == ["2", "ratio of distances", "in this build: a, exact"]
+    assert judged == ["\u2713 REPRODUCED"]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +367,9 @@ def test_what_is_written_is_read_back(tmp_path):
     run = Run(7, "2026-11-28", 'a"b\\ \x7f\u2603', 1e-07, {"few-steps": -1.5e300 / 1e250, "x": 2.0})
     [claim] = read_claims(tmp_path)
     other = type(claim)(**{**vars(claim), "id": "x"})
-    record = Record("a/b", "0" * 64, "small", "cuda:0", {"a b": "[1]"}, {"torch": "2"}, ("d/\u00e4.csv",), (run,))
+    record = Record(
+        "a/b", "0" * 64, "small", "cuda:0", {"a b": "[1]"}, {"torch": "2"}, ("d/\u00e4.csv",), (run,), ("b2021",)
+    )
     path = tmp_path / FILE
     path.write_text(as_text("known2020", [record]), encoding="utf-8")
     assert read_records(path, tmp_path, "known2020", [claim, other]) == (record,)
@@ -329,6 +406,7 @@ GOOD = as_text(
         ('scale = "small"', 'scale = "huge"', 7, "scale 'huge' is unknown"),
         ("parameters = {}", "parameters = { n = 1 }", 9, "parameters: 'n' must be a text"),
         ("reads = []", "reads = [1]", 11, "reads must be a list of texts"),
+        ("reads = []", "reads = []\nbeside = [1]", 12, "beside must be a list of texts"),
         ("[[records]]", "[records]", 4, "records must be a list of tables"),
         ("seed = 1", "seed = 1 1", 14, "not valid TOML"),
     ],

@@ -1,0 +1,45 @@
+"""A post that is to run with another value of its parameter `seed`, under a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from press.core.errors import Problem
+from press.papers.recorded import SEED
+from press.posts.cache import make_key
+from press.posts.parameters import parameter_line
+from press.posts.plan import Plan, Step
+from press.posts.post import Post
+
+
+def seedless(posts: Iterable[Post]) -> list[Problem]:
+    """What is to be said of those posts that have no whole number `seed` among their parameters."""
+    return [_seedless(post) for post in posts if type(post.parameters.get(SEED)) is not int]
+
+
+def _seedless(post: Post) -> Problem:
+    legal = ", ".join(post.parameters) or "none"
+    message = (
+        f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
+        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all chance from it, or name other posts"
+    )
+    return Problem(post.file, parameter_line(post), message)
+
+
+def name_of(step: Step, seed: int) -> str:
+    """What a run is called, as a post has several."""
+    return f"{step.post.slug}, seed {seed}"
+
+
+def seeded_step(step: Step, seed: int, plan: Plan, root: Path, hashes: dict[Path, str], why: str) -> Step:
+    """The step of one run, which has to run.
+
+    Args:
+        hashes: memo of file hashes, filled as it goes.
+        why: the reason for which it runs.
+    """
+    post, parameters = replace(step.post, slug=name_of(step, seed)), step.parameters | {SEED: seed}
+    key = make_key(post, parameters, plan.library, root, hashes)
+    return Step(post, parameters, key, key, [why])
