@@ -4,6 +4,7 @@ estimates   Estimate, mean, share, ratio: of values per unit, units being whatev
 nearness    kernel_difference: which of two sets lies nearer to a third, paired, without bias; kernel_contrast, of more
 adjusting   adjusted_mean: a mean corrected by what is known of many more units
 clusters    clustered_mean: of few units with several values each, such as trainings and their pictures
+closeness   energy_distances: of each prompt's pictures to its real ones; quotient: of means that may vanish
 leaving_out jackknife: of statistics that are no means, such as a distance between sets
 looks       sequentially: draw in blocks and stop as soon as a question is settled, with intervals valid under that
 several     smallest, largest: of estimates that a claim needs together
