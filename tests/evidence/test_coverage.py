@@ -125,20 +125,6 @@ def test_few_trainings_that_agree_are_not_certain():
         clustered_mean(np.zeros(3), bounds=(-1, 1))
 
 
-def moments(mu):
-    """E x, E x x, E x x x of N(mu, 1)."""
-    d, one = len(mu), np.eye(len(mu))
-    third = np.einsum("i,j,k->ijk", mu, mu, mu)
-    third += sum(np.einsum("ij,k->ijk", one, mu).transpose(p) for p in list(permutations(range(3)))[::2])
-    return [np.ones(()), mu, np.outer(mu, mu) + one, third], d
-
-
-def expected_kernel(mu, nu):
-    """E (x . y / d + 1)^3 of independent x ~ N(mu, 1), y ~ N(nu, 1)."""
-    (a, d), (b, _) = moments(mu), moments(nu)
-    return sum(math.comb(3, p) * (a[p] * b[p]).sum() / d**p for p in range(4))
-
-
 MU, NU = np.array([0.6, 0.0, 0.2, 0.0]), np.array([0.0, 0.3, 0.0, 0.0])
 ZERO = np.zeros(4)
 NEARER = (
