@@ -1,7 +1,8 @@
 """One measurement of many runs, each with a seed of its own: what `press record` found. Standard library only.
 
 The runs are independent of one another, with their own training, prompts and noise, so the interval of their mean
-covers all of these. It is Student's, of the values as they are: a rule for all claims, whatever their quantity.
+covers all of these. It is Student's: of the values as they are, or of their logarithms where a claim says that its
+quantity is a quotient. One run of several times the others would else be most of the mean, and of its interval.
 """
 
 from __future__ import annotations
@@ -68,11 +69,14 @@ def _within(angle: float, freedom: int) -> float:
     return (angle + sine * total) * 2 / math.pi if odd else sine * total
 
 
-def pooled(id: str, *, paper: str, values: Sequence[float], scale: str = "small") -> Measurement:
-    """The mean of independent runs with Student's interval.
+def pooled(
+    id: str, *, paper: str, values: Sequence[float], scale: str = "small", quotient: bool = False
+) -> Measurement:
+    """The mean of independent runs with Student's interval; of quotients the geometric mean, if all are above 0.
 
     Args:
         values: what each run measured, one per seed; at least two.
+        quotient: whether the claim says so.
         id, paper, scale: as in `measurement`.
 
     Raises:
@@ -80,8 +84,9 @@ def pooled(id: str, *, paper: str, values: Sequence[float], scale: str = "small"
     """
     if len(values) < 2 or not all(map(math.isfinite, values)):
         raise ValueError(f"values are {list(values)!r}; an interval takes at least two, all finite")
-    mean = statistics.fmean(values)
-    half = student_t(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    return measurement(
-        id, paper=paper, measured=mean, interval=(mean - half, mean + half), seeds=len(values), scale=scale
-    )
+    logs = quotient and min(values) > 0
+    found = [math.log(value) for value in values] if logs else values
+    mean = statistics.fmean(found)
+    half = student_t(len(values) - 1) * statistics.stdev(found) / math.sqrt(len(values))
+    value, *ends = (math.exp(x) if logs else x for x in (mean, mean - half, mean + half))
+    return measurement(id, paper=paper, measured=value, interval=ends, seeds=len(values), scale=scale)

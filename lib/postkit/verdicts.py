@@ -41,6 +41,7 @@ class Claim:
             effect. None for "near", whose tolerance says as much, and for exact claims.
         delta_why: why this much.
         exact: whether a measurement is a number without chance, such as a closed form or what a table prints.
+        quotient: whether `quantity` is one positive mean divided by another, so that 2 and 1/2 are equally far from 1.
         verdict: the recorded verdict of each scale.
         reason: why it is not reproduced; "" for none.
         reason_checked_by: the cell that tested the reason, "post#label"; nobody states a cause that nothing tested.
@@ -60,6 +61,7 @@ class Claim:
     delta: float | None = None
     delta_why: str = ""
     exact: bool = False
+    quotient: bool = False
     verdict: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     reason_checked_by: str = ""

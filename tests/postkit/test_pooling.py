@@ -32,6 +32,18 @@ def test_the_interval_is_scipys(count):
     assert found.seeds == count
 
 
+def test_quotients_are_pooled_by_their_logarithms():
+    values = [1 / 3, 0.5, 1.5, 2.0, 2.5]
+    found = pooled("a", paper="p", values=values, quotient=True)
+    logs = [math.log(value) for value in values]
+    assert found.measured == pytest.approx(stats.gmean(values))
+    ends = stats.t.interval(0.95, 4, sum(logs) / 5, stats.sem(logs))
+    assert found.interval == pytest.approx([math.exp(end) for end in ends])
+    upside_down = pooled("a", paper="p", values=[1 / value for value in values], quotient=True)
+    assert upside_down.interval == pytest.approx([1 / end for end in reversed(found.interval)])
+    assert pooled("a", paper="p", values=[*values, 0.0], quotient=True) == pooled("a", paper="p", values=[*values, 0.0])
+
+
 def test_equal_values_have_an_interval_without_width():
     assert pooled("a", paper="p", values=[0.1] * 7).interval == pytest.approx((0.1, 0.1), abs=1e-15)
 

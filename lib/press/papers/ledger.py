@@ -53,7 +53,7 @@ class Entry:
         """The entry as plain data."""
         found = self.measured.as_json() if self.measured else {"id": self.claim.id, "paper": self.paper}
         keys = ("statement", "table", "row", "number", "quantity", "direction", "than", "expected", "tolerance")
-        keys += ("delta", "delta_why", "exact", "reason_checked_by")
+        keys += ("delta", "delta_why", "exact", "quotient", "reason_checked_by")
         own = {"post": self.post or None, "verdict": self.verdict, "recorded": self.recorded or None}
         own |= {"executed": not self.stored} if self.measured else {}
         own["record"] = _record_json(self.claim, self.record) if self.record else None

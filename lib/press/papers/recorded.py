@@ -54,8 +54,9 @@ def recorded(paper: Paper, id: str, post: str, parts: Mapping[str, str]) -> Reco
     best = max(found, key=lambda one: (one.key == key and _count(one, id) >= LEAST, _count(one, id)))
     runs = [run for run in best.runs if id in run.values]
     values = [run.values[id] for run in runs]
+    how = {"scale": best.scale, "quotient": any(claim.quotient for claim in paper.claims if claim.id == id)}
     return Recorded(
-        pooled(id, paper=paper.citekey, values=values, scale=best.scale) if len(values) >= LEAST else None,
+        pooled(id, paper=paper.citekey, values=values, **how) if len(values) >= LEAST else None,
         len(values),
         max(run.day for run in runs),
         best.key == key if parts else None,

@@ -24,7 +24,7 @@ EQUATION = {"number": LINE, "latex": TEXT, "says": LINE, "implemented_by": TEXTS
 CLAIM = {"id": LINE, "statement": TEXT, "table": LINE, "row": LINE, "number": LINE, "quantity": TEXT}
 CLAIM |= {"direction": LINE, "than": NUMBER, "expected": NUMBER, "tolerance": NUMBER, "verdict": TABLE}
 CLAIM |= {"delta": NUMBER, "delta_why": LINE, "exact": FLAG, "reason": TEXT, "reason_checked_by": LINE}
-CLAIM |= {"numbers": TABLE}
+CLAIM |= {"numbers": TABLE, "quotient": FLAG}
 NEEDED = {
     "": ("citekey",),
     "equations": ("number", "latex", "says"),
