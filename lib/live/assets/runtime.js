@@ -1,0 +1,34 @@
+// ONNX Runtime Web, as the site itself serves it: one WebAssembly file, compiled once for all networks.
+
+import { fetched } from "./files.js";
+
+/** Whether this browser has a graphics processor that ONNX Runtime can use from one of its small builds. */
+export async function hasWebGPU() {
+  if (!globalThis.navigator?.gpu || !("Suspending" in WebAssembly)) return false;
+  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+  return adapter !== null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+}
+
+/** How many threads: several only where the page is isolated from others, as browsers demand. */
+export function threadsHere() {
+  return globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, Math.floor(navigator.hardwareConcurrency / 2))) : 1;
+}
+
+/**
+ * @param {"wasm" | "webgpu"} device
+ * @param {{module: string, binary: string}} files of manifest.json's `runtimes`, for this device.
+ * @param {{base: URL, threads: number, read?: typeof fetched, onBytes?: (bytes: number) => void}} how
+ * @returns {Promise<{tensor: Function, session: (network: Uint8Array) => Promise<Session>}>}
+ */
+export async function startRuntime(device, files, { base, threads, read = fetched, onBytes }) {
+  const [ort, binary] = await Promise.all([import(new URL(files.module, base)), read(new URL(files.binary, base), onBytes)]);
+  ort.env.wasm.wasmBinary = binary;
+  ort.env.wasm.numThreads = threads;
+  ort.env.logLevel = "error"; // on a graphics processor it warns of each small operation that stays on the processor
+  const options = { executionProviders: [device], graphOptimizationLevel: "all" };
+  return {
+    session: (network) => ort.InferenceSession.create(network, options),
+    floats: (values, shape) => new ort.Tensor("float32", values, shape),
+    integers: (values, shape) => new ort.Tensor("int64", BigInt64Array.from(values, BigInt), shape),
+  };
+}
