@@ -40,6 +40,8 @@ def served(packages, tmp_path_factory) -> Iterator[Path]:
 
     out = tmp_path_factory.mktemp("served")
     options = [f"--{name}={path}" for name, path in packages.items()]
-    made = main([str(ROOT / "models/tiny"), f"--unet=steps-4={STUDENT}", *options, f"--kept={out / 'kept'}", f"--out={out}"])
+    made = main(
+        [str(ROOT / "models/tiny"), f"--unet=steps-4={STUDENT}", *options, f"--kept={out / 'kept'}", f"--out={out}"]
+    )
     assert made == 0, sys.stderr
     return next(out.glob("*/manifest.json")).parent

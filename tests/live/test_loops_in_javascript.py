@@ -47,9 +47,7 @@ def test_timesteps_are_those_of_python_for_every_number_of_steps(tmp_path):
     for spacing in ("leading", "trailing", "linspace"):
         assert found[spacing] == [spaced_timesteps(n, spacing=spacing).tolist() for n in range(1, 1001)]
     assert found["offset"] == [spaced_timesteps(n, steps_offset=1).tolist() for n in range(1, 1000)]
-    assert found["dpm"] == [
-        dpm_solver_timesteps(n, spacing="leading", steps_offset=1).tolist() for n in range(1, 999)
-    ]
+    assert found["dpm"] == [dpm_solver_timesteps(n, spacing="leading", steps_offset=1).tolist() for n in range(1, 999)]
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.1, 0.55, 0.58, 0.8, 1.0])
