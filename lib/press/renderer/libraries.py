@@ -87,7 +87,7 @@ PACKAGES = (
         "5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
         ("dist/embed.js",),
     ),
-    Package(  # this and the next are for lib/live, which takes from them what it needs
+    Package(  # this and the next are for livemodels
         "onnxruntime-web",
         "1.30.0",
         "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
