@@ -15,12 +15,11 @@ from ..site.browser import look, needs_chrome
 pytestmark = [needs_chrome, pytest.mark.slow]
 CAPTION = "a small green cone on sand"
 # Types the caption, draws twice, and reports the canvas and what was sent.
-TYPE = (
-    """async (doc, view) => {
+TYPE = """async (doc, view) => {
   const form = doc.querySelector("form"), said = doc.querySelector("output"), before = view.performance.getEntriesByType("resource").map((e) => e.name);
   while (!form.onsubmit) await new Promise((done) => setTimeout(done, 20));
   const draw = async (seed) => {
-    form.elements.prompt.value = %r, form.elements.seed.value = seed;
+    form.elements.prompt.value = CAPTION, form.elements.seed.value = seed;
     said.textContent = "";
     form.requestSubmit();
     while (!/^(done|failed)/.test(said.textContent)) await new Promise((done) => setTimeout(done, 20));
@@ -28,9 +27,7 @@ TYPE = (
     return { said: said.textContent, ms: view.took, pixels: [...canvas.getContext("2d").getImageData(0, 0, 64, 64).data] };
   };
   return { before, first: await draw(7), second: await draw(3), isolated: view.crossOriginIsolated };
-}"""
-    % CAPTION
-)
+}""".replace("CAPTION", repr(CAPTION))
 
 
 @pytest.fixture(scope="module")

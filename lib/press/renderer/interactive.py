@@ -1,5 +1,5 @@
-"""Outputs that scripts draw: plots of Plotly and Vega (so Altair's), Jupyter's widgets, and live figures. A still stands
-in their place.
+"""Outputs that scripts draw: plots of Plotly and Vega (so Altair's), Jupyter's widgets, live figures. A still stands in
+their place.
 
 Only the data goes into the page; the library that draws them is the site's own (`libraries`). Where a notebook stores
 nothing but HTML that would fetch the library from elsewhere, the data is taken out of it.

@@ -1,4 +1,4 @@
-"""Live figures: which checkpoints pages draw with in the browser, and the files for that, which the package `live` makes.
+"""Live figures: which checkpoints pages draw with in the browser, and the files for it, made by the package `live`.
 
 That package exports with torch, so it runs in a process of its own; what it has made for some weights it keeps.
 """
