@@ -19,6 +19,7 @@ from postkit.slider import _to_image, _to_png
 MIME = "application/vnd.postkit.live+json"
 KINDS = ("text-to-image",)
 SAMPLERS = ("ddim", "ddpm", "dpm-solver", "heun")
+FOLDER = re.compile(r"\w[\w. /-]*", re.ASCII)
 LARGEST_SEED = 2**32 - 1
 
 
@@ -81,9 +82,9 @@ def live(
         raise ValueError(f"sampler is {sampler!r}; choose one of {', '.join(map(repr, SAMPLERS))}")
     if not (0 <= scale < math.inf and 1 <= steps <= 1000 and 0 <= seed <= LARGEST_SEED):
         raise ValueError(f"scale, steps, seed are {scale}, {steps}, {seed}; need >= 0, 1 to 1000, 0 to {LARGEST_SEED}")
-    for folder in (model, unet):
-        if folder is not None and (PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts):
-            raise ValueError(f"model or unet is {folder!r}; it must be a folder of the project, such as 'models/tiny'")
+    for what, folder in (("model", model), ("unet", unet)):
+        if folder is not None and (not FOLDER.fullmatch(folder) or ".." in PurePosixPath(folder).parts):
+            raise ValueError(f"{what} is {folder!r}; it must be a folder of the project, such as 'models/tiny'")
     image = _to_image(still, 0)
     request: dict[str, Any] = {"prompt": prompt, "negative": negative, "scale": scale, "steps": steps, "seed": seed}
     request |= {"sampler": sampler} | ({"unet": PurePosixPath(unet).name} if unet else {})

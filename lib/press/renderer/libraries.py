@@ -87,7 +87,7 @@ PACKAGES = (
         "5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
         ("dist/embed.js",),
     ),
-    Package(  # this and the next are for livemodels
+    Package(
         "onnxruntime-web",
         "1.30.0",
         "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
@@ -109,6 +109,7 @@ LIBRARIES = {
     "plotly": ("plotly.js-dist-min",),
     "vega": ("vega", "vega-lite", "vega-embed"),
     "widgets": ("@jupyter-widgets/html-manager",),
+    "live": ("onnxruntime-web", "@huggingface/tokenizers"),  # of which `livemodels` takes what it needs
 }
 
 

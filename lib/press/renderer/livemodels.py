@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,19 @@ from press.renderer import libraries
 
 MIME = "application/vnd.postkit.live+json"
 PREFIX = "live:"
+FOLDER = re.compile(r"\w[\w. /-]*", re.ASCII)  # within the project, and no option of a command
 KEPT = "live"  # in the cache: what was made
 PACKAGES = ("live", "onnxscript")  # of Python
-NPM = {"runtime": "onnxruntime-web", "tokenizers": "@huggingface/tokenizers"}
+NPM = dict(zip(("runtime", "tokenizers"), libraries.LIBRARIES["live"], strict=True))
 FIRST = ("start.js",)  # what a page loads of it; the rest when its reader asks
 
 
 def library_of(spec: Any) -> str:
     """The name by which a page asks for a live figure's checkpoint: "live:models/tiny:models/tiny-web"; "" for none."""
-    found = [spec.get("model"), spec.get("unet") or ""] if isinstance(spec, dict) else [None]
-    if not all(isinstance(part, str) for part in found) or not found[0]:
-        return ""
-    parts = [Path(part) for part in found if part]
-    if any(part.is_absolute() or ".." in part.parts or ":" in str(part) for part in parts):
-        return ""
-    return PREFIX + ":".join(part.as_posix() for part in parts)
+    found = [spec.get("model"), spec.get("unet")] if isinstance(spec, dict) else []
+    parts = [part for part in found if part is not None]
+    legal = all(isinstance(part, str) and FOLDER.fullmatch(part) and ".." not in part.split("/") for part in parts)
+    return PREFIX + ":".join(parts) if legal and parts[:1] == found[:1] != [] else ""
 
 
 def files_of(
