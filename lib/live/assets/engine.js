@@ -21,18 +21,31 @@ export class Engine {
    * @param {string | URL} base the folder of manifest.json.
    * @param {object} [how]
    * @param {string} [how.unet] a name of the manifest's `unets`; default: its first.
-   * @param {"auto" | "wasm" | "webgpu"} [how.device]
+   * @param {"auto" | "wasm" | "webgpu"} [how.device] "auto": the graphics processor where there is one that draws.
    * @param {number} [how.threads] more than one only works in isolated pages.
    * @param {(read: number, total: number) => void} [how.onProgress] bytes, of the whole.
    * @param {(url: URL, onBytes?: Function) => Promise<Uint8Array>} [how.read] default: fetch.
    */
-  static async open(base, { unet, device = "auto", threads = threadsHere(), onProgress = () => {}, read = fetched } = {}) {
+  static async open(base, how = {}) {
+    if ((how.device ?? "auto") !== "auto") return Engine._open(base, how);
+    const onProcessor = () => Engine._open(base, { ...how, device: "wasm" });
+    if (!(await hasWebGPU())) return onProcessor();
+    try {
+      const engine = await Engine._open(base, { ...how, device: "webgpu" });
+      for await (const { pixels } of engine.draw({ steps: 1, scale: 2 })) if (pixels.some(Number.isNaN)) throw new Error("NaN");
+      return engine;
+    } catch {
+      return onProcessor();
+    }
+  }
+
+  static async _open(base, { unet, device, threads = threadsHere(), onProgress = () => {}, read = fetched }) {
     const engine = new Engine();
     engine.base = new URL(base, globalThis.location?.href);
     engine.read = read;
     engine.networks = new Map();
     const manifest = (engine.manifest = asJson(await read(new URL("manifest.json", engine.base))));
-    engine.device = device === "auto" ? (manifest.runtimes.webgpu && (await hasWebGPU()) ? "webgpu" : "wasm") : device;
+    engine.device = device;
     engine.unet = unet ?? Object.keys(manifest.unets)[0];
     const files = manifest.runtimes[engine.device], first = ["text_encoder", "vae_decoder"];
     const total = files.bytes + engine._unet(engine.unet).bytes + first.reduce((n, name) => n + manifest.networks[name].bytes, 0);
@@ -50,7 +63,7 @@ export class Engine {
    * Draw one picture, step by step.
    *
    * @param {object} request
-   * @param {string} request.prompt
+   * @param {string} [request.prompt]
    * @param {string} [request.negative] in the place of the empty prompt.
    * @param {number} [request.scale] of guidance; 1 is off.
    * @param {number} [request.steps]
@@ -100,7 +113,7 @@ export class Engine {
    * @param {{prompt: string, negative?: string, scale?: number}} request
    * @param {{maps?: Float32Array} | null} [seen] is given the attention of the latest call under the prompt.
    */
-  async prompted({ prompt, negative = "", scale = 7.5 }, name = this.unet, seen = null) {
+  async prompted({ prompt = "", negative = "", scale = 7.5 }, name = this.unet, seen = null) {
     if (!(scale >= 0)) throw new RangeError(`scale is ${scale}; it must be a number >= 0: 1 is no guidance`);
     if (this._unet(name).guided) {
       const [cond] = await this.encodeText([prompt]);

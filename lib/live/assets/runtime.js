@@ -18,7 +18,7 @@ export function threadsHere() {
  * @param {"wasm" | "webgpu"} device
  * @param {{module: string, binary: string}} files of manifest.json's `runtimes`, for this device.
  * @param {{base: URL, threads: number, read?: typeof fetched, onBytes?: (bytes: number) => void}} how
- * @returns {Promise<{tensor: Function, session: (network: Uint8Array) => Promise<Session>}>}
+ * @returns {Promise<{session: Function, floats: Function, integers: Function}>} a session of a network's bytes; tensors.
  */
 export async function startRuntime(device, files, { base, threads, read = fetched, onBytes }) {
   const [ort, binary] = await Promise.all([import(new URL(files.module, base)), read(new URL(files.binary, base), onBytes)]);
@@ -26,8 +26,9 @@ export async function startRuntime(device, files, { base, threads, read = fetche
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error"; // on a graphics processor it warns of each small operation that stays on the processor
   const options = { executionProviders: [device], graphOptimizationLevel: "all" };
+  let turn = Promise.resolve(); // on a graphics processor it begins one session at a time
   return {
-    session: (network) => ort.InferenceSession.create(network, options),
+    session: (network) => (turn = turn.catch(() => null).then(() => ort.InferenceSession.create(network, options))),
     floats: (values, shape) => new ort.Tensor("float32", values, shape),
     integers: (values, shape) => new ort.Tensor("int64", BigInt64Array.from(values, BigInt), shape),
   };
