@@ -58,7 +58,7 @@ export function widget(place, spec, base) {
   let drawing = 0;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (drawing && button.textContent === "Stop") {
+    if (button.textContent === "Stop") {
       drawing += 1;
       return;
     }
