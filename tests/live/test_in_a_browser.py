@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from diffloop.text_to_image import text_to_image
-
 from postkit.livefigure import live
 from press.renderer.interactive import drawn, element
 

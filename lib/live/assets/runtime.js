@@ -11,7 +11,7 @@ export async function hasWebGPU() {
 
 /** How many threads: several only where the page is isolated from others, as browsers demand. */
 export function threadsHere() {
-  return globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, Math.floor(navigator.hardwareConcurrency / 2))) : 1;
+  return globalThis.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 }
 
 /**
