@@ -14,6 +14,7 @@ The flow, one module a step:
     store       the page cache: written aside, renamed last, verified on every read
     previews    what a link to the page shows before it is followed; symbols: what formulas' symbols mean
     libraries   the JavaScript for diagrams, plots and widgets, served by the site itself
+    livemodels  the same for live figures: what the package `live` makes of the checkpoints that they name
     assemble    page records -> listing, feed, sitemap, search index, link check, the finished directory
 
 What surrounds a page's text: chrome fills the template (from titleblock, authors, closing, social, includes, colours,

@@ -66,7 +66,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     found = [record for record in records if record["url"] != NOT_FOUND and record["listed"]]  # what is found elsewhere
     plan: Plan = {}
     linked: dict[str, str] = {}
-    drawn, problems = needed.plan(records, cache, plan)
+    drawn, problems = needed.plan(records, site.root, cache, plan, linked)
     surroundings, lacking = _surroundings(site, cache, records, plan, linked)
     problems += lacking + _plan_pages(surroundings, cache, records, found, plan, linked, drawn)
     for path in sorted(path for path in ASSETS.iterdir() if path.stem != "quarto"):

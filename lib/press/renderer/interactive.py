@@ -1,4 +1,5 @@
-"""Outputs that scripts draw: plots of Plotly and Vega (so Altair's), Jupyter's widgets. A still stands in their place.
+"""Outputs that scripts draw: plots of Plotly and Vega (so Altair's), Jupyter's widgets, live figures. A still stands in
+their place.
 
 Only the data goes into the page; the library that draws them is the site's own (`libraries`). Where a notebook stores
 nothing but HTML that would fetch the library from elsewhere, the data is taken out of it.
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from press.renderer import livemodels
+
 PLOTLY = "application/vnd.plotly.v1+json"
 VEGA = re.compile(r"^application/vnd\.vega(?:lite)?\.v\d+(?:\.\d+)*[.+]json$")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 NEW_PLOT = re.compile(r"Plotly\.(?:newPlot|react)\(\s*(?:\"[^\"]*\"|'[^']*'|[\w.]+)\s*,\s*")
 ALTAIR = re.compile(r"\}\)\(\s*(?=\{)")
-NAMES = {"plotly": "Plotly", "vega": "Vega", "widgets": "ipywidgets"}
+NAMES = {"plotly": "Plotly", "vega": "Vega", "widgets": "ipywidgets", "live": "live figure"}
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,17 @@ class Drawn:
     """What a script draws.
 
     Args:
-        library: a name of `libraries.LIBRARIES`.
+        library: a name of `libraries.LIBRARIES`, or one of `livemodels.library_of`.
         script: the element with the data.
     """
 
     library: str
     script: str
+
+    @property
+    def kind(self) -> str:
+        """A key of NAMES."""
+        return self.library.partition(":")[0]
 
 
 def drawn(data: dict[str, Any], state: dict[str, Any]) -> Drawn | None:
@@ -43,6 +51,8 @@ def drawn(data: dict[str, Any], state: dict[str, Any]) -> Drawn | None:
     view = data.get(WIDGET)
     if isinstance(view, dict) and str(view.get("model_id")) in state:
         return Drawn("widgets", _script(WIDGET, view))
+    if library := livemodels.library_of(data.get(livemodels.MIME)):
+        return Drawn(library, _script("application/json", data[livemodels.MIME]))
     figure = data.get(PLOTLY) or _plotly_in(_text(data.get("text/html")))
     if isinstance(figure, dict) and figure.get("data") is not None:
         return Drawn("plotly", _script("application/json", _without_server(figure)))
@@ -62,7 +72,7 @@ def element(what: Drawn, still: str) -> str:
         still: HTML to show until the script has drawn, and where it cannot.
     """
     still = still or f"<p>Interactive figure ({NAMES[what.library]}); it needs JavaScript.</p>"
-    return f'<div class="interactive" data-kind="{what.library}"><div class="still">{still}</div>{what.script}</div>'
+    return f'<div class="interactive" data-kind="{what.kind}"><div class="still">{still}</div>{what.script}</div>'
 
 
 def states(notebook: dict[str, Any]) -> dict[str, Any]:

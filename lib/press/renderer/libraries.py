@@ -87,6 +87,18 @@ PACKAGES = (
         "5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
         ("dist/embed.js",),
     ),
+    Package(
+        "onnxruntime-web",
+        "1.30.0",
+        "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+        (),
+    ),
+    Package(
+        "@huggingface/tokenizers",
+        "0.2.0",
+        "LidMHe1FpcSYH4vcSjXooda34pC0M8m1gmDOv7SQi6Iv+ib1zX7J3sHBCC9/3FPCkn2k1b55FneVqMRxrr99pg==",
+        (),
+    ),
 )
 BY_NAME = {package.name: package for package in PACKAGES}
 # What a page asks for -> the packages behind it, in the order in which they load.
@@ -97,6 +109,7 @@ LIBRARIES = {
     "plotly": ("plotly.js-dist-min",),
     "vega": ("vega", "vega-lite", "vega-embed"),
     "widgets": ("@jupyter-widgets/html-manager",),
+    "live": ("onnxruntime-web", "@huggingface/tokenizers"),  # of which `livemodels` takes what it needs
 }
 
 
@@ -123,12 +136,18 @@ def loaded(files: dict[str, Path]) -> list[str]:
     return [name for name in files if name.endswith((".css", ".js"))]
 
 
+def unpacked(package: Package, store: Path) -> Path | None:
+    """The folder of a package that npm has, fetched if it is not there; None where it is not to be had."""
+    kept = store / f"{package.name.rpartition('/')[2]}-{package.version}"
+    return kept if kept.is_dir() or _fetch(package, kept) else None
+
+
 def _package(package: Package, store: Path) -> dict[str, Path] | None:
     folder = package.name.rpartition("/")[2]
     if package.installed and (path := _installed(*package.installed)):
         return {f"{folder}/{path.name}": path}
-    kept = store / f"{folder}-{package.version}"
-    if not kept.is_dir() and not _fetch(package, kept):
+    kept = unpacked(package, store)
+    if kept is None:
         return None
     names = [name for pattern in package.files for name in _matching(kept, pattern)]
     return {f"{folder}/{_served(name)}": kept / name for name in names}

@@ -7,26 +7,40 @@ from typing import Any
 
 from press.core import templates
 from press.core.errors import Problem
-from press.renderer import chrome, libraries
+from press.renderer import chrome, libraries, livemodels, store
 
 FOLDER = "libraries"  # in the cache: packages that were fetched
 
 
 def plan(
-    records: list[dict[str, Any]], cache: Path, plan: dict[str, Any]
+    records: list[dict[str, Any]], root: Path, cache: Path, plan: dict[str, Any], linked: dict[str, str]
 ) -> tuple[dict[str, list[str]], list[Problem]]:
     """Plan the libraries that pages need.
+
+    Args:
+        root: the project's.
+        linked: is given the digests of the project's files behind them.
 
     Returns:
         Library -> what pages load of it, below site_libs/; and what is said of those that are not to be had.
     """
     needs = [need for record in records for need in record["needs"]]
     drawn: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for name, _ in needs):
+    names = list(dict.fromkeys(name for name, _ in needs))
+    live = [name for name in names if name.startswith(livemodels.PREFIX)]
+    for name in (name for name in names if name not in live):
         if files := libraries.files_of(name, cache / FOLDER):
             plan.update({f"site_libs/{path}": source for path, source in files.items()})
             drawn[name] = libraries.loaded(files)
-    return drawn, [Problem(*problem) for name, problem in needs if problem and name not in drawn]
+    problems: list[Problem] = []
+    if live:
+        files, loads, told = livemodels.files_of(live, root, cache / livemodels.KEPT, cache / FOLDER)
+        plan.update({f"site_libs/{path}": source for path, source in files.items()})
+        drawn |= loads
+        problems += [Problem("", 0, message, check="outputs") for message in told]
+        behind = livemodels.inputs(live, root)
+        linked.update({path.relative_to(root).as_posix(): store.digest_of(path) for path in behind})
+    return drawn, problems + [Problem(*problem) for name, problem in needs if problem and name not in drawn]
 
 
 def lacking(records: list[dict[str, Any]], drawn: dict[str, list[str]]) -> list[str]:
@@ -36,7 +50,11 @@ def lacking(records: list[dict[str, Any]], drawn: dict[str, list[str]]) -> list[
 
 def any_found(names: list[str], cache: Path) -> bool:
     """Whether one of the libraries that lacked is to be had now."""
-    return any(libraries.files_of(name, cache / FOLDER) for name in names)
+    live = any(name.startswith(livemodels.PREFIX) for name in names)
+    if live and not livemodels.lacks(cache / FOLDER):
+        return True
+    found = (libraries.files_of(name, cache / FOLDER) for name in names if name in libraries.LIBRARIES)
+    return any(found)
 
 
 def fill(record: dict[str, Any], markup: str, drawn: dict[str, list[str]]) -> str:

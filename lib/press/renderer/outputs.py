@@ -171,7 +171,7 @@ def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, opt
     """The data for a script, with a picture or a text until that has drawn it."""
     data = item["data"]
     mime = next((name for name in SUFFIX if name in data), "")
-    still, file, name = "", None, interactive.NAMES[found.library]
+    still, file, name = "", None, interactive.NAMES[found.kind]
     if mime and (image := decoded(data[mime], mime)):
         path = f"{options.directory}/figure-html/{options.name}-output-{index}.{SUFFIX[mime]}"
         alt = escape(options.alts[0] if options.alts else f"Still of an interactive figure ({name})")
@@ -180,6 +180,7 @@ def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, opt
         still = f"<pre><code>{escape(plain(text_of(data['text/plain'])))}</code></pre>"
     shown = _html(interactive.element(found, still))
     said = f"an interactive output ({name}) is shown as a {'picture' if mime else 'text'}: its library is not to be had"
+    said = "" if found.kind == "live" else said  # what a live figure lacks is told once for the site
     return Output("display", shown.markdown, file, library=found.library, problem=said, large=shown.large)
 
 
