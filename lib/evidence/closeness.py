@@ -14,6 +14,8 @@ from scipy.stats import t
 
 from evidence.estimates import Estimate, unit_means
 
+ANY = 1e6  # an interval from -ANY to ANY bounds nothing
+
 
 def energy_distances(pictures: ArrayLike, real: ArrayLike) -> np.ndarray:
     """The energy distance of each unit's pictures to its real ones, float64 (n,), for `mean` and `quotient`.
@@ -40,14 +42,15 @@ def energy_distances(pictures: ArrayLike, real: ArrayLike) -> np.ndarray:
 def quotient(above: ArrayLike, below: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     """The mean of `above` divided by the mean of `below` over the same units; unlike in `ratio`, values of any sign.
 
-    Fieller's interval: all q for which mean(above - q * below) is not significantly different from 0.
+    Fieller's interval: all q for which mean(above - q * below) is not significantly different from 0. Where the mean of
+    `below` is not clearly above 0 nothing bounds them: the ends are then -ANY and ANY, so that nothing is settled.
 
     Args:
         above, below: (n, ...), see `estimates.unit_means`.
         confidence: of the interval.
 
     Raises:
-        ValueError: see `unit_means`; if the units differ in number, or the mean of `below` is not clearly above 0.
+        ValueError: see `unit_means`; if the units differ in number.
     """
     x, y = unit_means(above), unit_means(below)
     if len(x) != len(y) or not 0 < confidence < 1:
@@ -56,7 +59,7 @@ def quotient(above: ArrayLike, below: ArrayLike, *, confidence: float = 0.95) ->
     (aa, ab), (_, bb) = t.ppf((1 + confidence) / 2, n - 1) ** 2 * np.cov(x, y) / n
     square = b * b - bb
     if not (b > 0 and square > 0):
-        raise ValueError(f"the mean below is too near to 0 for a quotient ({b:.3g}, of {n} units); use a difference")
+        return Estimate(float(np.clip(a / b, -ANY, ANY)) if b else 0.0, -ANY, ANY, n)
     middle = a * b - ab
     root = math.sqrt(max(middle * middle - square * (a * a - aa), 0.0))
     return Estimate(float(a / b), float((middle - root) / square), float((middle + root) / square), n)

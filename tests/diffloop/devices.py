@@ -161,7 +161,11 @@ def _waits(name: str, args: tuple, kwargs: dict, flat: list) -> bool:
         taken = there and (HOST in asked or (name == "copy_" and any(not isinstance(x, Marked) for x in others)))
         return (sent and not pinned) or taken
     if name in ("__getitem__", "__setitem__"):
-        return there and any(x.dtype == torch.bool or not isinstance(x, Marked) for x in others[:1])
+        places = [
+            x for x in arg_tree_leaves(*args[1:2]) if isinstance(x, Tensor)
+        ]  # a value that is set may be of bools
+        sent = any(not isinstance(x, Marked) for x in others)
+        return there and (sent or any(x.dtype == torch.bool for x in places))
     return name in READS and any(isinstance(x, Marked) for x in flat)
 
 

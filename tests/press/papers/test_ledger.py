@@ -315,7 +315,7 @@ def test_escaped_text_is_one_paragraph_of_just_that_text(text):
     ("line", "message"),
     [
         ("{{< claim few-step.number >}}", "unknown claim 'few-step'. Legal: few-steps"),
-        ("{{< claim few-steps.nmber >}}", "claim 'few-steps' has no key 'nmber'. Legal: id, statement, table, number, quantity, direction, row, delta_why, than, delta, exact, eta0-10, w-0.1"),
+        ("{{< claim few-steps.nmber >}}", "claim 'few-steps' has no key 'nmber'. Legal: id, statement, table, number, quantity, direction, row, delta_why, than, delta, exact, quotient, eta0-10, w-0.1"),
         ("{{< claim few-steps >}}", "has no key ''"),
         ("{{< claim few-steps.verdict >}}", "has no key 'verdict'"),
         ("{{< claim few-steps.expected >}}", "has no key 'expected'"),
