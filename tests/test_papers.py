@@ -30,7 +30,7 @@ IDS = [f"{paper.citekey} {equation.number}" for paper, equation in EQUATIONS]
 TIED = [(equation.implemented_by, equation.checked_by) for _, equation in EQUATIONS if equation.implemented_by]
 
 MODULES = sorted(path for name in ("diffloop", "tinyworld") for path in (ROOT / "lib" / name).glob("*.py"))
-CITEKEY = re.compile(r"\b[a-z]+(?:19|20)\d\d[a-z]*\b")
+CITEKEY = re.compile(r"\b[a-z]+(?:19|20)\d\d[a-z\d]*\b")
 NUMBER = r"[A-Z]?\.?\d+[a-z]?"
 NAMED = re.compile(rf"\bEqs?\. ({NUMBER}(?:(?:, | and ){NUMBER})*)")
 THE_TWELVE = {

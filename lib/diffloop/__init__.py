@@ -55,6 +55,8 @@ distillation       halve_steps, halved, implied_x_0, two_step_target, teacher_ta
                    distillation_loss, under
 guided_distillation  distill_guidance, guided_teacher, with_scales, guided_student, unet_student, unet_model,
                    guidance_embedding
+rectified_flow     pair_loss, reflow, straightness, conditional_velocity, mixture_velocity_model, logit_normal
+small_networks     small_networks: many perceptrons side by side, for trainings in the plane
 glide              glide_sample, Stage, beside_low_res, shrink, noised_clip_similarity, noised_clip_loss
 
 metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
