@@ -171,6 +171,4 @@ def test_the_ideal_denoiser_of_a_finite_data_set(sigma):
     points, x = normal(7, 2), sigma * normal(20, 2, seed=4)
     densities = torch.exp(-(x[:, None] - points).square().sum(2) / (2 * sigma**2))
     wanted = densities @ points / densities.sum(1, keepdim=True)
-    torch.testing.assert_close(
-        dataset_posterior_mean(x, points, Level(1.0, sigma)), wanted, atol=1e-10, rtol=1e-10
-    )
+    torch.testing.assert_close(dataset_posterior_mean(x, points, Level(1.0, sigma)), wanted, atol=1e-10, rtol=1e-10)
