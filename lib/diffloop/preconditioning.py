@@ -47,7 +47,8 @@ def edm_preconditioned(network: Model, *, sigma_data: float = 0.5, clock: Clock 
         c_skip  = sigma_data^2 / (sigma^2 + sigma_data^2)    c_out = sigma * sigma_data / sqrt(sigma^2 + sigma_data^2)
         c_in    = 1 / sqrt(sigma^2 + sigma_data^2)           c_noise = log(sigma) / 4
 
-    Source: karras2022edm, Eq. 7 and Table 1.
+    Source: karras2022edm, Eq. 7 and Table 1; derived in Appendix B.6. In training, an error of x_0_hat is c_out times
+    one of F, whose target is (x_0 - c_skip * x) / c_out: Eq. 8.
 
     Args:
         network: (c_in * x, level) -> F, where level.t is c_noise.
