@@ -1,7 +1,8 @@
-"""What the description of a live figure may hold: kinds, settings and their limits. `live` writes it, the press checks it.
+"""What the description of a live figure may hold: `live` writes it, the press checks it.
 
     {"kind": "inpaint", "name": "ball", "alt": "A ball.", "model": "models/tiny", "unet": None,
-     "size": {"height": 64, "width": 64}, "request": {"prompt": "a red ball", ...}, "image": "data:...", "mask": "data:..."}
+     "size": {"height": 64, "width": 64}, "request": {"prompt": "a red ball", "scale": 4.0, ...},
+     "image": "data:image/png;base64,...", "mask": "data:image/png;base64,..."}
 
 The site's engine reads it as data; nothing of it is ever HTML.
 """
@@ -47,7 +48,7 @@ def fault(spec: Any) -> str:
     if not isinstance(spec, dict) or not isinstance(spec.get("request"), dict):
         return "no description of a live figure"
     kind, request = spec.get("kind"), spec["request"]
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         return f"kind is {kind!r}; choose one of {', '.join(map(repr, KINDS))}"
     pictures = PICTURES.get(kind, ())
     for what, names, legal in (

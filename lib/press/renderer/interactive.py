@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from postkit.livespec import MIME
 from press.renderer import livemodels
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -51,8 +52,8 @@ def drawn(data: dict[str, Any], state: dict[str, Any]) -> Drawn | None:
     view = data.get(WIDGET)
     if isinstance(view, dict) and str(view.get("model_id")) in state:
         return Drawn("widgets", _script(WIDGET, view))
-    if library := livemodels.library_of(data.get(livemodels.MIME)):
-        return Drawn(library, _script("application/json", data[livemodels.MIME]))
+    if library := livemodels.library_of(data.get(MIME)):
+        return Drawn(library, _script("application/json", data[MIME]))
     figure = data.get(PLOTLY) or _plotly_in(_text(data.get("text/html")))
     if isinstance(figure, dict) and figure.get("data") is not None:
         return Drawn("plotly", _script("application/json", _without_server(figure)))

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from postkit.livespec import FOLDER, MIME  # a folder within the project, and no option of a command
+from postkit.livespec import FOLDER  # a folder within the project, and no option of a command
 from press.core.command import run_within
 from press.renderer import libraries
 

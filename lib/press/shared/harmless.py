@@ -15,8 +15,8 @@ import re
 from html import unescape
 from typing import Any
 
-from postkit._slider_js import SCRIPT, STYLE
 from postkit import livespec
+from postkit._slider_js import SCRIPT, STYLE
 from postkit.claims import MIME
 from press.posts.notebookfile import text_of
 
@@ -81,7 +81,7 @@ def active(output: dict[str, Any], raw: bool) -> str:
         if mime in SHOWN_AS_TEXT:
             why = ""
         elif mime == livespec.MIME:
-            why = livespec.fault(value)
+            why = livespec.fault(value)[:200]
         elif mime in SIGNATURES:
             why = in_picture(value, mime)
         elif mime in READERS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postkit.livefigure import MIME
+from postkit.livespec import MIME
 from press.renderer import libraries, livemodels
 
 from .builder import code, display, picture
