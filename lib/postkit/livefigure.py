@@ -32,7 +32,8 @@ class LiveFigure:
         return f"LiveFigure({self.spec['name']!r}, {self.spec['request']['prompt']!r})"
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
-        return {MIME: self.spec, "image/png": _base64(self.still), "text/plain": repr(self)}
+        shown = {"image/png": _base64(self.still), "text/plain": repr(self)}
+        return shown if self.spec["model"] is None else {MIME: self.spec, **shown}
 
 
 def live(
@@ -54,7 +55,7 @@ def live(
     mask: object | None = None,
     source: str | None = None,
     n: int | None = None,
-    model: str = "models/tiny",
+    model: str | None = "models/tiny",
     unet: str | None = None,
 ) -> LiveFigure:
     """A figure that the reader's browser can draw again.
@@ -72,7 +73,8 @@ def live(
         scales: for "guidance", in the place of scale: one to eight.
         seed: of the torch generator with which the post drew it, each picture anew.
         sampler: "ddim", "ddpm", "dpm-solver" or "heun".
-        model: a checkpoint's folder, relative to the project.
+        model: a checkpoint's folder, relative to the project. None: one that readers cannot be given; the figure is then
+            its still.
         unet: the folder of another U-Net for it.
 
     Returns:
@@ -86,13 +88,13 @@ def live(
     _check_sizes(images)
     own = {"scales": None if scales is None else list(scales), "strength": strength, "source": source, "n": n}
     request: dict[str, Any] = {"prompt": prompt, "negative": negative, "scale": scale, "steps": steps, "seed": seed}
-    request |= {"sampler": sampler, "eta": eta, "unet": PurePosixPath(unet or model).name}
+    request |= {"sampler": sampler, "eta": eta, "unet": PurePosixPath(unet or model or "").name}
     request |= {key: value for key, value in own.items() if value is not None}
     size = {"height": images[0].height, "width": images[0].width}
     spec: dict[str, Any] = {"kind": kind, "name": name, "alt": alt, "model": model, "unet": unet}
     spec |= {"size": size, "request": request}
     spec |= {key: _as_data(value, size, key) for key, value in (("image", image), ("mask", mask)) if value is not None}
-    if wrong := fault(spec) or _lacking(spec, len(images)):
+    if wrong := fault(spec | {"model": model or "models/none"}) or _lacking(spec, len(images)):
         raise ValueError(wrong)
     return LiveFigure(spec, _to_png(_sheet(images)))
 

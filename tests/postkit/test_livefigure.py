@@ -51,6 +51,12 @@ def test_a_notebook_shows_the_still_and_the_site_is_told_how_it_was_drawn():
     }  # fmt: skip
 
 
+def test_without_a_model_for_readers_there_is_a_still_alone():
+    assert set(make(model=None)._repr_mimebundle_()) == {"image/png", "text/plain"}
+    with pytest.raises(ValueError, match="name is 'B'"):
+        make(model=None, name="B")
+
+
 def test_a_row_of_scales_is_one_still():
     figure = make("guidance")
     shown = opened(figure._repr_mimebundle_()["image/png"])[::5, ::5]
