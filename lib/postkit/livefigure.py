@@ -73,8 +73,8 @@ def live(
         scales: for "guidance", in the place of scale: one to eight.
         seed: of the torch generator with which the post drew it, each picture anew.
         sampler: "ddim", "ddpm", "dpm-solver" or "heun".
-        model: a checkpoint's folder, relative to the project. None: one that readers cannot be given; the figure is then
-            its still.
+        model: a checkpoint's folder, relative to the project. None: readers cannot be given it, and the figure is
+            its still alone.
         unet: the folder of another U-Net for it.
 
     Returns:
