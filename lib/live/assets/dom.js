@@ -63,5 +63,5 @@ const STYLE = `
 .live-figure .strip figure { margin: 0; flex: 0 0 5.5rem; }
 .live-figure .strip canvas + canvas { margin-top: .25rem; }
 .live-begin { font-size: .9rem; }
-@media print { .live-figure form, .live-figure .easel .row, .live-figure details, .live-begin { display: none; } }
+@media print { .live-figure form, .live-figure .easel .easel, .live-figure .words, .live-figure details, .live-begin { display: none; } }
 `;

@@ -66,7 +66,7 @@ function offered(input, known) {
     list.style.width = "auto";
     return list;
   });
-  return make("div", { class: "row" }, ...lists);
+  return lists.length ? make("details", {}, make("summary", {}, "Words that the model knows"), make("div", { class: "row" }, ...lists)) : "";
 }
 
 function another(input) {

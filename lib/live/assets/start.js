@@ -13,6 +13,10 @@
     const unet = SIZES.unets[request.unet] ?? Object.values(SIZES.unets)[0];
     return ` (${Math.ceil((runtime + unet + SIZES.always + (encodes.includes(kind) ? SIZES.encoder : 0)) / 1e6)} MB, once)`;
   };
+  const show = (place) => {
+    document.getElementById(place.closest("[role=tabpanel]")?.getAttribute("aria-labelledby"))?.click();
+    place.scrollIntoView();
+  };
   const begin = async (place, spec, button) => {
     button.disabled = true;
     button.textContent = "Starting …";
@@ -41,7 +45,8 @@
       button.textContent = (named ? "Draw what the address says" : "Draw it here, with other settings") + megabytes(spec);
       button.addEventListener("click", () => begin(place, spec, button));
       place.append(button);
-      if (named) place.scrollIntoView();
+      if (named && document.readyState === "complete") show(place);
+      else if (named) addEventListener("load", () => show(place)); // by then a site's tabs can be opened
     }
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

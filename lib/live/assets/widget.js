@@ -25,7 +25,7 @@ export async function widget(place, spec, base) {
   const figure = new Figure(place, spec, base, world);
   await figure.reset(fromFragment(location.hash, spec));
   place.append(figure.element);
-  figure.element.querySelector("input").focus({ preventScroll: true });
+  figure.form.element.querySelector("input").focus({ preventScroll: true });
   figure.draw(); // not waited for: the figure stands
 }
 
