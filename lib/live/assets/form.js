@@ -12,7 +12,7 @@ import { FIELDS, KINDS, LONGEST, legal, parsed, written } from "./kinds.js";
 export function form(spec, known) {
   const element = make("form", { "aria-label": "Draw this figure again", autocomplete: "off", novalidate: true }), fields = {};
   for (const key of KINDS[spec.kind]) {
-    const { input, label } = field(key, spec.request[key]);
+    const { input, label } = field(key);
     fields[key] = input;
     element.append(label, ...(FIELDS[key].type === "text" ? [offered(input, known)] : []), ...(key === "seed" ? [another(input)] : []));
   }
@@ -26,6 +26,7 @@ export function form(spec, known) {
   };
   const fill = (request) => {
     for (const [key, input] of Object.entries(fields)) {
+      if (input.type === "range") fit(input, FIELDS[key], request[key]);
       input.value = written(request[key]);
       input.dispatchEvent(new Event("input"));
     }
@@ -33,8 +34,8 @@ export function form(spec, known) {
   return { element, read, fill };
 }
 
-function field(key, own) {
-  const { label, type, min, max, step, choices } = FIELDS[key];
+function field(key) {
+  const { label, type, min, max, far, step, choices } = FIELDS[key];
   if (type === "choice") {
     const input = make("select", { name: key }, ...Object.entries(choices).map(([value, name]) => make("option", { value }, name)));
     return { input, label: make("label", {}, label, input) };
@@ -44,11 +45,16 @@ function field(key, own) {
     const input = make("input", { name: key, spellcheck: "false", ...numbers });
     return { input, label: make("label", {}, label, input) };
   }
-  // A slider keeps to its steps: where the figure's own value lies between two, or beyond, so may the reader's.
-  const whole = Number.isInteger((own - min) / step), said = make("output", { "aria-hidden": "true" });
-  const input = make("input", { name: key, type, min, max: Math.max(max, own), step: whole || step === 1 ? step : "any" });
+  const said = make("output", { "aria-hidden": "true" }), input = make("input", { name: key, type, min, max: far ?? max, step });
   input.addEventListener("input", () => (said.textContent = String(Math.round(100 * input.value) / 100)));
   return { input, label: make("label", {}, make("span", { class: "named" }, label, said), input) };
+}
+
+// A slider changes what it is given to the nearest of its steps: where a value lies between two, or beyond, it has none.
+function fit(input, { min, step }, value) {
+  const place = (value - min) / step;
+  input.max = Math.max(Number(input.max), value);
+  input.step = Math.abs(place - Math.round(place)) < 1e-6 ? step : "any";
 }
 
 // Lists of the words that the model has learned; a chosen one goes where the caption's cursor is.

@@ -1,16 +1,16 @@
 // What a reader may change in a live figure of each kind; and its state in the page's address.
 
 const NUMBER = { type: "range" };
-export const FIELDS = { // key of a request -> how its field is written
+export const FIELDS = { // key of a request -> how its field is written; far: where its slider ends
   source: { label: "What the picture shows", type: "text" },
   prompt: { label: "Caption", type: "text" },
   negative: { label: "Not this (negative prompt)", type: "text" },
   scales: { label: "Guidance scales, up to eight", type: "list", min: 0, max: 50 },
   sampler: { label: "Sampler", type: "choice", choices: { ddim: "DDIM", ddpm: "DDPM", "dpm-solver": "DPM-Solver++(2M)", heun: "Heun" } },
-  scale: { label: "Guidance scale", ...NUMBER, min: 0, max: 20, step: 0.5 },
+  scale: { label: "Guidance scale", ...NUMBER, min: 0, max: 50, far: 20, step: 0.5 },
   strength: { label: "Strength", ...NUMBER, min: 0, max: 1, step: 0.05 },
   eta: { label: "Noise added at each step, η (DDIM)", ...NUMBER, min: 0, max: 1, step: 0.05 },
-  steps: { label: "Steps", ...NUMBER, min: 1, max: 100, step: 1 },
+  steps: { label: "Steps", ...NUMBER, min: 1, max: 1000, far: 100, step: 1 },
   seed: { label: "Seed", type: "number", min: 0, max: 4294967295, step: 1 },
 };
 export const KINDS = {

@@ -45,14 +45,14 @@ class Figure {
     this.element = make("div", { class: "live-figure" }, make("div", {}, this.easel?.element ?? "", this.pictures, this.after), this.form.element);
     this.form.element.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (!this.run.over) this.stop();
+      if (event.submitter === this.main && !this.run.over) this.stop();
       else this.draw();
     });
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.stop();
       if (event.key !== "Enter" || ["BUTTON", "SUMMARY"].includes(event.target.tagName)) return;
       event.preventDefault();
-      if (this.run.over) this.draw();
+      this.draw();
     });
   }
 
