@@ -79,7 +79,7 @@ def live_files(
     own["tokenizers.mjs"] = tokenizers / "dist/tokenizers.min.mjs"
     own |= {name: model / "tokenizer" / name for name in ("tokenizer.json", "tokenizer_config.json")}
     text = json.dumps(manifest, separators=(",", ":"))
-    key = _digest(own.values(), text)
+    key = _digest([*own.values(), *_code()], text)
     own["manifest.json"] = _kept(kept, "manifest.json", (), lambda: text.encode(), key)
     own["start.js"] = _kept(kept, "start.js", (), lambda: _told(ASSETS / "start.js", manifest).encode(), key)
     return shared | {f"{key}/{name}": path for name, path in own.items()}
