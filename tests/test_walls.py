@@ -15,7 +15,7 @@ PACKAGES = sorted(path.parent.name for path in LIB.glob("*/__init__.py"))
 ALLOWED = {
     "diffloop": set(),
     "evidence": set(),
-    "live": {"diffloop"},
+    "live": {"diffloop", "tinyworld"},
     "tinyworld": {"diffloop"},
     "postkit": set(),
     "press": {"postkit"},  # what claims are made of; its modules that draw are kept out below
@@ -36,8 +36,9 @@ FOLDERS = {
     "start": {"core", "posts"},
 }
 LAST = ""  # the folder of the modules that come last
-# What claims are made of, and the script that travels in a slider: a text with which one from elsewhere is compared.
-OF_POSTKIT = {"postkit.claims", "postkit.pooling", "postkit.verdicts", "postkit._slider_js"}
+# What claims are made of; and what one from elsewhere is compared with: the script that travels in a slider, and what the
+# description of a live figure may hold.
+OF_POSTKIT = {"postkit.claims", "postkit.pooling", "postkit.verdicts", "postkit._slider_js", "postkit.livespec"}
 HEAVY = {"torch", "diffusers", "transformers"}
 
 

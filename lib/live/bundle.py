@@ -18,6 +18,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
+TINYWORLD = HERE.parent / "tinyworld"
 # What of `onnxruntime-web` runs on a processor, and what also on a graphics processor.
 RUNTIMES = {
     "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
@@ -72,12 +73,15 @@ def live_files(
         manifest["runtimes"][device] = {"module": code["file"], "binary": wasm["file"], "bytes": wasm["bytes"]}
     manifest["text"] = about["text"] | {"module": "./tokenizers.mjs", "tokenizer": "tokenizer.json"}
     manifest["text"]["config"] = "tokenizer_config.json"
+    if (model / "tiny.json").exists():
+        manifest["world"] = json.loads(_kept(kept, "world.json", [TINYWORLD, *_code()], _world).read_bytes())
     own = {path.name: path for path in sorted(ASSETS.glob("*.js"))}
     own["tokenizers.mjs"] = tokenizers / "dist/tokenizers.min.mjs"
     own |= {name: model / "tokenizer" / name for name in ("tokenizer.json", "tokenizer_config.json")}
     text = json.dumps(manifest, separators=(",", ":"))
-    key = _digest(own.values(), text)
+    key = _digest([*own.values(), *_code()], text)
     own["manifest.json"] = _kept(kept, "manifest.json", (), lambda: text.encode(), key)
+    own["start.js"] = _kept(kept, "start.js", (), lambda: _told(ASSETS / "start.js", manifest).encode(), key)
     return shared | {f"{key}/{name}": path for name, path in own.items()}
 
 
@@ -110,6 +114,29 @@ def _about(models: Any) -> bytes:
     }
     about = {"latents": sizes, "unet": unet | {"toClean": models.set_alpha_to_one}, "text": text}
     return json.dumps(about | {"alphasCumprod": models.alphas_cumprod.tolist()}).encode()
+
+
+def _world() -> bytes:
+    """The words that models of our world know, and its colours: what a page offers its readers."""
+    from tinyworld.captions import GROUND_PHRASES, SIZE_WORDS
+    from tinyworld.scene import COLOURS, SHAPES
+    from tinyworld.setting import GROUND_LIGHT, RGB
+
+    grounds = [phrase for phrases in GROUND_PHRASES.values() for phrase in phrases]
+    sizes = [word for words in SIZE_WORDS.values() for word in words]
+    words = {"size": sizes, "colour": COLOURS, "thing": SHAPES, "place": ["left of", "right of"], "ground": grounds}
+    colours = RGB | {ground: parts[0] for ground, parts in GROUND_LIGHT.items()}
+    return json.dumps({"words": words, "colours": colours}).encode()
+
+
+def _told(script: Path, manifest: Mapping[str, Any]) -> str:
+    """The script of the button, which says how much is loaded, with the sizes of the files in it."""
+    networks = {name: network["bytes"] for name, network in manifest["networks"].items()}
+    sizes = {name: {key: one["bytes"] for key, one in manifest[name].items()} for name in ("runtimes", "unets")}
+    sizes |= {"always": networks["text_encoder"] + networks["vae_decoder"], "encoder": networks["vae_encoder"]}
+    before, here, after = script.read_text(encoding="utf-8").partition("const SIZES = null;")
+    assert here, script
+    return f"{before}const SIZES = {json.dumps(sizes)};{after}"
 
 
 def _is_student(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,19 @@ from torch.testing import assert_close
 from diffloop.attention import cross_attention_maps, word_map, word_positions
 from diffloop.ddim import ddim_sample
 from diffloop.ddpm import ddpm_sample
+from diffloop.diffedit import diffedit, encode
 from diffloop.diffedit_mask import binary_masks, contrast_map
 from diffloop.distillation import under
 from diffloop.dpm_solver import dpm_solver_sample
 from diffloop.guidance import Guidance
 from diffloop.guided_distillation import unet_student
 from diffloop.heun import heun_sample
-from diffloop.image_to_image import image_to_image
+from diffloop.image_to_image import image_to_image, last_levels
 from diffloop.inpainting import inpaint
 from diffloop.ladders import trained_levels
 from diffloop.schedules import spaced_timesteps
 from diffloop.text_to_image import decode_latents, encode_prompts, text_to_image
+from tinyworld.captions import parse
 from tinyworld.models import load_unet
 
 from .conftest import ROOT, STUDENT
@@ -51,11 +54,21 @@ for (const [name, request] of Object.entries(given.requests)) {
   found[name] = { steps: steps.map(({ t, x0, state, pixels, maps }) => ({ t, pixels, ...(request.all ? { x0, state, maps } : {}) })) };
 }
 """
+EDIT = """
+const image = f32(given.mask.image);
+found["edit mask"] = await editMask(engine, { ...given.mask, image }, new Generator(given.mask.seed));
+for (const [name, { mask, ...request }] of Object.entries(given.edits)) {
+  const steps = [], asked = { ...request, image, maps: true, ...(mask ? { mask: f32(mask) } : {}) };
+  for await (const step of diffedit(engine, asked)) steps.push({ ...step, maps: step.maps?.length });
+  found[`edit: ${name}`] = { steps };
+}
+"""
 
 
 def run(script: str, given: dict, served: Path, folder: Path):
     given = {"base": served.as_uri() + "/", **given}
-    return in_node(OPEN + script, given, folder, from_engine="Engine", from_files="unzipped")
+    modules = {"from_engine": "Engine", "from_files": "unzipped", "from_diffedit": "diffedit, editMask"}
+    return in_node(OPEN + script, given, folder, from_noise="Generator", **modules)
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +118,12 @@ def drawn(served, picture, mask, tmp_path_factory):
     requests["nothing"] = {**edit, "strength": 0, "steps": 10}
     requests["inpainting"] = {**edit, "mask": mask.flatten().tolist(), "steps": 5}
     requests["gentle inpainting"] = {**edit, "mask": mask.flatten().tolist(), "steps": 10, "strength": 0.5}
-    script = DRAW + 'found["edit mask"] = await engine.editMask(given.edit); found.seen = seen; say(found);'
-    given = {"source": "a red cube", "target": "a blue ball on snow", "n": 3, "seed": 2}
-    script = script.replace("given.edit)", "{ ...given.edit, image: f32(given.edit.image) })")
-    given = {"requests": requests, "edit": given | {"image": picture.flatten().tolist()}}
+    source = {"source": "a red cube", "image": picture.flatten().tolist()}
+    given = {"requests": requests, "mask": source | {"target": "a blue ball on snow", "n": 3, "seed": 2}}
+    whole = {"prompt": "a blue ball on snow", "seed": 4, "scale": 3.0, "steps": 8, "strength": 0.75, "n": 2}
+    given["edits"] = {"found": source | whole, "given": source | whole | {"mask": [1] * 128 + [0] * 128}}
+    given["edits"]["nothing"] = given["edits"]["given"] | {"strength": 0}
+    script = DRAW + EDIT + "found.seen = seen; say(found);"
     return run(script, given, served, tmp_path_factory.mktemp("engine"))
 
 
@@ -166,6 +181,34 @@ def test_the_mask_of_diffedit(drawn, models, picture):
     assert (torch.tensor(drawn["edit mask"]["mask"]).reshape(1, 16, 16) != binary_masks(want)).sum() <= 1  # a tie
 
 
+@pytest.mark.parametrize("name", ["found", "given", "nothing"])
+def test_an_edit_is_that_of_diffedit(drawn, models, picture, name):
+    masks = None if name == "found" else torch.tensor([1.0] * 128 + [0.0] * 128).reshape(1, 16, 16)
+    how = {"steps": 8, "guidance_scale": 3.0, "n": 2, "masks": masks, "strength": 0.0 if name == "nothing" else 0.75}
+    generator = torch.Generator().manual_seed(4)
+    want, mask = diffedit(models, picture, ["a red cube"], ["a blue ball on snow"], generator=generator, **how)
+    first, *rest = drawn[f"edit: {name}"]["steps"]
+    assert first["phase"] == "mask"
+    assert_close(torch.tensor(first["mask"]).float().reshape(1, 16, 16), mask, atol=0, rtol=0)
+    close(pixels(drawn, f"edit: {name}"), want)
+    up, down = ([step for step in rest if step["phase"] == phase] for phase in ("encode", "draw"))
+    count = 0 if name == "nothing" else 6
+    assert [step["step"] for step in up] == list(range(count))
+    assert [step["step"] for step in down] == (list(range(count)) or [-1])
+    assert {step["steps"] for step in [first, *up, *down]} == {count}
+    assert {step.get("maps") for step in down} == ({32 * 256} if count else {None})
+
+
+def test_the_way_up_is_that_of_encode(drawn, models, picture):
+    generator = torch.Generator().manual_seed(4)
+    levels = last_levels(models.levels(8), 0.75)
+    *want, _ = encode(models, picture, levels, generator=generator)
+    found = [step for step in drawn["edit: given"]["steps"] if step["phase"] == "encode"]
+    assert [step["t"] for step in found] == [level.t for level in reversed(levels[:-1])]
+    for state, step in zip(reversed(want), found, strict=True):
+        assert_close(torch.tensor(step["state"]).reshape(1, 4, 16, 16), state, atol=1e-3, rtol=1e-3)
+
+
 def test_each_step_says_its_state_its_guess_and_where_it_looks(drawn, models):
     steps, levels = drawn["ddim"]["steps"], models.levels(8)
     assert [step["t"] for step in steps] == [level.t for level in levels[:-1]]
@@ -215,6 +258,24 @@ def test_weights_are_the_checkpoints_own_in_half_precision(served):
     assert set(halves) == set(own)
     for name, value in own.items():
         assert torch.equal(torch.from_numpy(halves[name].numpy().astype("float32")), value), name
+
+
+def test_a_page_is_told_what_the_world_knows_and_how_much_it_loads(served):
+    manifest = json.loads((served / "manifest.json").read_text())
+    assert set(manifest["world"]["words"]["colour"]) <= set(manifest["world"]["colours"])
+    words = manifest["world"]["words"]
+    for ground, colour, thing, size in product(*(words[key] for key in ("ground", "colour", "thing", "size"))):
+        said = parse(f"a {size} {colour} {thing} {ground}")
+        assert (said.ground, said.things[0][:2]) == (parse(f"a ball {ground}").ground, (thing, colour))
+    (line,) = [line for line in (served / "start.js").read_text().splitlines() if "const SIZES" in line]
+    sizes = json.loads(line.partition("= ")[2].partition(";")[0])
+    read = {path.name: path.stat().st_size for path in served.parent.glob("*.*")}
+    named = lambda one: read[one["file"].removeprefix("../")]  # noqa: E731
+    assert sizes["unets"] == {name: named(one) for name, one in manifest["unets"].items()}
+    networks = manifest["networks"]
+    assert sizes["always"] == named(networks["text_encoder"]) + named(networks["vae_decoder"])
+    assert sizes["encoder"] == named(networks["vae_encoder"])
+    assert sizes["runtimes"]["wasm"] == read[manifest["runtimes"]["wasm"]["binary"].removeprefix("../")]
 
 
 def test_what_is_kept_is_used_again(served, packages):

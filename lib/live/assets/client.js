@@ -31,17 +31,31 @@ export class Live {
     return this._call("encode", [pixels]);
   }
 
-  /** See `Engine.editMask`. */
-  editMask(request) {
-    return this._call("editMask", [request]);
+  /** See `Engine.decode`. */
+  decode(latents) {
+    return this._call("decode", [latents]);
   }
 
   /** See `Engine.draw`. Leaving the loop early stops the engine after the step that it is at. */
-  async *draw(request) {
+  draw(request) {
+    return this._steps("draw", request);
+  }
+
+  /** See `diffedit`, likewise. */
+  edit(request) {
+    return this._steps("edit", request);
+  }
+
+  /** Ends the thread, and frees what the networks hold. */
+  close() {
+    this.worker.terminate();
+  }
+
+  async *_steps(call, request) {
     const items = [];
     let wake = () => {}, over = false, failed = null;
     const id = ++this.calls;
-    const ended = this._call("draw", [request], (item) => (items.push(item), wake()), id);
+    const ended = this._call(call, [request], (item) => (items.push(item), wake()), id);
     ended.catch((error) => (failed = error)).finally(() => ((over = true), wake()));
     try {
       while (items.length || !over) {
@@ -52,11 +66,6 @@ export class Live {
     } finally {
       if (!over) this.worker.postMessage({ stop: id });
     }
-  }
-
-  /** Ends the thread, and frees what the networks hold. */
-  close() {
-    this.worker.terminate();
   }
 
   _call(call, args, onItem = () => {}, id = ++this.calls) {

@@ -4,11 +4,11 @@
 //   for await (const { step, x0, pixels } of engine.draw({ prompt: "a red ball on grass", scale: 4, steps: 10 })) ...
 //
 // The same prompt, seed and settings give the picture that `diffloop.text_to_image` draws with a generator of that seed.
-// Run it in a worker (client.js does), for the networks compute on the thread that calls them.
+// Run it in a worker (client.js does), for the networks compute on the thread that calls them. Edits: diffedit.js.
 
-import { addNoise, binaryMask, contrastMap, drawLatents, keepKnown, latentMask, pasted } from "./editing.js";
+import { addNoise, drawLatents, keepKnown, latentMask, pasted } from "./editing.js";
 import { asJson, fetched } from "./files.js";
-import { dpmSolverTimesteps, lastLevels, spacedTimesteps, trainedLevels } from "./levels.js";
+import { lastLevels, spacedTimesteps, trainedLevels } from "./levels.js";
 import { Generator } from "./noise.js";
 import { hasWebGPU, startRuntime, threadsHere } from "./runtime.js";
 import { SAMPLERS, guide } from "./samplers.js";
@@ -172,28 +172,6 @@ export class Engine {
     return { mean: mean.data, std: std.data };
   }
 
-  /**
-   * DiffEdit's map and mask: where the network's predictions under two prompts differ, at half of the noise.
-   *
-   * @param {{image: Float32Array, source: string, target: string, n?: number, steps?: number, seed?: number}} request
-   * @returns {Promise<{map: Float32Array, mask: Float32Array}>} at the latents' size.
-   */
-  async editMask({ image, source, target, n = 10, steps = 50, strength = 0.5, seed = 0 }) {
-    const generator = new Generator(seed), { mean, std } = await this.encode(image), size = mean.length;
-    const [level] = lastLevels(this.levels(steps), strength), texts = await this.encodeText([source, target]);
-    const copies = generator.normal(n * size), noises = generator.normal(n * size);
-    const found = { source: new Float32Array(n * size), target: new Float32Array(n * size) };
-    for (let i = 0; i < n; i++) {
-      const own = [i * size, (i + 1) * size], z0 = drawLatents(mean, std, copies.subarray(...own));
-      const x = addNoise(z0, noises.subarray(...own), level), twice = new Float32Array(2 * size);
-      twice.set(x), twice.set(x, size);
-      const both = await this.predict(twice, level, texts);
-      found.source.set(both.subarray(0, size), own[0]), found.target.set(both.subarray(size), own[0]);
-    }
-    const { height, width } = this.manifest.latents, map = contrastMap(found.source, found.target, height * width);
-    return { map, mask: binaryMask(map) };
-  }
-
   // Where a picture begins: noise, or the image's latents with as much of it as the ladder's first level has.
   async _start({ noise, image, mask }, levels, strength, normal) {
     const { channels, height, width, scale } = this.manifest.latents, size = channels * height * width;
@@ -225,14 +203,4 @@ export class Engine {
     const [runtime, bytes] = await Promise.all([this.runtime, this.read(new URL(file, this.base), this.onBytes)]);
     return runtime.session(bytes);
   }
-}
-
-/** Pixels (3, height, width) in [0, 1] as a canvas takes them. */
-export function rgba(pixels) {
-  const n = pixels.length / 3, out = new Uint8ClampedArray(4 * n);
-  for (let i = 0; i < n; i++) {
-    for (let c = 0; c < 3; c++) out[4 * i + c] = 255 * pixels[c * n + i];
-    out[4 * i + 3] = 255;
-  }
-  return out;
 }

@@ -1,5 +1,6 @@
 // The engine on a thread of its own. Messages: {id, call, args} in; {id, value}, {id, item}, {id, done}, {id, error} out.
 
+import { diffedit } from "./diffedit.js";
 import { Engine } from "./engine.js";
 
 let engine = null;
@@ -16,16 +17,19 @@ const calls = {
     return { lost: engine.words.lost(caption), places };
   },
   encode: (pixels) => engine.encode(pixels),
-  editMask: (request) => engine.editMask(request),
-  draw: async (request, id) => {
-    for await (const item of engine.draw(request)) {
-      await new Promise((done) => setTimeout(done)); // lets a message that says "stop" in
-      if (stopped.delete(id)) return "stopped";
-      postMessage({ id, item });
-    }
-    return "done";
-  },
+  decode: (latents) => engine.decode(latents),
+  draw: (request, id) => sent(engine.draw(request), id),
+  edit: (request, id) => sent(diffedit(engine, request), id),
 };
+
+async function sent(items, id) {
+  for await (const item of items) {
+    await new Promise((done) => setTimeout(done)); // lets a message that says "stop" in
+    if (stopped.delete(id)) return "stopped";
+    postMessage({ id, item });
+  }
+  return "done";
+}
 
 // One after the other: two sessions at once would share the same threads.
 let turn = Promise.resolve();

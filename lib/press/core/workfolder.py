@@ -14,6 +14,7 @@ from press.core.errors import fail
 MANIFEST = "manifest.json"
 UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
+SHORT = "[0-9a-f]" * 12
 RESULTS = (f"cache/{HEX}", "cache/.new-*", f"seeds/{HEX}", "seeds/.new-*", "stored.json")
 REST = (
     UNCHANGED,
@@ -26,6 +27,7 @@ REST = (
     "failed/*.ipynb",
 )
 REST += (f"pages/{HEX}", "pages/.tmp-*", "pages/font-*", "pages/warnings.json", "failed/.*.tmp")
+REST += (f"pages/live/*-{SHORT}.*", "pages/live/.tmp-*")  # what `live` made of checkpoints, under their digests
 REST += ("grimp/CACHEDIR.TAG", "grimp/.gitignore", "grimp/*.meta.json", "grimp/*.data.json")
 REST += (
     "arxiv/*/metadata.xml",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from postkit.livespec import MIME
 from press.renderer import livemodels
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -51,8 +52,8 @@ def drawn(data: dict[str, Any], state: dict[str, Any]) -> Drawn | None:
     view = data.get(WIDGET)
     if isinstance(view, dict) and str(view.get("model_id")) in state:
         return Drawn("widgets", _script(WIDGET, view))
-    if library := livemodels.library_of(data.get(livemodels.MIME)):
-        return Drawn(library, _script("application/json", data[livemodels.MIME]))
+    if library := livemodels.library_of(data.get(MIME)):
+        return Drawn(library, _script("application/json", data[MIME]))
     figure = data.get(PLOTLY) or _plotly_in(_text(data.get("text/html")))
     if isinstance(figure, dict) and figure.get("data") is not None:
         return Drawn("plotly", _script("application/json", _without_server(figure)))
@@ -71,6 +72,8 @@ def element(what: Drawn, still: str) -> str:
     Args:
         still: HTML to show until the script has drawn, and where it cannot.
     """
+    if what.kind == "live":
+        still += "<noscript><p>With JavaScript, readers can draw this figure again, with other settings.</p></noscript>"
     still = still or f"<p>Interactive figure ({NAMES[what.library]}); it needs JavaScript.</p>"
     return f'<div class="interactive" data-kind="{what.kind}"><div class="still">{still}</div>{what.script}</div>'
 

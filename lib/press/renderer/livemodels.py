@@ -8,17 +8,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from postkit.livespec import FOLDER  # a folder within the project, and no option of a command
 from press.core.command import run_within
 from press.renderer import libraries
 
-MIME = "application/vnd.postkit.live+json"
 PREFIX = "live:"
-FOLDER = re.compile(r"\w[\w. /-]*", re.ASCII)  # within the project, and no option of a command
 KEPT = "live"  # in the cache: what was made
 PACKAGES = ("live", "onnxscript")  # of Python
 NPM = dict(zip(("runtime", "tokenizers"), libraries.LIBRARIES["live"], strict=True))

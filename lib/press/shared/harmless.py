@@ -2,8 +2,9 @@
 
 HTML is taken only if it is of a small grammar in which nothing can be read in two ways: elements and attributes that do
 nothing, and the slider of `postkit` with the very script and style that postkit ships. Markdown and LaTeX are taken
-without raw HTML, attributes and addresses of scripts; SVG without scripts. Whatever a script draws, and each type that
-is not known here, is refused.
+without raw HTML, attributes and addresses of scripts; SVG without scripts; a live figure where its description holds
+what `postkit` may write, which the site's own engine reads as texts, numbers and pictures. Whatever else a script
+draws, and each type that is not known here, is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from html import unescape
 from typing import Any
 
+from postkit import livespec
 from postkit._slider_js import SCRIPT, STYLE
 from postkit.claims import MIME
 from press.posts.notebookfile import text_of
@@ -78,6 +80,8 @@ def active(output: dict[str, Any], raw: bool) -> str:
     for mime, value in output["data"].items():
         if mime in SHOWN_AS_TEXT:
             why = ""
+        elif mime == livespec.MIME:
+            why = livespec.fault(value)[:200]
         elif mime in SIGNATURES:
             why = in_picture(value, mime)
         elif mime in READERS:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from postkit.livefigure import MIME
+from live.bundle import _kept
+from postkit.livespec import MIME
+from press.core import workfolder
 from press.renderer import libraries, livemodels
 
 from .builder import code, display, picture
@@ -134,3 +136,12 @@ def test_a_folder_outside_of_the_project_is_no_checkpoint(project, made, spec):
     assert not main.xpath("//div[@data-kind='live']")
     assert main.xpath("//img")
     assert not made.exists()
+
+
+def test_clean_removes_what_was_made_of_checkpoints_and_nothing_else(tmp_path: Path):
+    folder, made = tmp_path / "pages/live", []
+    for name, key in (("unet-tiny.onnx", ""), ("manifest.json", "0123456789ab"), ("about.json", "")):
+        made.append(_kept(folder, name, [], lambda: b"{}", key))
+    (folder / ".tmp-killed").write_text("")
+    (folder / "notes-mine.txt").write_text("")
+    assert set(workfolder.own(tmp_path, everything=False)) == {*made, folder / ".tmp-killed"}
