@@ -75,7 +75,7 @@ def live_files(
     manifest["text"]["config"] = "tokenizer_config.json"
     if (model / "tiny.json").exists():
         manifest["world"] = json.loads(_kept(kept, "world.json", [TINYWORLD, *_code()], _world).read_bytes())
-    own = {path.name: path for path in sorted(ASSETS.glob("*.js"))}
+    own = {path.name: path for pattern in ("*.js", "*.css") for path in sorted(ASSETS.glob(pattern))}
     own["tokenizers.mjs"] = tokenizers / "dist/tokenizers.min.mjs"
     own |= {name: model / "tokenizer" / name for name in ("tokenizer.json", "tokenizer_config.json")}
     text = json.dumps(manifest, separators=(",", ":"))

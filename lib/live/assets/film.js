@@ -51,7 +51,7 @@ export async function words({ prompt, pixels, maps }, live, canvas, size) {
     one.addEventListener("pointerenter", look), one.addEventListener("pointerleave", leave);
     return [one];
   });
-  const row = make("div", { class: "row words", role: "group", "aria-label": "Words of the caption" }, "Point at a word:", ...shown);
+  const row = make("div", { class: "row words", role: "group", "aria-label": "Words of the caption" }, "Point at a word, or press it:", ...shown);
   return shown.length ? row : "";
 }
 

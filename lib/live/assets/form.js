@@ -41,8 +41,8 @@ function field(key) {
     return { input, label: make("label", {}, label, input) };
   }
   if (type !== "range") {
-    const numbers = type === "number" ? { type, min, max, step } : { type: "text", maxlength: LONGEST };
-    const input = make("input", { name: key, spellcheck: "false", ...numbers });
+    const own = { number: ["input", { type, min, max, step }], list: ["input", { type: "text" }], text: ["textarea", { rows: 2, maxlength: LONGEST }] };
+    const [tag, more] = own[type], input = make(tag, { name: key, spellcheck: "false", ...more });
     return { input, label: make("label", {}, label, input) };
   }
   const said = make("output", { "aria-hidden": "true" }), input = make("input", { name: key, type, min, max: far ?? max, step });

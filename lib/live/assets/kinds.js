@@ -33,7 +33,7 @@ const MOST = 8; // scales
  */
 export function parsed(key, text) {
   const { type, min, max, step, choices } = FIELDS[key];
-  if (type === "text") return text.slice(0, LONGEST);
+  if (type === "text") return text.replace(/\s+/g, " ").trim().slice(0, LONGEST);
   if (type === "choice") return Object.hasOwn(choices, text) ? text : null;
   const legal = (value) => value >= min && value <= max && (step !== 1 || Number.isInteger(value));
   if (type !== "list") return text.trim() && legal(Number(text)) ? Number(text) : null;

@@ -29,7 +29,12 @@
       button.textContent = `Try again (${error.message})`;
     }
   };
+  const dressed = () => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("live.css", base) });
+    document.head.append(link);
+  };
   const start = () => {
+    if (document.querySelector(".interactive[data-kind=live]")) dressed();
     const asked = new URLSearchParams(location.hash.slice(1)).get("live");
     for (const place of document.querySelectorAll(".interactive[data-kind=live]")) {
       if (place.dataset.ready) continue;

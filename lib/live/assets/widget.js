@@ -1,7 +1,7 @@
 // A live figure: below the still of the build, the same picture drawn by the reader's browser, and a form to change it.
 
 import { Live } from "./client.js";
-import { button, make, put, styled } from "./dom.js";
+import { button, make, put } from "./dom.js";
 import { Easel } from "./easel.js";
 import { strip, words } from "./film.js";
 import { form } from "./form.js";
@@ -20,12 +20,11 @@ let engine = null; // one for all figures of the page that share a model
  */
 export async function widget(place, spec, base) {
   if (!Object.hasOwn(KINDS, spec.kind)) throw new Error(`kind is "${spec.kind}"; this page knows ${Object.keys(KINDS).join(", ")}`);
-  styled();
   const { world = {} } = await (await fetch(new URL("manifest.json", base))).json();
   const figure = new Figure(place, spec, base, world);
   await figure.reset(fromFragment(location.hash, spec));
   place.append(figure.element);
-  figure.form.element.querySelector("input").focus({ preventScroll: true });
+  figure.form.element.querySelector("textarea").focus({ preventScroll: true });
   figure.draw(); // not waited for: the figure stands
 }
 
@@ -34,7 +33,7 @@ class Figure {
     Object.assign(this, { spec, base, run: { stopped: true, over: true }, still: place.querySelector(".still img"), drawn: spec.request });
     this.form = form(spec, world.words ?? {});
     this.pictures = make("div", { class: "pictures" });
-    this.after = make("div"); // what is told of a finished picture
+    this.after = make("div", { class: "wide" }); // what is told of a finished picture
     this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
     this.step = make("span", { class: "step", "aria-hidden": "true" });
     this.said = make("output", { class: "said", "aria-live": "polite" });
@@ -42,7 +41,7 @@ class Figure {
     const more = [["Same as the figure above", () => this.reset().then(() => this.draw())], ["Copy link", () => this.link()], ["Save the picture", () => this.save()]];
     this.form.element.append(make("div", { class: "row" }, this.main, ...more.map(([text, press]) => button(text, press))), this.bar, this.step, this.said);
     this.easel = EASELS[spec.kind] ? new Easel(spec.size, { ...EASELS[spec.kind], colours: world.colours, result: () => this.canvases()[0] }) : null;
-    this.element = make("div", { class: "live-figure" }, make("div", {}, this.easel?.element ?? "", this.pictures, this.after), this.form.element);
+    this.element = make("div", { class: "live-figure" }, ...this.parts(), this.after);
     this.form.element.addEventListener("submit", (event) => {
       event.preventDefault();
       if (event.submitter === this.main && !this.run.over) this.stop();
@@ -54,6 +53,14 @@ class Figure {
       event.preventDefault();
       this.draw();
     });
+  }
+
+  /** Pictures and form side by side; beside an easel, both; below a row of pictures, the form. */
+  parts() {
+    const { pictures, form } = this;
+    if (this.easel) return [this.easel.element, make("div", { class: "column" }, pictures, form.element)];
+    if (this.spec.kind === "guidance") pictures.classList.add("wide"), form.element.classList.add("wide");
+    return [pictures, form.element];
   }
 
   canvases() {
