@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -124,6 +124,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path == "/-/measure":
             return self._send(self.store["page"].encode())
+        if path in self.store["scripts"]:
+            return self._send(self.store["scripts"][path].read_bytes(), kind="text/javascript")
         file = Path(self.translate_path(self.path))
         file = file / "index.html" if file.is_dir() else file
         if not file.is_file():
@@ -144,9 +146,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.store["found"].append(json.loads(body))
         self._send(b"{}")
 
-    def _send(self, data: bytes, policy: str = "") -> None:
+    def _send(self, data: bytes, policy: str = "", kind: str = "text/html") -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         if policy:
             self.send_header("Content-Security-Policy", policy)
@@ -158,14 +160,19 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def look(
-    site: Path, pages: Sequence[str], widths: Sequence[int] = WIDTHS, extra: str = "null"
+    site: Path,
+    pages: Sequence[str],
+    widths: Sequence[int] = WIDTHS,
+    extra: str = "null",
+    scripts: Mapping[str, Path] | None = None,
 ) -> tuple[list[str], dict[str, Any]]:
     """What is wrong with pages below `site`, each as "page at width: what", and what `extra` found on each.
 
     Args:
         extra: JavaScript, `async (doc, view, frame) => answer`; asked last, at the last width.
+        scripts: address -> file of ours that `extra` may load into a page, beside those of the site.
     """
-    store: dict[str, Any] = {"found": [], "missing": [], "done": threading.Event()}
+    store: dict[str, Any] = {"found": [], "missing": [], "done": threading.Event(), "scripts": scripts or {}}
     script = f"const EXTRA = {extra};\n{MEASURE}\nrun({json.dumps(list(pages))}, {json.dumps(list(widths))});"
     store["page"] = f'<!DOCTYPE html><body><iframe style="height: 900px; border: 0"></iframe><script>{script}</script>'
     handler = functools.partial(Handler, site=site, store=store)

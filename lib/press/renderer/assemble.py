@@ -21,6 +21,7 @@ from press.renderer import (
     listed,
     markup_tools,
     needed,
+    policy,
     previews,
     search,
     store,
@@ -146,6 +147,8 @@ def _plan_pages(
         markup = drafts.unlinked(record, markup)
         if record["url"] == NOT_FOUND:
             markup = markup_tools.from_anywhere(markup, site_path(site.config))
+        if site.config.settings().get("offline"):
+            markup = policy.with_policy(markup, [name for name, _ in record["needs"]])
         plan[record["url"]] = markup.encode()
         base = posixpath.dirname(record["url"])
         for name, digest in record["files"].items():

@@ -11,11 +11,14 @@ from press.core import escapes
 LINKS = (("img", "src"), ("a", "href"), ("source", "src"), ("video", "src"), ("audio", "src"), ("iframe", "src"),
          ("video", "poster"), ("script", "src"), ("link", "href"), ("object", "data"))  # fmt: skip
 SCHEME = re.compile(r"^(?:[a-zA-Z][\w+.-]*:|//|#)")
-SCROLLING = '<div class="table-scroll" tabindex="0" role="region" aria-label="Table">'
+SCROLLING = '<div class="table-scroll" tabindex="0" role="region" aria-label="Table {}">'
 TABLE = re.compile(
     r"<(?P<skipped>script|style|textarea|template)\b.*?</(?P=skipped)>|<!--.*?-->"
     r'|(?P<before><div class="table-scroll"[^<>]*>\s*)?(?P<tag><table\b[^<>]*>)|(?P<end></table>)',
     re.DOTALL,
+)
+EMPTY_HEAD = re.compile(
+    r"<(?P<skipped>script|style|textarea|template)\b.*?</(?P=skipped)>|<th\b([^<>]*)>\s*</th>", re.DOTALL
 )
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML cannot hold
 RELATIVE = re.compile(r"""(\s(?:href|src|data-prefix)=)"(?![a-zA-Z][\w+.-]*:|/|#)([^"]*)\"""")
@@ -76,12 +79,13 @@ def appendix(body: str, marker: str, notes: str) -> str:
 def scrolling_tables(text: str) -> str:
     """HTML in which each table that is in no other, and none of ours that fold up, can be scrolled by itself."""
     done: list[str] = []
-    at, depth, wrapped = 0, 0, False
+    at, depth, count, wrapped = 0, 0, 0, False
     for match in TABLE.finditer(text):
         if match["tag"]:
             depth += 1
             if depth == 1 and not match["before"] and "paper-table" not in match["tag"]:
-                done += [text[at : match.start()], SCROLLING]
+                count += 1
+                done += [text[at : match.start()], SCROLLING.format(count)]
                 at, wrapped = match.start(), True
         elif match["end"] and depth:
             depth -= 1
@@ -89,6 +93,11 @@ def scrolling_tables(text: str) -> str:
                 done += [text[at : match.end()], "</div>"]
                 at, wrapped = match.end(), False
     return "".join([*done, text[at:], "</div>" if wrapped else ""])
+
+
+def without_empty_heads(text: str) -> str:
+    """HTML in which a table's heading without words, as over the names of rows, is a plain cell: it names nothing."""
+    return EMPTY_HEAD.sub(lambda match: match[0] if match["skipped"] else f"<td{match[2]}></td>", text)
 
 
 def from_anywhere(page: str, base: str) -> str:

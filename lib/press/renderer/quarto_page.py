@@ -52,7 +52,7 @@ def mended(text: str, url: str, pictures: Callable[[str], str], address: str, *,
     text = formulas.mathml(with_addresses(text))
     text = PICTURE.sub(lambda match: _thumbnail(match, url, pictures), text)
     text = META.sub(lambda match: _preview(match[0], pictures(url), address), text)
-    text = markup_tools.scrolling_tables(text)
+    text = markup_tools.without_empty_heads(markup_tools.scrolling_tables(text))
     if offline:
         without = LOADERS.sub("", text)
         text = text if any(map(NEEDS_LOADERS.search, SCRIPT.findall(without))) else without

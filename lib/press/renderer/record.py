@@ -29,6 +29,7 @@ def record_of(
     title = re.search(chrome.marker(key, "title (.*?)"), head, re.DOTALL)
     head = head.replace(title[0], "") if title else head
     body = markup_tools.appendix(body, chrome.marker(key, "appendix"), document.phrases["section-title-footnotes"])
+    body = markup_tools.without_empty_heads(body)
     head, body = formulas.mathml(head), formulas.mathml(with_addresses(body))
     (folder / "page.html").write_text(head + body + tail, encoding="utf-8")
     (folder / "body.html").write_text(body, encoding="utf-8")

@@ -135,7 +135,7 @@ def test_it_needs_no_script_and_can_be_reached_by_keys():
     (found,) = lxml.html.fromstring("<div>" + details("fig-one", "c", [("seed", "0")]) + "</div>").iter("details")
     assert "open" not in found.attrib
     assert found[0].tag == "summary"
-    assert found[0].get("aria-label") == "How fig-one was made"
+    assert found[0].get("aria-label") == "how this was made: fig-one"
     assert html.unescape(found[0].text) == "how this was made"
 
 

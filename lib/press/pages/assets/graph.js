@@ -25,7 +25,7 @@
     node.classList.add('on');
     for (const other of others) nodes.get(other).classList.add('on');
     graph.classList.add('lit');
-    said.textContent = node.getAttribute('aria-label') + ' (joined to ' + others.size + ')';
+    said.textContent = node.querySelector('title').textContent + ' (joined to ' + others.size + ')';
   }
   /* Arrow keys go to the next mark in their direction; Tab goes through all of them as through any links. */
   const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };

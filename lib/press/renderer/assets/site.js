@@ -126,6 +126,16 @@
     }
   }
 
+  // What is wider than its place is scrolled with the keyboard, too.
+  const reachable = () => {
+    for (const one of $$("pre, .cell-output")) {
+      if (one.scrollWidth > one.clientWidth + 1) one.tabIndex = 0;
+      else one.removeAttribute("tabindex");
+    }
+  };
+  reachable();
+  addEventListener("resize", reachable);
+
   // Table of contents follows the reader ------------------------------------------------------------------------
   const entries = new Map($$("#TOC a[href^='#']").map((a) => [decodeURIComponent(a.hash.slice(1)), a]));
   const sections = [...entries.keys()].map((id) => document.getElementById(id)).filter(Boolean);

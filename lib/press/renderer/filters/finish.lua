@@ -99,8 +99,12 @@ local function image(el)
   return linked(el)
 end
 
+local tables = 0
+
 local function wide(el)
-  return { press.html('<div class="table-scroll" tabindex="0" role="region" aria-label="Table">'), el, press.html('</div>') }
+  tables = tables + 1
+  local around = '<div class="table-scroll" tabindex="0" role="region" aria-label="Table %d">'
+  return { press.html(around:format(tables)), el, press.html('</div>') }
 end
 
 local function empty_caption(el)
