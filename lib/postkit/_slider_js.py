@@ -62,6 +62,8 @@ else { step(); }
 if (!still.matches) { if (Number(range.value) !== last) { timer = window.setInterval(step, data.interval); } }
 name_button();
 });
+function fetched() { data.frames.forEach(function (frame) { new Image().src = frame; }); }
+["pointerenter", "focusin"].forEach(function (kind) { root.addEventListener(kind, fetched, { "once": true }); });
 range.addEventListener("input", function () { pause(); show(Number(range.value)); });
 if (still.addEventListener) { still.addEventListener("change", pause); }
 window.addEventListener("beforeprint", function () { pause(); show(data.start); });

@@ -188,7 +188,7 @@ def _as_html(pngs, labels, name, alt, start, size, pixelated, interval_ms) -> st
             f'<div class="postkit-slider" id="{_element_id(name)}">',
             STYLE,
             f'<img src="{uris[start]}" alt="{still}" width="{size[0]}" height="{size[1]}" '
-            f'style="{rendering}max-width:100%;height:auto">',
+            f'loading="lazy" style="{rendering}max-width:100%;height:auto">',
             f'<script type="application/json">{_json(data)}</script>',
             f"<script>{SCRIPT}</script>",
             "</div>",

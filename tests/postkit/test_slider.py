@@ -73,7 +73,7 @@ def test_hostile_texts_stay_data():
     html = make(labels=[HOSTILE] * 3, name=HOSTILE, alt=HOSTILE).html
     elements = Elements(html).found
     assert [tag for tag, _ in elements] == ["div", "style", "img", "script", "script"]
-    assert set(elements[2][1]) == {"src", "alt", "width", "height", "style"}
+    assert set(elements[2][1]) == {"src", "alt", "width", "height", "loading", "style"}
     assert data_of(html)["labels"] == [HOSTILE] * 3
     assert re.fullmatch(r"slider-[a-z0-9-]+", elements[0][1]["id"])
 

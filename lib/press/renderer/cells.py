@@ -181,8 +181,7 @@ def write(
         document.add("\n".join(text[1:-1]), place)
         document.add(text[-1] + "\n")
     for result in results:
-        if result.file:
-            document.files[result.file[0]] = result.file[1]
+        document.files |= result.files
         if options.get("output") == "asis" and result.kind == "stdout":
             document.add(outputs.fence(result.raw, "{.press-markdown}"))
             continue

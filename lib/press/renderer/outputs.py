@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import urllib.parse
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -19,6 +20,11 @@ PRIORITY = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/j
 PRIORITY += ("application/javascript", "application/json", "text/plain")
 SUFFIX = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 LARGE = 100_000  # characters of HTML that Pandoc need not see
+# Pictures within HTML, from 3 kB on: what images show, and the frames of our sliders.
+EMBEDDED = r'data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/]{4000,}={0,2})"'
+IN_IMAGE = re.compile(r'(<img\b[^<>]*?\ssrc=")' + EMBEDDED)
+IN_SLIDER = re.compile('(")' + EMBEDDED)
+SLIDER = '<div class="postkit-slider"'
 # Objects whose repr is noise beside the picture that they drew, e.g. `<Axes: >` or `[<matplotlib.lines.Line2D ...>]`.
 DISCARD = ("[<matplotlib", "<matplotlib", "<seaborn.", "<ggplot:")
 
@@ -30,7 +36,7 @@ class Output:
     Args:
         kind: "display" (figures and results, these take captions), "stdout", "stderr" or "error".
         markdown: what stands in the page.
-        file: name and bytes of the image, where there is one.
+        files: name -> bytes of the pictures in it.
         raw: the stream's own text (for `output: asis`).
         library: what draws it in the browser; "" for nothing.
         problem: what is wrong with it.
@@ -39,7 +45,7 @@ class Output:
 
     kind: str
     markdown: str
-    file: tuple[str, bytes] | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
     raw: str = ""
     library: str = ""
     problem: str = ""
@@ -148,7 +154,7 @@ def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Ou
     said = "a widget without its state is shown as text. Save the notebook with its widgets' state"
     problem = said if interactive.WIDGET in data else ""
     if mime == "text/html":
-        return _html("" if interactive.is_loader(text) else text, problem)
+        return _lifted("" if interactive.is_loader(text) else text, index, options, problem)
     if mime == "application/javascript":
         return _html(f"<script>{text}</script>", problem)
     if mime == "application/json":
@@ -158,6 +164,20 @@ def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Ou
     if mime == "text/latex":
         return Output("display", fence(as_math(text), "{.press-markdown}"))
     return Output("display", terminal(text), problem=problem)
+
+
+def _lifted(text: str, index: int, options: Options, problem: str) -> Output:
+    """HTML whose pictures are files beside the page, which a browser loads when they are seen."""
+    files: dict[str, bytes] = {}
+
+    def lift(match: re.Match[str]) -> str:
+        name = f"{options.directory}/figure-html/{options.name}-output-{index}-{len(files) + 1}.{match[2]}"
+        files[name] = base64.b64decode(match[3])
+        return f'{match[1]}{urllib.parse.quote(name)}"'
+
+    shown = _html((IN_SLIDER if text.startswith(SLIDER) else IN_IMAGE).sub(lift, text), problem)
+    shown.files = files
+    return shown
 
 
 def _html(text: str, problem: str = "") -> Output:
@@ -171,17 +191,18 @@ def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, opt
     """The data for a script, with a picture or a text until that has drawn it."""
     data = item["data"]
     mime = next((name for name in SUFFIX if name in data), "")
-    still, file, name = "", None, interactive.NAMES[found.kind]
+    still, name = "", interactive.NAMES[found.kind]
+    files: dict[str, bytes] = {}
     if mime and (image := decoded(data[mime], mime)):
         path = f"{options.directory}/figure-html/{options.name}-output-{index}.{SUFFIX[mime]}"
         alt = escape(options.alts[0] if options.alts else f"Still of an interactive figure ({name})")
-        still, file = f'<img src="{escape(path)}" alt="{alt}">', (path, image)
+        still, files[path] = f'<img src="{escape(path)}" alt="{alt}">', image
     elif found.library == "widgets" and "text/plain" in data:
         still = f"<pre><code>{escape(plain(text_of(data['text/plain'])))}</code></pre>"
     shown = _html(interactive.element(found, still))
     said = f"an interactive output ({name}) is shown as a {'picture' if mime else 'text'}: its library is not to be had"
     said = "" if found.kind == "live" else said  # what a live figure lacks is told once for the site
-    return Output("display", shown.markdown, file, library=found.library, problem=said, large=shown.large)
+    return Output("display", shown.markdown, files, library=found.library, problem=said, large=shown.large)
 
 
 def decoded(value: Any, mime: str) -> bytes:
@@ -229,7 +250,7 @@ def _image(item: dict[str, Any], mime: str, index: int, options: Options, nth: i
         attributes.append(f'fig-link="{quote(options.link)}"')
     if options.align:
         attributes.append(f'fig-align="{quote(options.align)}"')
-    return Output("display", f"![]({name}){{{' '.join(attributes)}}}\n", file=(name, data))
+    return Output("display", f"![]({name}){{{' '.join(attributes)}}}\n", files={name: data})
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:

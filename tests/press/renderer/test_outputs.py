@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
+import random
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from postkit.slider import slider
 from press.renderer import outputs
 
 from .builder import code, display, html, md, picture, plain, png, stream
@@ -97,6 +102,28 @@ def test_images_latex_and_svg(project):
     assert "matplotlib" not in text
     assert "Axes" not in text
     assert "kept" in text
+
+
+def test_pictures_within_html_become_files(project):
+    data = random.Random(0).randbytes(3100)
+    inside = f'<img alt="a" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+    script = f"<script>const kept = '{inside[:40]}{inside[40:]}'.length, data = \"{inside[18:-1]}\"</script>"
+    main = project.render(code("draw()", html(f"<p>{inside}</p>{script}")))
+    (image,) = main.xpath(".//p/img")
+    assert (project.out / "posts/x" / image.get("src")).read_bytes() == data
+
+
+def test_frames_of_a_slider_become_files(project):
+    frames = [np.random.default_rng(i).integers(0, 256, (64, 64, 3), dtype=np.uint8) for i in range(3)]
+    shown = slider(frames, labels=list("abc"), name="Noise", alt="Noise.", start=1)
+    main = project.render(code("show()", html(shown._repr_mimebundle_()["text/html"])))
+    told = json.loads(main.xpath("string(.//div[@class='postkit-slider']/script[1])"))
+    (image,) = main.xpath(".//div[@class='postkit-slider']/img")
+    names = [image.get("src") if name is None else name for name in told["frames"]]
+    assert image.get("loading") == "lazy"
+    for name, frame in zip(names, frames, strict=True):
+        shown = np.asarray(Image.open(project.out / "posts/x" / name).convert("RGB"))
+        assert np.array_equal(shown[:: len(shown) // 64, :: len(shown) // 64], frame)
 
 
 def test_progress_bars_show_their_last_state(project):
