@@ -62,7 +62,40 @@ def add_concept(models: StableDiffusion, placeholder: str, *, initializer: str, 
         pieces = models.tokenizer.convert_ids_to_tokens(ids)
         raise ValueError(f"initializer is {initializer!r}, which is {len(ids)} tokens {pieces}; it must be one")
     start = models.text_encoder.get_input_embeddings().weight[ids].detach().float()
-    return _with_vectors(models, placeholder, start.repeat(n_vectors, 1))
+    return concept_of(models, placeholder, start.repeat(n_vectors, 1))
+
+
+def concept_of(models: StableDiffusion, placeholder: str, vectors: Float[Tensor, "n width"]) -> Concept:
+    """A word with given vectors, such as those of another word made shorter; they are copied.
+
+    Args:
+        models, placeholder: as for `add_concept`.
+        vectors: one per token, as wide as the text encoder's embeddings.
+
+    Raises:
+        ValueError: if the placeholder is empty, has spaces or is known already, or the vectors have another shape.
+    """
+    width = models.text_encoder.get_input_embeddings().embedding_dim
+    if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != width:
+        raise ValueError(f"vectors has shape {tuple(vectors.shape)}; it must be (n, {width}) with n >= 1")
+    if not placeholder or any(c.isspace() for c in placeholder):
+        raise ValueError(f"placeholder is {placeholder!r}; it must be one piece without spaces, such as '<toy>'")
+    tokenizer, encoder = copy.deepcopy(models.tokenizer), shared_copy(models.text_encoder)
+    tokens = [placeholder, *(f"{placeholder}_{i}" for i in range(1, len(vectors)))]
+    known = [token for token in tokens if token in tokenizer.get_vocab()]
+    if known:
+        raise ValueError(f"placeholder is {placeholder!r}, and {known} is in the vocabulary; choose a new word")
+    tokenizer.add_tokens(tokens)
+    ids = tokenizer.convert_tokens_to_ids(tokens)
+    old = encoder.get_input_embeddings().weight.detach()
+    rows = max(len(old), max(ids) + 1)
+    table = nn.Embedding(rows, old.shape[1], _weight=torch.cat([old, old.new_zeros(rows - len(old), old.shape[1])]))
+    encoder.set_input_embeddings(table.requires_grad_(False))
+    encoder.config.vocab_size = rows
+    leaf = vectors.detach().clone().to(old.device).requires_grad_()
+    concept = Concept(dataclasses.replace(models, tokenizer=tokenizer, text_encoder=encoder), placeholder, ids, leaf)
+    _write_rows(concept)
+    return concept
 
 
 def learn_concept(
@@ -152,28 +185,7 @@ def load_concept(path: str | Path, models: StableDiffusion, *, placeholder: str 
             f"{path} holds {name!r} of shape {tuple(vectors.shape)}; it must be one word of shape (n, {width}) or "
             f"({width},): it was learned with another text encoder"
         )
-    return _with_vectors(models, placeholder or name, vectors.float().reshape(-1, width))
-
-
-def _with_vectors(models: StableDiffusion, placeholder: str, vectors: Tensor) -> Concept:
-    if not placeholder or any(c.isspace() for c in placeholder):
-        raise ValueError(f"placeholder is {placeholder!r}; it must be one piece without spaces, such as '<toy>'")
-    tokenizer, encoder = copy.deepcopy(models.tokenizer), shared_copy(models.text_encoder)
-    tokens = [placeholder, *(f"{placeholder}_{i}" for i in range(1, len(vectors)))]
-    known = [token for token in tokens if token in tokenizer.get_vocab()]
-    if known:
-        raise ValueError(f"placeholder is {placeholder!r}, and {known} is in the vocabulary; choose a new word")
-    tokenizer.add_tokens(tokens)
-    ids = tokenizer.convert_tokens_to_ids(tokens)
-    old = encoder.get_input_embeddings().weight.detach()
-    rows = max(len(old), max(ids) + 1)
-    table = nn.Embedding(rows, old.shape[1], _weight=torch.cat([old, old.new_zeros(rows - len(old), old.shape[1])]))
-    encoder.set_input_embeddings(table.requires_grad_(False))
-    encoder.config.vocab_size = rows
-    leaf = vectors.detach().clone().to(old.device).requires_grad_()
-    concept = Concept(dataclasses.replace(models, tokenizer=tokenizer, text_encoder=encoder), placeholder, ids, leaf)
-    _write_rows(concept)
-    return concept
+    return concept_of(models, placeholder or name, vectors.float().reshape(-1, width))
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resume
 
 from diffloop.pretrained import load
 from diffloop.text_to_image import encode_prompts, text_to_image
-from diffloop.textual_inversion import add_concept, expand, learn_concept, load_concept, save_concept
+from diffloop.textual_inversion import add_concept, concept_of, expand, learn_concept, load_concept, save_concept
 
 X_0 = torch.randn(3, 4, 8, 8, generator=seeded(9))
 PROMPTS = ["a <toy> on black", "two <toy> on white"]
@@ -118,6 +118,16 @@ def test_saved_and_loaded_again(models, tmp_path):
     assert load_concept(tmp_path / "one.safetensors", models).vectors.shape == (1, 32)
 
 
+def test_a_word_of_given_vectors_is_looked_up_as_these(models):
+    vectors = models.text_encoder.get_input_embeddings().weight[models.tokenizer(["red"]).input_ids[0][1:2]].detach()
+    concept = concept_of(models, "<toy>", vectors.repeat(2, 1))
+    expected = encode_prompts(models, ["a red red on black"])
+    torch.testing.assert_close(encode_prompts(concept.models, ["a <toy> on black"]), expected, atol=0, rtol=0)
+    with torch.no_grad():
+        concept.vectors.zero_()
+    assert vectors.any()  # the given ones are copied
+
+
 def test_two_words_at_once(models):
     first = add_concept(models, "<toy>", initializer="circle")
     second = add_concept(first.models, "<hat>", initializer="red", n_vectors=2)
@@ -155,6 +165,7 @@ def test_bad_input_is_named(models, tmp_path):
         (lambda: add_concept(concept.models, "<toy>", initializer="red"), ["['<toy>'] is in the vocabulary"]),
         (lambda: add_concept(models, "<toy>", initializer="zebra"), ["'zebra'", "5 tokens", "must be one"]),
         (lambda: add_concept(models, "<toy>", initializer="red", n_vectors=0), ["n_vectors is 0", ">= 1"]),
+        (lambda: concept_of(models, "<hat>", torch.ones(2, 1)), ["(2, 1)", "(n, 32)"]),
         (lambda: learn(["a red circle"]), ["'a red circle' lacks '<toy>'"]),
         (lambda: learn(["red " * 30 + "<toy>"]), ["lacks '<toy>', or is cut", "first 14 tokens"]),
         (lambda: learn("a <toy>"), ["'a <toy>'", "a list of strings"]),
