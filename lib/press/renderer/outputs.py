@@ -196,7 +196,9 @@ def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, opt
     if mime and (image := decoded(data[mime], mime)):
         path = f"{options.directory}/figure-html/{options.name}-output-{index}.{SUFFIX[mime]}"
         alt = escape(options.alts[0] if options.alts else f"Still of an interactive figure ({name})")
-        still, files[path] = f'<img src="{escape(path)}" alt="{alt}">', image
+        size = png_size(image)
+        sides = f' width="{size[0]}" height="{size[1]}"' if size else ""
+        still, files[path] = f'<img src="{escape(path)}" alt="{alt}"{sides} loading="lazy">', image
     elif found.library == "widgets" and "text/plain" in data:
         still = f"<pre><code>{escape(plain(text_of(data['text/plain'])))}</code></pre>"
     shown = _html(interactive.element(found, still))
