@@ -49,36 +49,36 @@ def test_without_a_path_there_is_nothing(site):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("  path: [a]", ':17: press: path: ["a"] must be a mapping. Write a line SLUG: {difficulty: ...} per post'),
+        ("  path: [a]", ':18: press: path: ["a"] must be a mapping. Write a line SLUG: {difficulty: ...} per post'),
         (
             "  path:\n    aa: {difficulty: advanced}",
-            ":18: press: path: no post 'aa'. Did you mean 'a'? Posts: a, b, c",
+            ":19: press: path: no post 'aa'. Did you mean 'a'? Posts: a, b, c",
         ),
-        ("  path:\n    a: easy", ':18: press: path: a: "easy" must be a mapping. Write {difficulty: ...}, one of'),
+        ("  path:\n    a: easy", ':19: press: path: a: "easy" must be a mapping. Write {difficulty: ...}, one of'),
         (
             "  path:\n    a:\n      difficulty: easy",
-            ":19: press: path: a: unknown difficulty 'easy'. Legal: introductory, intermediate, advanced",
+            ":20: press: path: a: unknown difficulty 'easy'. Legal: introductory, intermediate, advanced",
         ),
-        ("  path:\n    a: {}", ":18: press: path: a: lacks its difficulty. Legal: introductory,"),
+        ("  path:\n    a: {}", ":19: press: path: a: lacks its difficulty. Legal: introductory,"),
         (
             "  path:\n    a: {difficulty: advanced, needs: b}",
-            ":18: press: path: a: unknown key 'needs'. Legal: difficulty, purpose, after",
+            ":19: press: path: a: unknown key 'needs'. Legal: difficulty, purpose, after",
         ),
-        ("  path:\n    a: {difficulty: advanced, purpose: [x]}", ':18: press: path: a: purpose ["x"] must be'),
-        ("  path:\n    a: {difficulty: advanced, after: [b]}", ":18: press: path: a: after 'b', which is not on"),
+        ("  path:\n    a: {difficulty: advanced, purpose: [x]}", ':19: press: path: a: purpose ["x"] must be'),
+        ("  path:\n    a: {difficulty: advanced, after: [b]}", ":19: press: path: a: after 'b', which is not on"),
         (
             "  path:\n    a: {difficulty: advanced, after: [[b]]}",
-            """:18: press: path: a: after "['b']", which is not""",
+            """:19: press: path: a: after "['b']", which is not""",
         ),
-        ("  path:\n    a: {difficulty: advanced, after: a}", ":18: press: path: a: after 'a', which is itself to be"),
+        ("  path:\n    a: {difficulty: advanced, after: a}", ":19: press: path: a: after 'a', which is itself to be"),
         (
             "  path:\n    a: {difficulty: advanced, after: c}\n    c: {difficulty: advanced}",
-            ":18: press: path: a: after 'c', which comes later on the path. Move its line above this one",
+            ":19: press: path: a: after 'c', which comes later on the path. Move its line above this one",
         ),
         (
             "  path:\n    a: {difficulty: advanced, after: c}\n    b: {difficulty: advanced, after: a}\n"
             "    c: {difficulty: advanced, after: b}",
-            ":18: press: path: a: after 'c', which is itself to be read after 'a'. Remove one of them",
+            ":19: press: path: a: after 'c', which is itself to be read after 'a'. Remove one of them",
         ),
     ],
 )
@@ -147,4 +147,4 @@ def test_pages_end_with_what_to_read_and_a_listing_shows_the_path(site):
     book = json.loads(site.read("posts/a/index.ipynb"))
     assert "path-step: 1\n" in book["cells"][0]["source"]
     site.write("_quarto.yml", CONFIG + PATH.replace("    c:", "    gone:"))
-    assert "_quarto.yml:19: press: path: no post 'gone'" in site.press("build", status=1).stderr
+    assert "_quarto.yml:20: press: path: no post 'gone'" in site.press("build", status=1).stderr
