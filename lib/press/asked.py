@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 def project_of(options: argparse.Namespace) -> Project:
     """The project that is meant: the one in this folder or the nearest above it, unless `--root` names another.
 
+    With `--strict`, each of its checks is an error.
+
     Raises:
         PressError: there is none, or its configuration cannot be read.
     """
@@ -24,7 +26,12 @@ def project_of(options: argparse.Namespace) -> Project:
     if root is None:
         here = Path.cwd()
         root = next((folder for folder in (here, *here.parents) if (folder / "_quarto.yml").is_file()), here)
-    return open_project(root, options.profile)
+    project = open_project(root, options.profile)
+    if getattr(options, "strict", False):
+        settings = project.settings
+        settings["checks"] = "error"
+        project.config.data["press"] = settings
+    return project
 
 
 def parameters_of(options: argparse.Namespace) -> dict[str, Any]:

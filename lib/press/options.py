@@ -134,11 +134,8 @@ def parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
     fetch.add_argument("--facts", action="store_true", help="write numbers and labels only, to be committed")
-    add(
-        "check",
-        "Report what is wrong with sources and built site; write nothing.",
-        "press check",
-        "press check --root site",
+    check = add(
+        "check", "Report what is wrong with sources and site; write nothing.", "press check", "press check --strict"
     )
     claims = add(
         "claims",
@@ -160,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
     clean = add("clean", "Remove what was generated.", "press clean", "press clean --all")
     clean.add_argument("--all", action="store_true", help="executed results too: everything runs again")
     clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
+    for command in (build, check):
+        command.add_argument("--strict", action="store_true", help="each warning is an error, as CI wants it")
     return main
 
 

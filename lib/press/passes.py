@@ -23,6 +23,7 @@ from press.posts.failure import Failure, failed_notebook
 from press.posts.made import with_origin, with_provenance
 from press.posts.notebook import with_outputs
 from press.posts.plan import Plan
+from press.posts.way import read_path, with_path
 from press.renderer.leading import with_leading_picture
 
 
@@ -76,6 +77,7 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
     problems = set() if keep_going else set(plan.failed)
     try:
         notebooks = read_notebooks(project, {source.slug: book for source, book in plan.stored.items()} | notebooks)
+        notebooks = with_path(notebooks, read_path(project.config)[0], project.config)  # what to read before, and next
         made = make(project, papers, notebooks)
     except PressError as error:
         problems |= set(error.problems)

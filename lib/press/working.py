@@ -21,7 +21,7 @@ def act_build(options: argparse.Namespace) -> int:
     project, given = project_of(options), parameters_of(options)
     if options.dry_run:
         return _dry_run(project, [], given, options)
-    how = {"given": given, "renderer": options.renderer}
+    how = {"given": given, "renderer": options.renderer, "strict": options.strict}
     forced = options.force or options.force_render
     before = unchanged.table(project)
     told = None if forced else unchanged.last_report(project, how, before)
@@ -38,7 +38,7 @@ def act_build(options: argparse.Namespace) -> int:
     print(f"{project.site.relative_to(project.root)}/: {told['pages']} pages with {told['renderer']}; {state}")
     if number := len(told["warnings"]):
         more = f" about {told['places']} places, which `press check` lists" if told["places"] > number else ""
-        print(f"{count(number, 'warning')}{more}; `press: checks: strict` in _quarto.yml makes each an error")
+        print(f"{count(number, 'warning')}{more}; `--strict` makes each an error")
     if told["failed"]:
         print(f"failed: {', '.join(told['failed'])}; the page of each says where and why")
         raise PressError([Problem(*problem) for problem in told["problems"]])

@@ -21,7 +21,7 @@ from press.core.yamlfile import Kind, Map, Parsed, Place, parse, place_of
 
 FILE = "_quarto.yml"
 OURS = ("checks", "idle-timeout", "notebook-branch", "offline", "parameters", "shell", "timeout")  # below `press:`
-OF_PROJECT = (*OURS, "posts")  # there in _quarto.yml and in profiles
+OF_PROJECT = (*OURS, "path", "posts")  # there in _quarto.yml and in profiles
 FILES = ("metadata-files", "metadata-file")
 HOST_FILES = ("CNAME", ".nojekyll", "robots.txt", "_redirects", "_headers")  # published from the root, as Quarto does
 

@@ -1,6 +1,7 @@
 """`press: checks:` which faults stop a build, which are only told, and which are passed over.
 
 Each problem names the check that found it. One without a name always stops: a post that fails, a secret, broken YAML.
+`press build --strict` is `checks: error`: everything stops.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ CHECKS = {
     "stored": "stored outputs of a notebook that may be out of date",
     "unknown-keys": "a key of the configuration, the front matter or a cell that the embedded renderer does not know",
     "unsupported": "what Quarto does and the embedded renderer does not",
+    "verdicts": "a verdict that is not the recorded one and does not contradict it, as another machine may give it",
 }
 LEVELS = ("error", "warn", "off")
 POLICIES = ("allow", "warn", "forbid")  # of commands that leave Python
-STRICT = "strict"  # every check is an error
+STRICT = "strict"  # every check is an error that the sources alone decide
+OF_MACHINES = ("verdicts",)  # those that the last digits of a machine may decide: `error` has to ask for them
 
 
 def level_of(check: str, settings: Any) -> str:
@@ -41,8 +44,10 @@ def level_of(check: str, settings: Any) -> str:
         settings: the `press:` part of the configuration.
     """
     checks = (settings or {}).get("checks")
-    if not check or checks == STRICT:
+    if not check:
         return "error"
+    if checks == STRICT:
+        return "warn" if check in OF_MACHINES else "error"
     if isinstance(checks, dict):
         return str(checks.get(check, "warn"))
     return checks if checks in LEVELS else "warn"

@@ -111,6 +111,7 @@ FRONT_MATTER: dict[str, Value] = {
     **keys("citation license copyright funding date-meta page-navigation thanks"),
     **keys("back-to-top-navigation navbar sidebar website twitter-card open-graph google-scholar repo-actions"),
     **keys("affiliations affiliation institute number version status canonical"),
+    **keys("path-step path-purpose path-difficulty path-time"),  # which posts/way.py adds
     "author": items(AUTHOR),
     "authors": items(AUTHOR),
     "by-author": items(AUTHOR),

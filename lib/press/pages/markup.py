@@ -114,6 +114,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         "remark": f"{more[0]}: {more[1]}" if more else "",
         "delta": f"smaller than {claim.delta:g} is no effect: {claim.delta_why}" if claim.delta else "",
         "measured": interval_text(found) if found else "",
+        "differs": entry.recorded if found and entry.recorded != entry.verdict else "",
         "recorded": recorded_text(claim, entry.record) if entry.record else "",
     }
     if found:

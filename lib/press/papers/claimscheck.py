@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import combinations
 from typing import Any
 
 from postkit.claims import interval_text, recorded_verdict, value_text
-from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, REPRODUCED, Claim
+from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, INCONCLUSIVE, REPRODUCED, Claim
 from press.core.celloptions import option_rows
 from press.core.errors import PressError, Problem
 from press.core.project import Project
@@ -15,6 +16,16 @@ from press.papers.ledger import DEFAULT_SCALE, Entry, ledger
 from press.papers.schema import Paper, check_citekeys
 from press.posts.collection import read_notebooks
 from press.posts.failure import failures_in
+
+VERDICTS = "verdicts"  # the check of strictness.CHECKS
+
+
+def is_close(one: str, other: str) -> bool:
+    """Whether two verdicts on a claim do not contradict each other: a measurement near a border may give either.
+
+    So it is where one of them leaves the question open, and of a number that is within the tolerance or just outside.
+    """
+    return one == other or INCONCLUSIVE in (one, other) or {one, other} == {REPRODUCED, DIRECTION_ONLY}
 
 
 def check_claims(
@@ -87,16 +98,16 @@ def _unfounded(paper: Paper, claim: Claim, notebooks: dict[str, dict[str, Any]])
 def _judge(paper: Paper, claim: Claim, entries: list[Entry], *, required: bool) -> list[Problem]:
     problems = []
     for scale in dict.fromkeys(entry.measured.scale for entry in entries):
-        at_scale = [entry for entry in entries if entry.measured.scale == scale]
-        other = next((entry for entry in at_scale if entry.verdict != at_scale[0].verdict), None)
-        if other:
-            message = (
-                f"claim {claim.id!r} is {other.verdict} here ({value_text(other.measured)}), and "
-                f"{at_scale[0].verdict} in {_told(at_scale[0])}. Measure it once, or let them agree"
-            )
-            problems.append(Problem(*other.place, message))
-        elif at_scale[0].verdict != claim.verdict.get(scale):
-            problems.append(_differs(paper, claim, at_scale[0]))
+        kinds: dict[str, Entry] = {}
+        for entry in (entry for entry in entries if entry.measured.scale == scale):
+            kinds.setdefault(entry.verdict, entry)
+        apart = sorted(combinations(kinds.values(), 2), key=lambda pair: is_close(pair[0].verdict, pair[1].verdict))
+        others = [entry for entry in kinds.values() if entry.verdict != claim.verdict.get(scale)]
+        found = [_differs(paper, claim, entry) for entry in others]
+        if apart:
+            first = _apart(claim, *apart[0])
+            found = [first, *(problem for problem in found if first.check and not problem.check)]
+        problems += found
     measured = {entry.measured.scale for entry in entries}
     if required and DEFAULT_SCALE in claim.verdict and DEFAULT_SCALE not in measured:
         message = (
@@ -107,15 +118,26 @@ def _judge(paper: Paper, claim: Claim, entries: list[Entry], *, required: bool) 
     return problems
 
 
+def _apart(claim: Claim, one: Entry, other: Entry) -> Problem:
+    """Two measurements of one claim with different verdicts."""
+    message = (
+        f"claim {claim.id!r} is {other.verdict} here ({value_text(other.measured)}), and "
+        f"{one.verdict} in {_told(one)}. Measure it once, or let them agree"
+    )
+    return Problem(*other.place, message, check=VERDICTS if is_close(one.verdict, other.verdict) else "")
+
+
 def _differs(paper: Paper, claim: Claim, entry: Entry) -> Problem:
+    """A verdict that is not the recorded one. It stops a build only where one contradicts the other: a measurement near
+    a border may fall on either side of it by the last digits of a machine."""
     scale = entry.measured.scale
     now = ", ".join(f'{key} = "{value}"' for key, value in {**claim.verdict, scale: entry.verdict}.items())
     said = f"is recorded as {claim.verdict[scale]} ({scale})" if scale in claim.verdict else "has no recorded verdict"
-    message = (
-        f"claim {claim.id!r} {said}, and is {entry.verdict} in {_told(entry)}. "
-        f"If the measurement is right, write: verdict = {{ {now} }}"
-    )
-    return Problem(*paper.claim_place(claim.id, "verdict", scale), message)
+    close = scale in claim.verdict and is_close(claim.verdict[scale], entry.verdict)
+    seen = "If every machine says so" if close else "If the measurement is right"
+    said += f", and is {entry.verdict} in {_told(entry)}"
+    message = f"claim {claim.id!r} {said}. {seen}, write: verdict = {{ {now} }}"
+    return Problem(*paper.claim_place(claim.id, "verdict", scale), message, check=VERDICTS if close else "")
 
 
 def _told(entry: Entry) -> str:

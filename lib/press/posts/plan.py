@@ -20,6 +20,7 @@ from press.posts.collection import choose, read_posts
 from press.posts.failure import Failure
 from press.posts.parameters import check_named, check_parameters, parameters_for
 from press.posts.post import Post, Source
+from press.posts.way import read_path
 
 FORCED = "--force"  # the reason of a step that was asked to run, up to date or not
 
@@ -128,7 +129,7 @@ def make_plan(
     plan.stored = {stored[slug]: found.stored[stored[slug]] for slug in chosen if slug in stored}
     plan.frozen = {frozen[slug]: found.frozen[frozen[slug]] for slug in chosen if slug in frozen}
     readable = [post for post in found.sound if post.slug not in found.broken]
-    plan.problems += check_named(project.config, readable, there)
+    plan.problems += check_named(project.config, readable, there) + read_path(project.config, there)[1]
     if not problems:  # a post that cannot be read may be the one that declares the parameter
         with collected(plan.problems):
             check_parameters(posts, given)

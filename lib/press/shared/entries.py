@@ -14,6 +14,7 @@ from press.core.celloptions import option_rows
 from press.core.errors import PressError
 from press.core.secrets import find_secrets
 from press.papers.boxes import claim_of, measurements
+from press.papers.claimscheck import is_close
 from press.papers.schema import Paper
 from press.posts.cache import Key, key_of
 from press.posts.inline import runnable
@@ -150,12 +151,12 @@ def _check_outputs(book: dict[str, Any], step: Step) -> None:
 
 
 def _check_claims(book: dict[str, Any], step: Step, papers: Sequence[Paper]) -> None:
-    """Each must be a measurement of a claim, and give the verdict that is recorded: no cache stops a build."""
+    """Each must be a measurement of a claim, and not contradict the recorded verdict: no cache stops a build."""
     try:
         for found, file, line in measurements(book, step.post.file):
             claim = claim_of(found, papers, file, line)
             here = verdict(claim, found.measured, found.interval)
-            if here != claim.verdict.get(found.scale, here):
+            if not is_close(here, claim.verdict.get(found.scale, here)):
                 raise Refused(f"it has {here} for the claim {claim.id}, for which paper.toml records another verdict")
     except PressError as error:
         raise Refused(f"a {MIME} is not a measurement of this project: {shown(error.problems[0].message)}") from None

@@ -12,7 +12,7 @@ from press.core.errors import PressError
 from press.core.escapes import markdown
 from press.core.project import open_project
 from press.core.source import Expanded
-from press.papers.claimscheck import check_claims
+from press.papers.claimscheck import check_claims, is_close
 from press.papers.ledger import as_table, ledger
 from press.papers.schema import claims_by_id, read_papers
 from press.pipeline import check
@@ -477,6 +477,68 @@ def test_a_verdict_that_differs_fails_the_build_before_anything_is_published(mea
     add_paper(measured, toml)
     assert "0 posts ran" in measured.press("build").stdout
     assert measured.press("check").stdout == "no problems\n"
+
+
+OPEN = MEASURE.replace("(1.5, 2.5)", "(0.5, 3.5)")  # INCONCLUSIVE
+
+
+def test_a_verdict_near_its_border_is_told_and_stops_nothing_unless_it_is_to(measured):
+    """Another machine's last digits may push a measurement over a border: its reader still gets the site."""
+    measured.post("a", "Words.\n\n" + cell(IMPORT + OPEN))
+    expected = (
+        "papers/known2020/paper.toml:14: claim 'few-steps' is recorded as REPRODUCED (small), and is INCONCLUSIVE in "
+        "posts/a/post.qmd:11 (2 [0.5, 3.5], 3 seeds). If every machine says so, write: "
+        'verdict = { small = "INCONCLUSIVE" }'
+    )
+    assert f"error: {expected}" in measured.press("build", "--strict", status=1).stderr
+    assert not (measured.root / "_site").exists()
+    built = measured.press("build")
+    assert f"warning: {expected}\n" in built.stderr
+    assert "1 warning; `--strict` makes each an error" in built.stdout
+    assert f"warning: {expected}\n" in measured.press("build").stderr  # where nothing is left to do, too
+    assert "recorded as REPRODUCED, is INCONCLUSIVE in this build" in measured.read("papers/known2020/index.qmd")
+    assert f"warning: {expected}\n" in measured.press("check").stderr
+    assert f"error: {expected}" in measured.press("check", "--strict", status=1).stderr
+    assert f"error: {expected}" in measured.press("build", "--strict", status=1).stderr
+    config = CONFIG.replace("checks: strict", "checks:\n    verdicts: error")
+    measured.write("_quarto.yml", config)
+    assert f"error: {expected}" in measured.press("build", status=1).stderr
+    add_paper(measured, PAPER.replace('small = "REPRODUCED"', 'small = "INCONCLUSIVE"'))
+    measured.press("build", "--strict")
+    assert "is INCONCLUSIVE in this build" not in measured.read("papers/known2020/index.qmd")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "close"),
+    [
+        ("REPRODUCED", "INCONCLUSIVE", True),
+        ("REPRODUCED", "DIRECTION ONLY", True),
+        ("CONTRADICTED", "INCONCLUSIVE", True),
+        ("NO EFFECT", "INCONCLUSIVE", True),
+        ("REPRODUCED", "CONTRADICTED", False),
+        ("REPRODUCED", "NO EFFECT", False),
+        ("DIRECTION ONLY", "CONTRADICTED", False),
+        ("DIRECTION ONLY", "NO EFFECT", False),
+        ("NO EFFECT", "CONTRADICTED", False),
+    ],
+)
+def test_which_verdicts_contradict_each_other(one, other, close):
+    assert is_close(one, other) is is_close(other, one) is close
+    assert is_close(one, one)
+
+
+def test_two_posts_one_of_which_leaves_the_claim_open(measured):
+    """Neither contradicts the other, nor what is recorded; a third one that does is an error."""
+    measured.post("b", cell(IMPORT + OPEN))
+    measured.press("run")
+    found = check_claims(open_project(measured.root), read_papers(measured.root), ["known2020"])
+    assert [problem.check for problem in found] == ["verdicts"]
+    assert "is INCONCLUSIVE here (2 [0.5, 3.5], 3 seeds), and REPRODUCED in posts/a/post.qmd:11" in str(found[0])
+    measured.post("c", cell(IMPORT + MEASURE.replace("2.0", "0.5").replace("1.5, 2.5", "0.25, 0.75")))
+    measured.press("run")
+    [found] = check_claims(open_project(measured.root), read_papers(measured.root), ["known2020"])
+    assert not found.check
+    assert "is CONTRADICTED here" in found.message
 
 
 def test_measured_and_not_recorded(measured):
