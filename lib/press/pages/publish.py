@@ -68,6 +68,7 @@ def make(project: Project, papers: tuple[Paper, ...], notebooks: Notebooks) -> M
     ends = {
         post.name: block(post.url, f"post:{post.name}", links[post.url], graph) if post.url in links else ""
         for post in shelf.posts
+        if post.url.startswith("posts/")  # not of a home page that runs
     }
     pages = {}
     for paper in shelf.papers:
