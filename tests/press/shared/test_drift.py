@@ -2,7 +2,6 @@
 
 import pytest
 
-from press.core.errors import PressError
 from press.core.project import open_project
 from press.pages.driftpage import PIECE, piece
 from press.papers.driftfile import Drift, Outcome, Tried, as_text, read_drift
