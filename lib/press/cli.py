@@ -133,20 +133,21 @@ def act_drift(options: argparse.Namespace) -> int:
     from press.pages.driftpage import check_piece, write_drift
     from press.papers.driftfile import read_drift
     from press.preflight import planned
-    from press.shared.drifting import compared, installed, run_posts_through, run_tests, table
+    from press.shared.drifting import check_tests, compared, installed, run_posts_through, run_tests, table
 
     project = project_of(options)
     if options.tests:
         need("press drift --tests", "test", "pytest")
+    check_tests(project, options.tests)
     with at_work(project), contextlib.closing(Progress()) as progress:
         before = read_drift(project.root)
         check_piece(project.root)
         plan, papers = planned(project, [], {})
         versions = installed(plan, options.packages)
         posts = run_posts_through(project, plan, papers, jobs=options.jobs, progress=progress)
-        tests = run_tests(project, options.tests, say) if options.tests else None
-        drift = compared(before, versions, tests, posts, plan)
-        write_drift(project.root, drift)
+    tests = run_tests(project, options.tests, say) if options.tests else None  # they may run the press here themselves
+    drift = compared(before, versions, tests, posts, plan)
+    write_drift(project.root, drift)
     print("\n".join(table(drift)))
     return 1 if drift.failed else 0
 

@@ -59,20 +59,25 @@ def installed(plan: Plan, packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def run_tests(project: Project, paths: Sequence[str], told: Callable[[str], None]) -> str:
-    """Run tests with pytest, in a process of its own. Returns why they failed, in one line; "" if they did not.
-
-    Args:
-        paths: files and folders relative to the root.
-        told: gets each line that pytest prints.
+def check_tests(project: Project, paths: Sequence[str]) -> None:
+    """Make sure that there is what pytest is to run, before anything runs.
 
     Raises:
-        PressError: one of them is not there, or lies outside the project.
+        PressError: a path is not there, or leads out of the project.
     """
     for path in paths:
         place = Path(os.path.abspath(project.root / path))
         if not place.exists() or not place.is_relative_to(project.root):
             raise fail("", 0, f"--tests {path}: must be a file or folder in {project.root}")
+
+
+def run_tests(project: Project, paths: Sequence[str], told: Callable[[str], None]) -> str:
+    """Run tests with pytest, in a process of its own. Returns why they failed, in one line; "" if they did not.
+
+    Args:
+        paths: files and folders relative to the root, as `check_tests` allows them.
+        told: gets each line that pytest prints.
+    """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--", *paths]
     lines: list[str] = []
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
