@@ -10,7 +10,7 @@ STAMP  := .venv/.installed-$(TORCH)
 KEEP   := $(if $(wildcard _site),,--keep-going)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: site test verdicts preview lint lock clean
+.PHONY: site test verdicts drift preview lint lock clean
 
 site: $(STAMP)
 	@press build $(if $(GPU),--profile gpu) $(KEEP) $(ARGS)
@@ -21,6 +21,14 @@ test: $(STAMP)
 # By hand, as it runs all posts three times: whether other seeds give the same verdicts. ARGS="guidance --seeds 4 5"
 verdicts: $(STAMP)
 	@press verdicts $(ARGS)
+
+# By hand, and weekly by drift.yml: do the tests of the loops and all posts run through with the newest releases? They are
+# installed in an environment of their own, without constraints; with CUDA, torch is some gigabytes. Writes drift.toml, _drift.md.
+drift:
+	@test -x .venv/drift/bin/python || $(PYTHON) -m venv .venv/drift
+	@echo "installing the newest releases in .venv/drift (minutes)" >&2
+	@.venv/drift/bin/pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable '.[live,test]'
+	@.venv/drift/bin/press drift --tests tests/diffloop --packages torch diffusers transformers $(ARGS)
 
 preview: $(STAMP)
 	@press preview $(ARGS)

@@ -123,6 +123,35 @@ def act_sync(options: argparse.Namespace) -> int:
     return 0
 
 
+def act_drift(options: argparse.Namespace) -> int:
+    """`press drift`."""
+    import contextlib
+
+    from press.core.bars import Progress
+    from press.core.extras import need
+    from press.core.manifest import at_work
+    from press.pages.driftpage import check_piece, write_drift
+    from press.papers.driftfile import read_drift
+    from press.preflight import planned
+    from press.shared.drifting import check_tests, compared, installed, run_posts_through, run_tests, table
+
+    project = project_of(options)
+    if options.tests:
+        need("press drift --tests", "test", "pytest")
+    check_tests(project, options.tests)
+    with at_work(project), contextlib.closing(Progress()) as progress:
+        before = read_drift(project.root)
+        check_piece(project.root)
+        plan, papers = planned(project, [], {})
+        versions = installed(plan, options.packages)
+        posts = run_posts_through(project, plan, papers, jobs=options.jobs, progress=progress)
+    tests = run_tests(project, options.tests, say) if options.tests else None  # they may run the press here themselves
+    drift = compared(before, versions, tests, posts, plan)
+    write_drift(project.root, drift)
+    print("\n".join(table(drift)))
+    return 1 if drift.failed else 0
+
+
 def act_clean(options: argparse.Namespace) -> int:
     """`press clean`."""
     from press.clean import clean
@@ -148,7 +177,7 @@ ACTS = {
     "new": act_new,
     "fetch": act_fetch,
 }
-ACTS |= {"check": act_check, "claims": act_claims, "sync": act_sync, "clean": act_clean}
+ACTS |= {"drift": act_drift, "check": act_check, "claims": act_claims, "sync": act_sync, "clean": act_clean}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,10 +1,12 @@
-"""What the command line understands: each command with its options, and the form of their values."""
+"""What the command line understands: each command with its options."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
+
+from press import optionforms
 
 DESCRIPTION = "Execute posts that are stale, render the site, check it, publish it in one step."
 
@@ -85,7 +87,9 @@ def parser() -> argparse.ArgumentParser:
         "press record guidance --seeds 5 -p n_prompts 200",
     )
     record.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all that measure claims)")
-    record.add_argument("--seeds", type=_positive, default=10, metavar="N", help="run the seeds 1 to N (default: 10)")
+    record.add_argument(
+        "--seeds", type=optionforms.positive, default=10, metavar="N", help="run the seeds 1 to N (default: 10)"
+    )
     _jobs(record)
     _parameters(record)
     record.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
@@ -98,10 +102,30 @@ def parser() -> argparse.ArgumentParser:
     )
     verdicts.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to run (default: all with a seed)")
     verdicts.add_argument(
-        "--seeds", type=_seed, nargs="+", default=[1, 2, 3], metavar="SEED", help="default: 1 2 3; SLUGs come before it"
+        "--seeds",
+        type=optionforms.seed,
+        nargs="+",
+        default=[1, 2, 3],
+        metavar="SEED",
+        help="default: 1 2 3; SLUGs come before it",
     )
     _jobs(verdicts)
     _parameters(verdicts)
+    drift = add(
+        "drift",
+        "With the packages that are installed here, such as the newest ones: run all posts and the tests, and write to "
+        "drift.toml what fails and when it last did not. The site stays as it is; after a kill, the same command runs "
+        "the rest. Exit 1 if anything fails.",
+        "press drift",
+        "press drift --tests tests/loops --packages torch diffusers",
+    )
+    drift.add_argument(
+        "--tests", nargs="+", default=[], metavar="PATH", help="what pytest is to run (default: nothing)"
+    )
+    drift.add_argument(
+        "--packages", nargs="+", default=[], metavar="NAME", help="whose versions to name (default: those on pages)"
+    )
+    _jobs(drift)
     why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
     why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
     preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")
@@ -169,7 +193,9 @@ def _renderer(command: argparse.ArgumentParser) -> None:
 
 def _jobs(command: argparse.ArgumentParser) -> None:
     cores = os.cpu_count() or 1
-    command.add_argument("--jobs", type=_positive, default=cores, help="notebooks at a time (default: cores)")
+    command.add_argument(
+        "--jobs", type=optionforms.positive, default=cores, help="notebooks at a time (default: cores)"
+    )
 
 
 def _parameters(command: argparse.ArgumentParser) -> None:
@@ -193,7 +219,7 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
     command.add_argument("--force", action="store_true", help="execute everything again; build also renders it")
     command.add_argument(
         "--cache-from",
-        type=_cache,
+        type=optionforms.cache,
         default="",
         metavar="URL|DIR",
         help="take results of stale posts from a published cache if their keys match; not with --force",
@@ -204,46 +230,12 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
 
 def _sync_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--local", action="store_true", help="ask the Zotero that runs on this machine; needs no key")
-    command.add_argument("--library-id", type=_number, metavar="ID", help="default: $ZOTERO_LIBRARY_ID")
+    command.add_argument("--library-id", type=optionforms.number, metavar="ID", help="default: $ZOTERO_LIBRARY_ID")
     command.add_argument("--library-type", choices=("user", "group"), help="default: $ZOTERO_LIBRARY_TYPE, else user")
     command.add_argument(
-        "--collection", type=_collection, metavar="KEY", help='only this collection; remembered, "" for all'
+        "--collection", type=optionforms.collection, metavar="KEY", help='only this collection; remembered, "" for all'
     )
     command.add_argument("--tag", help='only items with this tag; remembered, "" for all')
     command.add_argument("--rewrite", action="store_true", help="where a key was renamed in Zotero, rewrite citations")
     command.add_argument("--full", action="store_true", help="read the whole library, not only what changed")
     command.add_argument("--dry-run", action="store_true", help="print the changes as a diff, and write nothing")
-
-
-def _number(text: str) -> str:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number; find your user ID at zotero.org/settings/keys")
-    return text
-
-
-def _cache(text: str) -> str:
-    from press.shared.places import named
-
-    try:
-        named(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _collection(text: str) -> str:
-    if text and not (len(text) == 8 and text.isascii() and text.isalnum()):
-        raise argparse.ArgumentTypeError(f"{text!r} must be the 8 letters and digits at the end of its address")
-    return text.upper()
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0; name posts before --seeds")
-    return int(text)

@@ -14,8 +14,10 @@ from typing import Any
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.pages.backlinks import with_backlinks
+from press.pages.driftpage import with_drift
 from press.pages.publish import make
 from press.papers.boxes import with_boxes
+from press.papers.driftfile import read_drift
 from press.papers.schema import Paper
 from press.posts.collection import read_notebooks
 from press.posts.download import with_links
@@ -53,6 +55,7 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
     """
     notebooks: dict[str, dict[str, Any]] = {}
     sound: dict[str, dict[str, Any]] = {}
+    drift = read_drift(project.root)
     for step in (step for step in plan.steps if step.post.slug not in plan.failures):
         post, ran = step.post, plan.executed[step.post.slug]
         notebook = with_outputs(post, ran)  # outputs of the run; prose, captions and options as they are now
@@ -64,6 +67,7 @@ def publish(project: Project, papers: tuple[Paper, ...], plan: Plan, keep_going:
             notebook = with_boxes(notebook, papers)  # claims in the words of the present paper.toml
             notebook = with_provenance(notebook, post, ran)  # how each figure and claim was made
             notebook = with_origin(notebook, post, ran)  # of results from a cache: where they were executed
+            notebook = with_drift(notebook, post.slug, step.base.parts, drift)  # whether newer packages break it
             if post.page != post.file:  # of a post.qmd
                 notebook = with_links(notebook, post.slug, project.config)  # where to download it, and Colab
             sound[post.slug] = notebook

@@ -14,6 +14,7 @@ from press.core.selection import is_rendered, site_inputs, twins
 from press.core.source import is_generated, relative
 from press.core.strictness import CHECKS, any_stops
 from press.pages.publish import page_names
+from press.papers.driftfile import read_drift
 from press.papers.schema import Paper, claims_by_id, read_papers
 from press.posts.inline import with_placeholders
 from press.posts.plan import Plan, make_plan
@@ -33,6 +34,8 @@ def planned(
     with collected(problems):
         papers = read_papers(project.root)
         claims = claims_by_id(papers)
+    with collected(problems):
+        read_drift(project.root)
     plan = make_plan(project, slugs, given, force, claims=claims)
     plan.problems += problems
     return plan, papers

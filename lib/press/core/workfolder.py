@@ -16,6 +16,7 @@ UNCHANGED = "unchanged.json"
 HEX = "[0-9a-f]" * 64
 SHORT = "[0-9a-f]" * 12
 RESULTS = (f"cache/{HEX}", "cache/.new-*", f"seeds/{HEX}", "seeds/.new-*", "stored.json")
+RESULTS += (f"drift/{HEX}", "drift/.new-*")
 REST = (
     UNCHANGED,
     "site-next",

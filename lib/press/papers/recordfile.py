@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from postkit.verdicts import SCALES, Claim
 from press.core.errors import PressError, Problem, fail
 from press.core.source import read_text, relative
 from press.papers.schemacheck import LINE, TABLE, TABLES, TEXTS, check_table
-from press.papers.tomlfile import key_lines, parse
+from press.papers.tomlfile import key_lines, parse, written
 
 NAME = "record.toml"
 HEAD = "# What many runs found, written by `press record`, which continues from here.\n"
@@ -28,7 +27,6 @@ NUMBERS = {"seed": int, "processor_seconds": (int, float)}
 KEY = re.compile(r"[0-9a-f]{64}")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 LARGEST = 1e100  # what is beyond has no mean of squares
-BARE = re.compile(r"[A-Za-z0-9_-]+")
 Wrong = Callable[..., None]
 
 
@@ -186,26 +184,12 @@ def _floats(values: Mapping[str, Any]) -> dict[str, float]:
 
 def as_text(citekey: str, records: Sequence[Record]) -> str:
     """The file's text: the same records give the same bytes."""
-    parts = [HEAD, f"paper = {_quoted(citekey)}\n"]
+    parts = [HEAD, f"paper = {written(citekey)}\n"]
     for record in records:
         keys = [key for key in RECORD if key != "runs" and (key not in OPTIONAL or getattr(record, key))]
-        parts += ["\n[[records]]\n", *(f"{key} = {_value(getattr(record, key))}\n" for key in keys)]
+        parts += ["\n[[records]]\n", *(f"{key} = {written(getattr(record, key))}\n" for key in keys)]
         for run in record.runs:
-            parts += ["\n[[records.runs]]\n", f"seed = {run.seed}\n", f"day = {_quoted(run.day)}\n"]
-            parts += [f"commit = {_quoted(run.commit)}\n", f"processor_seconds = {run.seconds!r}\n"]
-            parts += [f"values = {_value(run.values)}\n"]
+            parts += ["\n[[records.runs]]\n", f"seed = {run.seed}\n", f"day = {written(run.day)}\n"]
+            parts += [f"commit = {written(run.commit)}\n", f"processor_seconds = {run.seconds!r}\n"]
+            parts += [f"values = {written(run.values)}\n"]
     return "".join(parts)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        pairs = (f"{key if BARE.fullmatch(key) else _quoted(key)} = {_value(value[key])}" for key in sorted(value))
-        return f"{{ {', '.join(pairs)} }}" if value else "{}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return _quoted(value) if isinstance(value, str) else repr(value)
-
-
-def _quoted(text: str) -> str:
-    """A text as TOML has it: what JSON escapes, TOML escapes in the same way, and one character more."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,15 +1,18 @@
-"""Where each key of a TOML file stands: `tomllib` parses, and says no lines."""
+"""TOML beyond what `tomllib` does: the line of each key, and values as text."""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 from press.core.errors import fail
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(#.*)?$")
 KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=(.*)$""")
+BARE = re.compile(r"[A-Za-z0-9_-]+")
 INLINE = re.compile(r"""(?:[{,]\s*)([\w.-]+|"[^"]*"|'[^']*')\s*=""")
 
 
@@ -77,3 +80,18 @@ def _path(dotted: str, counts: dict[tuple[str, ...], int]) -> tuple[str, ...]:
 def _without_strings(text: str) -> str:
     """The text with the content of each string value blanked, so that a `key =` within one is not taken for a key."""
     return re.sub(r"""(=\s*)("(?:[^"\\]|\\.)*"|'[^']*')""", lambda match: match[1] + '""', text)
+
+
+def written(value: Any) -> str:
+    """A value as TOML has it, on one line: a text, a number, a tuple, or a table of these, its keys sorted."""
+    if isinstance(value, Mapping):
+        pairs = (f"{key if BARE.fullmatch(key) else _quoted(key)} = {written(value[key])}" for key in sorted(value))
+        return f"{{ {', '.join(pairs)} }}" if value else "{}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(written, value))}]"
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    """A text as TOML has it: what JSON escapes, TOML escapes in the same way, and one character more."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

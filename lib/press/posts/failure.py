@@ -85,16 +85,16 @@ def _html(failure: Failure) -> str:
     first = failure.problems[0]
     index, cell = next(((i, c) for i, c in enumerate(failure.post.cells, 1) if c.name == failure.cell), (0, None))
     label = str(cell.options.get("label") or "") if cell else ""
-    shown = {"number": index, "count": len(failure.post.cells), "label": _shown(label)} if cell else None
+    place_in = {"number": index, "count": len(failure.post.cells), "label": shown(label)} if cell else None
     html = templates.render(
         "posts/failure.html",
-        cell=shown,
-        file=_shown(first.file),
+        cell=place_in,
+        file=shown(first.file),
         line=first.line,
         code=_as_written(_code(cell, first)) if cell else "",
-        reasons=[{"file": _shown(p.file), "line": p.line, "message": _as_written(p.message)} for p in failure.problems],
-        kept=_shown(failure.kept),
-        anchors=list(map(_shown, _anchors(failure.post))),
+        reasons=[{"file": shown(p.file), "line": p.line, "message": _as_written(p.message)} for p in failure.problems],
+        kept=shown(failure.kept),
+        anchors=list(map(shown, _anchors(failure.post))),
     )
     return str(html).replace("{", "&#123;").replace("\n", "&#10;")
 
@@ -103,10 +103,10 @@ def _as_written(value: str) -> Markup:
     """A text within `pre`: escaped here, since a template's own escaping folds its lines."""
     from markupsafe import escape
 
-    return escape(_shown(value))
+    return escape(shown(value))
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
     """A text as a page may have it: of a bearable length, without control characters and secrets."""
     if secret := secrets_in(value):
         return f"(not shown: the text holds {secret[0]})"

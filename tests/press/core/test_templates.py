@@ -197,6 +197,9 @@ CASES = {
         "cell": {"number": 1, "count": 2, "label": text}, "reasons": [{"file": text, "line": 3, "message": text}] * 2,
         "line": 3, "anchors": [text, text], **dict.fromkeys(("file", "code", "kept"), text),
     },
+    "pages/drift.html": lambda text: dict.fromkeys(("now", "day", "error", "before", "green_day"), text),
+    "pages/drift.qmd": lambda text: dict.fromkeys(("now", "day", "before", "green_day"), text)
+    | {"tested": True, "count": 2, "failed": [("", text), (text, text)]},
     "pages/claims.html": claims,
     "pages/filter.html": choices,
     "pages/papers.html": papers,
