@@ -17,10 +17,12 @@ from live.bundle import live_files
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m live", description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path, help="a Stable Diffusion in the Diffusers layout")
-    parser.add_argument("--unet", action="append", default=[], metavar="NAME=FOLDER", help="another U-Net for it")
+    parser.add_argument(
+        "--unet", action="append", default=[], metavar="NAME=FOLDER", help="another U-Net for the model"
+    )
     parser.add_argument("--runtime", type=Path, required=True, help="the unpacked npm package onnxruntime-web")
     parser.add_argument("--tokenizers", type=Path, required=True, help="the unpacked @huggingface/tokenizers")
-    parser.add_argument("--kept", type=Path, required=True, help="folder for what was made, to be used again")
+    parser.add_argument("--kept", type=Path, required=True, help="folder that caches what was made")
     parser.add_argument("--out", type=Path, help="folder to copy the files to; without it they are listed, as JSON")
     options = parser.parse_args(arguments)
     unets = {name: Path(folder) for name, _, folder in (given.partition("=") for given in options.unet)}

@@ -120,15 +120,15 @@ def _languages(path: Path, root: Path) -> set[str]:
 
 def tell(found: Found) -> list[str]:
     """What `press init` prints."""
-    lines = ["_quarto.yml is there: nothing was changed. What press build makes of this project:", ""]
+    lines = ["found _quarto.yml: nothing was changed. What press build makes of this project:", ""]
     if found.runs:
         lines += _list("with Python cells, which it runs:", found.runs)
     if found.stored:
-        lines += _list("published with the outputs that are stored in them:", found.stored)
+        lines += _list("published with their stored outputs:", found.stored)
     if found.frozen:
-        lines += _list("published with the results in _freeze/, as long as these are of their source:", found.frozen)
+        lines += _list("published with the results in _freeze/, as long as these match their source:", found.frozen)
     if found.idle:
-        lines += _list("not run, as `execute: enabled: false` asks for:", found.idle)
+        lines += _list("not run, because of `execute: enabled: false`:", found.idle)
     if found.others:
         named = [f"{page} ({', '.join(languages)})" for page, languages in found.others.items()]
         who = "Quarto's affair" if found.renderer == "quarto" else "shown, but not run, by the embedded renderer"
@@ -150,13 +150,13 @@ def _more(found: Found) -> list[str]:
     """What an author may write, and why."""
     lines = ["Next: press build, or press preview. If you want more:"]
     if not found.ignored:
-        lines.append("  /.press/ in .gitignore: what the press keeps for itself is not to be committed")
+        lines.append("  /.press/ in .gitignore: the press's own files should not be committed")
     lines.append("  `press: checks: strict` in _quarto.yml: each warning stops the build")
     if found.stored:
         lines.append("  `execute: enabled: true` in a notebook's front matter, its first cell: the press runs it")
     if not found.papers:
         lines.append("  papers/<citekey>/paper.toml: what a paper claims, beside what a post measures")
-        lines.append("    (press init DIR writes a blog with an example of it)")
+        lines.append("    (press init DIR writes a blog with an example)")
     return lines
 
 

@@ -49,7 +49,7 @@ def parameters_of(options: argparse.Namespace) -> dict[str, Any]:
         try:
             values[name] = load(text)
         except yaml.YAMLError:
-            problems.append(Problem("", 0, f"-p {name} {text!r}: not a YAML value"))
+            problems.append(Problem("", 0, f"-p {name} {text!r}: not a valid YAML value"))
     if problems:
         raise PressError(problems)
     return values

@@ -33,12 +33,12 @@ def collection(text: str) -> str:
 def positive(text: str) -> int:
     """A whole number from 1."""
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, at least 1")
     return int(text)
 
 
 def seed(text: str) -> int:
     """A whole number from 0."""
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0; name posts before --seeds")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, at least 0; name posts before --seeds")
     return int(text)

@@ -94,7 +94,7 @@ def test_bad_input(built, name):
     [
         (("-p", "sede", "2"), "posts/a/post.qmd:11: unknown parameter 'sede'. Legal: seed"),
         (("-p", "seed", "two"), "posts/a/post.qmd:11: parameter 'seed' must be of type int, such as 1, not str 'two'"),
-        (("-p", "seed", "[1"), "-p seed '[1': not a YAML value"),
+        (("-p", "seed", "[1"), "-p seed '[1': not a valid YAML value"),
     ],
 )
 def test_bad_parameters(built, arguments, expected):
@@ -105,7 +105,7 @@ def test_bad_parameters(built, arguments, expected):
 
 def test_wrong_usage_is_exit_status_2(built):
     assert "invalid choice" in built.press("fly", status=2).stderr
-    assert "whole number from 1" in built.press("build", "--jobs", "0", status=2).stderr
+    assert "whole number, at least 1" in built.press("build", "--jobs", "0", status=2).stderr
     assert "no profile 'moon'" in built.press("build", "--profile", "moon", status=1).stderr
     assert "no post 'b'. Posts: a" in built.press("run", "b", status=1).stderr
 

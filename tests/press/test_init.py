@@ -71,7 +71,7 @@ def test_from_an_empty_folder_to_a_page_without_a_warning(tmp_path):
     shutil.rmtree(root / ".git")
     before = everything(root)
     assert "nothing changed, 0 posts ran" in site_in(root).press("build").stdout
-    assert run("init", str(root))[0][0].startswith("_quarto.yml is there")
+    assert run("init", str(root))[0][0].startswith("found _quarto.yml")
     assert everything(root) == before
 
 
@@ -223,14 +223,14 @@ def test_a_project_is_told_what_becomes_of_it_and_nothing_changes(tmp_path):
     said, _ = run("init", str(tmp_path))
     assert everything(tmp_path) == before
     text = "\n".join(said)
-    assert said[0].startswith("_quarto.yml is there: nothing was changed")
+    assert said[0].startswith("found _quarto.yml: nothing was changed")
     assert (
         "3 pages with Python cells, which it runs:\n  blog/a/index.qmd\n  blog/b/index.qmd\n  blog/run.ipynb\n" in text
     )
-    assert "1 page published with the outputs that are stored in them:\n  blog/stored.ipynb\n" in text
+    assert "1 page published with their stored outputs:\n  blog/stored.ipynb\n" in text
     assert "1 page published with the results in _freeze/" in text
     assert ":\n  blog/frozen/index.qmd\n" in text
-    assert "1 page not run, as `execute: enabled: false` asks for:\n  blog/d/index.qmd\n" in text
+    assert "1 page not run, because of `execute: enabled: false`:\n  blog/d/index.qmd\n" in text
     assert "blog/b/index.qmd (r)\n  blog/c/index.qmd (julia)\n  blog/r.ipynb (r)\n" in text
     assert "1 page without cells" in text
     assert "_quarto.yml:5: " in text  # comments: which the embedded renderer does not know

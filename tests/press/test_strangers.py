@@ -222,7 +222,7 @@ def places(root: Path) -> dict[str, str]:
         "link/site": "symbolic link",
         "link/../docs": "symbolic link",
         "index.qmd": "is a file",
-        "[a]": "is not the name of a folder",
+        "[a]": "is not a folder name",
     }
 
 
@@ -274,7 +274,7 @@ def test_what_an_author_put_into_the_site_stops_the_build_and_outlives_a_clean(b
         assert press(built, command) == 1
         assert re.search(rf"error: _quarto\.yml:3: output-dir '_site' holds .*: {shown}\. ", capsys.readouterr().err)
         assert everything(built.root / "_site") == site
-    with pytest.raises(PressError, match="holds what the press did not put there"):
+    with pytest.raises(PressError, match="contains files that the press did not put there"):
         preview(open_project(built.root), port=0, jobs=1, renderer="pandoc")
     assert press(built, "clean") == 0
     assert f"left {shown}: " in capsys.readouterr().err

@@ -59,7 +59,12 @@ def check_site(site: Path, project: Project, targets: bool = True) -> list[Probl
             problems.append(_problem(source, root, text.lstrip("?"), message, "references"))
         for address in found["fetched"] if offline else ():
             problems.append(
-                _problem(source, root, address, f"the page asks another host: {_short(address)}. {OFFLINE}")
+                _problem(
+                    source,
+                    root,
+                    address,
+                    f"the page requests something from another host: {_short(address)}. {OFFLINE}",
+                )
             )
     return sorted(set(problems))
 
@@ -75,7 +80,9 @@ def _foreign_styles(site: Path) -> list[Problem]:
     for path in sorted(site.rglob("*.css")):
         for address in sorted(set(STYLE_URL.findall(path.read_text(encoding="utf-8", errors="replace")))):
             name = path.relative_to(site).as_posix()
-            problems.append(Problem(name, 0, f"the style asks another host: {_short(address)}. {OFFLINE}"))
+            problems.append(
+                Problem(name, 0, f"the style requests something from another host: {_short(address)}. {OFFLINE}")
+            )
     return problems
 
 

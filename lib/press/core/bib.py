@@ -57,7 +57,7 @@ def unknown(key: str, keys: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(key, keys, n=1)
     meant = f" (did you mean @{close[0]}?)" if close else ""
-    return f"unknown citation @{key}{meant}. Add it to the bibliography, or write \\@{key} where it is none"
+    return f"unknown citation @{key}{meant}. Add it to the bibliography, or write \\@{key} if it is not a citation"
 
 
 def other_keys(paths: Iterable[Path]) -> set[str]:

@@ -59,6 +59,6 @@ def _without_directives(rows: list[str], where: Callable[[int], yamlfile.Place])
         return None
     for index, word in enumerate(words, 1):
         if word in supported.CELL:
-            message = f"cell option {rows[index - 1]!r} lacks its colon. Write {word}: and its value"
+            message = f"cell option {rows[index - 1]!r} lacks a colon. Write {word}: and its value"
             parsed.problems.append(Problem(*where(index), message))
     return parsed

@@ -99,7 +99,7 @@ class Config:
             try:
                 if not path.resolve().is_relative_to(self.root) or not path.is_file():
                     place = place_of(own, FILES[0]) or place_of(own, FILES[1]) or (folder, 0)
-                    message = f"{FILES[0]}: {relative(path, self.root)} is not a file of the project. It is passed over"
+                    message = f"{FILES[0]}: {relative(path, self.root)} is not a file of the project. It is ignored"
                     raise PressError(Problem(*place, message, check="links"))
                 read = read_yaml_file(path, self.root, supported.FOLDER)
             except PressError as error:

@@ -105,10 +105,10 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise fail(name, 0, f"cannot be the lock of the press: {error.strerror}. Move it away") from None
+        raise fail(name, 0, f"cannot be used as the press's lock: {error.strerror}. Move it away") from None
     with os.fdopen(handle, "r+b") as stream:
         if stream.read(32).strip(b"0123456789"):
-            raise fail(name, 0, "the press did not make this file, and needs one of this name. Move it away")
+            raise fail(name, 0, "the press did not make this file, but needs a file of this name. Move it away")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:

@@ -34,10 +34,10 @@ def _whole(value: Any) -> bool:
 
 
 TEXT = Value("a text", _plain)
-TEXTS = Value("a text or a list of texts", _plain_or_list)
-NAMES = Value("the name of a file, or a list of names", _names)
+TEXTS = Value("a string or a list of strings", _plain_or_list)
+NAMES = Value("a file name, or a list of file names", _names)
 NAME = Value("a text", lambda value: isinstance(value, str))
-WHOLE = Value("a whole number from 1", _whole)
+WHOLE = Value("a whole number, at least 1", _whole)
 FLAG = Value("true or false", lambda value: isinstance(value, bool))
 MAPPING = Value("a mapping", lambda value: isinstance(value, dict))
 
@@ -54,7 +54,7 @@ def mapping_or_flag(below: Schema) -> Value:
 
 def mapping_or_text(below: Schema) -> Value:
     """The same, or a word, true or false."""
-    return Value("a text or a mapping", lambda value: not isinstance(value, list), below)
+    return Value("a string or a mapping", lambda value: not isinstance(value, list), below)
 
 
 def items(below: Schema) -> Value:
@@ -63,4 +63,4 @@ def items(below: Schema) -> Value:
     def fits(value: Any) -> bool:
         return all(not isinstance(item, list) for item in (value if isinstance(value, list) else [value]))
 
-    return Value("a text, a mapping, or a list of these", fits, below)
+    return Value("a string, a mapping, or a list of these", fits, below)

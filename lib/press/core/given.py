@@ -15,8 +15,8 @@ def check_given(press: Map) -> list[Problem]:
     Args:
         press: what a file says below `press:`.
     """
-    values = {"parameters": "a mapping of parameters to their values"}
-    problems = _not_mappings(press, "press: ", values | {"posts": "a mapping of posts to their settings"})
+    values = {"parameters": "a mapping from parameters to their values"}
+    problems = _not_mappings(press, "press: ", values | {"posts": "a mapping from posts to their settings"})
     posts = press.get("posts") or Map()
     problems += _not_mappings(posts, "press: posts: ", dict.fromkeys(posts, "a mapping with the key parameters"))
     for slug, settings in posts.items():

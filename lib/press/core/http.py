@@ -68,7 +68,7 @@ def patiently(
         if pause is None:
             break
         seconds = pause if asked is None else asked
-        say(f"{where}: {trouble}; trying again in {seconds:g} s")
+        say(f"{where}: {trouble}; retrying in {seconds:g} s")
         wait(seconds)
     raise fail("", 0, f"{where} {failed} ({trouble}). {then}")
 
@@ -80,7 +80,7 @@ def check_wait(asked: float | None, where: str, then: str = LATER) -> None:
         PressError: the server asks for it.
     """
     if asked is not None and asked > LONGEST_WAIT:
-        raise fail("", 0, f"{where} asks to wait {asked:.0f} s. {then}")
+        raise fail("", 0, f"{where} asks us to wait {asked:.0f} s. {then}")
 
 
 def asked_wait(*wishes: str) -> float | None:

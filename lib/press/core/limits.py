@@ -10,7 +10,7 @@ from press.core.errors import Problem
 from press.core.yamlfile import Place
 
 DEFAULTS = {"timeout": 600.0, "idle-timeout": 300.0}
-MEANINGS = {"timeout": "seconds of processor time", "idle-timeout": "seconds in which the post computes nothing"}
+MEANINGS = {"timeout": "seconds of processor time", "idle-timeout": "seconds during which the post computes nothing"}
 
 
 def check_limits(values: Mapping[str, Any], place: Callable[[str], Place], where: str = "") -> list[Problem]:

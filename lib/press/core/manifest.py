@@ -112,10 +112,10 @@ class Manifest:
         if name in listed:
             message = "was changed after the press wrote it. Keep it under another name, or delete it"
         elif name.endswith(".ipynb"):
-            message = "the press did not write this notebook, and publishes the post beside it under this name. "
+            message = "the press did not write this notebook, but publishes the post beside it under this name. "
             message += "Rename it, or move the post to a folder of its own; if an older press made it, delete it"
         else:
-            message = "the press generates this file, and did not write what lies here. Rename or remove it"
+            message = "the press generates a file of this name, but did not write this one. Rename or remove it"
         return Problem(name, 0, message)
 
     def _content(self, path: Path) -> str | None:
@@ -148,7 +148,7 @@ class Manifest:
         files = data.get("files") if isinstance(data, dict) and data.get("format") == FORMAT else None
         if not isinstance(files, dict) or not all(isinstance(known, list) for known in files.values()):
             name = f"{self.work.name}/{MANIFEST}"
-            raise fail(name, 0, "the press did not write this, and keeps its record under this name. Move it away")
+            raise fail(name, 0, "the press did not write this, but keeps its record under this name. Move it away")
         return files
 
     def _record(self, entries: dict[str, list[str] | None]) -> None:

@@ -55,7 +55,7 @@ def run_pandoc(arguments: list[str], text: str, seconds: float = math.inf) -> st
     try:
         done = run_within([binary(), *arguments], seconds, text=text)
     except OverLimit as error:
-        raise RuntimeError(f"Pandoc was ended: {error}") from None
+        raise RuntimeError(f"Pandoc was stopped: {error}") from None
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
     return done.stdout

@@ -17,7 +17,7 @@ def refused(config: Config) -> list[Problem]:
     problems = list(config.unknown)
     kind = config.get("project.type", "website")
     if kind not in TYPES:
-        message = f"project type {kind!r}: the embedded renderer makes a website of the pages"
+        message = f"project type {kind!r}: the embedded renderer makes a website from the pages"
         problems.append(Problem(*config.where("project.type"), message, check="unsupported"))
     for above in ("", "format.html."):
         values = config.get("format.html") if above else config.data
@@ -41,5 +41,5 @@ def refused_values(values: dict[str, Any], data: Map, above: str = "") -> list[P
     if language_of(lang):
         return []
     message = f"lang {lang!r}: words around the text, such as Published and On this page, are English"
-    message += f", unless language: says them. Translated are {', '.join(LANGUAGES)}"
+    message += f", unless language: translates them. Supported are {', '.join(LANGUAGES)}"
     return [Problem(*(place_of(data, f"{above}lang") or ("", 0)), message, check="unsupported")]

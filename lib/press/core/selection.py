@@ -192,7 +192,7 @@ def missing_resources(config: Config) -> list[Problem]:
     for key, name in _named(config):
         said = f"{key.rpartition('.')[2]} {name!r}"
         if "://" in name:
-            message = f"{said}: a file of the project is needed"
+            message = f"{said}: it must be a file of the project"
             problems.append(Problem(*config.where(key), message, check="unsupported"))
         elif not os.path.isfile(config.root / name.lstrip("/")):
             problems.append(Problem(*config.where(key), f"{said}: file not found", check="links"))

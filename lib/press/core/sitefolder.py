@@ -42,7 +42,7 @@ def check_place(project: Project, out: str | None = None) -> None:
         raise fail(*project.config.where("project.output-dir"), f"output-dir {value!r} {why}. {way}")
 
     if not isinstance(value, str):
-        refuse("is not the name of a folder")
+        refuse("is not a folder name")
     path = Path(os.path.normpath(project.root / value))
     if path == project.root or (path.exists() and os.path.samefile(path, project.root)):
         refuse("is the project itself, and a build replaces the whole folder")
@@ -50,10 +50,10 @@ def check_place(project: Project, out: str | None = None) -> None:
         refuse("lies outside the project, and a build replaces the whole folder")
     first = path.relative_to(project.root).parts[0]
     if first.casefold() in SOURCES:
-        refuse("holds sources" if path == project.root / first else f"lies in {first}/, which holds sources")
+        refuse("holds sources" if path == project.root / first else f"lies in {first}/, which contains sources")
     for folder in _on_the_way(project.root, value):
         if folder.is_symlink():
-            refuse(f"leads through a symbolic link ({folder.name}), and the press follows none when it writes")
+            refuse(f"leads through a symbolic link ({folder.name}), which the press does not follow when it writes")
         if os.path.lexists(folder) and not folder.is_dir():
             refuse(f"is not a folder: {folder.name} is a file")
 
@@ -73,7 +73,9 @@ def site_problems(project: Project) -> list[Problem]:
         return []
     name = project.site.relative_to(project.root).as_posix()
     shown = ", ".join(f"{name}/{path}" for path in found[:8]) + (f" and {len(found) - 8} more" if found[8:] else "")
-    message = f"output-dir {name!r} holds what the press did not put there, or what was changed since: {shown}. "
+    message = (
+        f"output-dir {name!r} contains files that the press did not put there, or that were changed since: {shown}. "
+    )
     message += "A build replaces the whole folder, so move that away first"
     if set(found) & set(HOST_FILES):
         message += f"; {', '.join(HOST_FILES)} are published from the project's root"

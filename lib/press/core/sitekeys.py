@@ -5,7 +5,7 @@ from __future__ import annotations
 from press.core.forms import TEXT, TEXTS, items, keys, mapping, mapping_or_flag, mapping_or_text, missing
 from press.core.yamlfile import Value
 
-OURS = "on purpose, pages of this renderer ask no other host for anything of their own"
+OURS = "by design, pages of this renderer request nothing from other hosts of their own accord"
 NAV_ITEM: dict[str, Value] = {
     **keys("text href url file icon aria-label rel target id section auto expanded"),
 }
@@ -49,7 +49,7 @@ WEBSITE: dict[str, Value] = {
         ("google-analytics plausible-analytics", f"visits are not counted: {OURS}"),
         ("cookie-consent", "nothing asks for consent: these pages set no cookies"),
         ("comments", f"there are no comments: {OURS}"),
-        ("reader-mode", "there is no button that hides what is around the text"),
+        ("reader-mode", "there is no button that hides everything but the text"),
         ("margin-header margin-footer body-header body-footer", "nothing is shown there; Quarto puts it on every page"),
         ("other-links code-links", "these links are not shown; Quarto puts them beside the text"),
         ("llms-txt", "no llms.txt is written"),
@@ -68,5 +68,5 @@ SITE_KEYS: dict[str, Value] = {
     "website": mapping(WEBSITE),
     "metadata-files": TEXTS,
     **keys("profile environment"),
-    **missing(("book manuscript", "only a website is made: chapters and cover are not put together")),
+    **missing(("book manuscript", "only a website is made: chapters and cover are not combined into a book")),
 }

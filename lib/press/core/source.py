@@ -145,7 +145,7 @@ def read_expanded(path: Path, root: Path, problems: list[Problem] | None = None)
             match = INCLUDE.match(own[index]) if kind == "text" or (kind == "code" and cell) else None
             if match is None:
                 if kind == "text" and INCLUDE_ANYWHERE.search(own[index].replace("`{{<", "")):
-                    message = "an include must be alone on its line: {{< include FILE >}}"
+                    message = "an include must be on a line of its own: {{< include FILE >}}"
                     wrong.append(Problem(name, index + 1, message))
                 lines.append(own[index])
                 origins.append((shown, index + offset))

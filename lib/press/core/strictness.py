@@ -16,19 +16,19 @@ from press.core.yamlfile import Map, place_of
 CHECKS = {
     "addresses": "two files that would make the same page",
     "alt-text": "a picture without alternative text",
-    "links": "a link of the site that leads nowhere",
+    "links": "a link within the site that leads nowhere",
     "markdown": "what Pandoc had to repair",
     "math": "TeX that cannot be shown",
-    "metadata": "a page without title; a post without description, date or categories; a value in the wrong form",
-    "outputs": "an output or caption that cannot be shown as asked for",
+    "metadata": "a page without a title; a post without description, date or categories; a value in the wrong form",
+    "outputs": "an output or caption that cannot be shown as requested",
     "parameters": "a parameter that no cell reads",
-    "reads": "a file of the project that a post read although nothing in its source names it",
+    "reads": "a project file that a post read although its source does not name it",
     "references": "a citation, label or cross reference that is unknown, or given twice",
-    "shell": "a command that leaves Python, unless `press: shell:` allows or forbids it",
+    "shell": "a shell command, unless `press: shell:` allows or forbids it",
     "stored": "stored outputs of a notebook that may be out of date",
-    "unknown-keys": "a key of the configuration, the front matter or a cell that the embedded renderer does not know",
-    "unsupported": "what Quarto does and the embedded renderer does not",
-    "verdicts": "a verdict that is not the recorded one and does not contradict it, as another machine may give it",
+    "unknown-keys": "a key in the configuration, front matter or a cell that the embedded renderer does not support",
+    "unsupported": "something that Quarto does and the embedded renderer does not",
+    "verdicts": "a verdict that differs from the recorded one without contradicting it, as it may on another machine",
 }
 LEVELS = ("error", "warn", "off")
 POLICIES = ("allow", "warn", "forbid")  # of commands that leave Python
@@ -89,7 +89,7 @@ def check_policy(press: Map) -> list[Problem]:
     if policy is None or policy in POLICIES:
         return []
     del press["shell"]
-    message = f"press: shell: {json.dumps(policy)} is no policy. Legal: {', '.join(POLICIES)}"
+    message = f"press: shell: {json.dumps(policy)} is not a policy. Legal: {', '.join(POLICIES)}"
     return [Problem(*(place_of(press, "shell") or ("", 0)), message)]
 
 

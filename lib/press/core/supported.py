@@ -49,15 +49,15 @@ HTML: dict[str, Value] = {
         ("comments hypothesis", f"there are no comments: {OURS}"),
         ("filters", "these filters do not run; Quarto applies them to the page"),
         ("ipynb-filters", "these filters do not run; Quarto applies them to the notebook"),
-        ("shortcodes", "these shortcodes are not known; Quarto reads them from the file"),
+        ("shortcodes", "these shortcodes are not supported; Quarto reads them from the file"),
         ("brand", "colours, fonts and logo of the brand are not used; this renderer has one design of its own"),
         ("template template-partials", "the template is not used; this renderer has one of its own"),
         ("from reader", "the page is read as Pandoc's Markdown; Quarto reads it with these extensions"),
         ("resource-path resources", "these files are copied only where a page links to them"),
-        ("margin-header margin-footer body-header body-footer", "it is not shown; Quarto puts it around the text"),
+        ("margin-header margin-footer body-header body-footer", "it is not shown; Quarto adds it around the text"),
         ("other-links code-links", "these links are not shown; Quarto puts them beside the text"),
         ("shiny server", "nothing runs behind the page; Quarto's needs a server"),
-        ("reader-mode", "there is no button that hides what is around the text"),
+        ("reader-mode", "there is no button that hides everything but the text"),
         ("ojs-engine", "Observable cells are not run"),
         ("variant", "the variant has no effect"),
     ),
@@ -65,9 +65,9 @@ HTML: dict[str, Value] = {
 """Keys of `format: html:`, which may stand beside it as well; so may all others of a page stand below it."""
 
 OTHER_FORMATS = missing(
-    ("pdf latex beamer typst docx odt pptx epub rtf context jats ipynb asciidoc rst", "only html is written"),
-    ("revealjs dashboard", "the page is written as a plain one, not as slides or a dashboard"),
-    ("gfm commonmark markdown md hugo hugo-md docusaurus-md native plain opml man texinfo ms", "only html is written"),
+    ("pdf latex beamer typst docx odt pptx epub rtf context jats ipynb asciidoc rst", "only HTML is written"),
+    ("revealjs dashboard", "the page is written as an ordinary page, not as slides or a dashboard"),
+    ("gfm commonmark markdown md hugo hugo-md docusaurus-md native plain opml man texinfo ms", "only HTML is written"),
 )
 EXECUTE = keys(
     "enabled eval echo output warning error include cache freeze daemon daemon-restart debug keep-md keep-ipynb "

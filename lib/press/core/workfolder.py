@@ -51,15 +51,17 @@ def check_work(work: Path) -> None:
     if not os.path.lexists(work):
         return
     if work.is_symlink() or not work.is_dir():
-        message = "must be a folder, and no symbolic link: the press writes and removes only what lies in the project"
+        message = "must be a folder, not a symbolic link: the press writes and removes only what lies in the project"
         raise fail(work.name, 0, f"{message}. Move it away")
     for path in sorted(work.iterdir()):
         if path.is_symlink():
-            raise fail(f"{work.name}/{path.name}", 0, "a symbolic link. The press follows none here. Remove it")
+            raise fail(
+                f"{work.name}/{path.name}", 0, "a symbolic link, which the press does not follow here. Remove it"
+            )
     if not (work / MANIFEST).exists() and not _has_worked(work):
         for name in UNSAFE:
             if (work / name).exists():
-                message = "the press did not make this, and keeps its own under this name. Move it away"
+                message = "the press did not make this, but needs this name for its own. Move it away"
                 raise fail(f"{work.name}/{name}", 0, message)
 
 

@@ -183,7 +183,7 @@ class _Reader:
     def value(self, node: yaml.Node, path: str, schema: Schema) -> Any:
         self.left -= 1
         if self.left < 0 or any(node is other for other in self.above):
-            raise yaml.MarkedYAMLError(problem="its aliases unfold without end", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem="its aliases expand without end", problem_mark=node.start_mark)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if node.tag not in (PREFIX + "map", PREFIX + "seq"):
@@ -200,7 +200,7 @@ class _Reader:
         done = Map()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key must be a plain text", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem="a key must be a plain string", problem_mark=key.start_mark)
             name, place = str(key.value), self.where(key.start_mark.line + 1)
             dotted = f"{path}.{name}" if path else name
             if name in done.places:
@@ -222,7 +222,7 @@ class _Reader:
             message = f"{what} is unknown: it has no effect" + (f". Did you mean {near[0]!r}?" if near else "")
             self.parsed.unknown.append(Problem(*place, message, check="unknown-keys"))
         elif value is not None and not known.fits(value):
-            message = f"{what}: {json.dumps(value, ensure_ascii=False)[:60]} must be {known.form}. It is passed over"
+            message = f"{what}: {json.dumps(value, ensure_ascii=False)[:60]} must be {known.form}. It is ignored"
             self.parsed.problems.append(Problem(*place, message, check="metadata"))
             return False
         elif known.missing and value not in (None, False, "", []):

@@ -56,7 +56,7 @@ def read_archive(path: Path, name: str) -> dict[str, bytes]:
             raise
         except (EOFError, tarfile.TarError, zlib.error, OSError, ValueError, OverflowError, RecursionError) as error:
             reason = "it ends too early" if isinstance(error, EOFError) else str(error) or type(error).__name__
-            raise fail(name, 0, f"the archive is damaged ({reason}). Fetch it again later") from None
+            raise fail(name, 0, f"the archive is damaged ({reason}). Try again later") from None
 
 
 def _opened(stream: io.BufferedReader, start: bytes, name: str) -> dict[str, bytes]:
@@ -64,7 +64,7 @@ def _opened(stream: io.BufferedReader, start: bytes, name: str) -> dict[str, byt
         kind = "PDF" if start.startswith(b"%PDF") else "PostScript"
         raise NoSource(
             fail(
-                name, 0, f"arXiv has this paper as {kind} only, without LaTeX source. Write its equations by hand"
+                name, 0, f"arXiv has this paper as {kind} only, with no LaTeX source. Write its equations by hand"
             ).problems
         )
     if start.lstrip()[:1] == b"<":
@@ -112,7 +112,7 @@ def _read_tar(stream: _Forward, name: str) -> dict[str, bytes]:
         if any(parent in seen for parent in _parents(unicodedata.normalize("NFC", path).casefold())):
             raise fail(name, 0, f"{_show(path)} lies in what is a file too")
     if not any(path.lower().endswith((".tex", ".ltx", ".latex", ".txt")) for path in files):
-        raise NoSource(fail(name, 0, "the archive holds no LaTeX file. Write the equations by hand").problems)
+        raise NoSource(fail(name, 0, "the archive contains no LaTeX file. Write the equations by hand").problems)
     return files
 
 
@@ -141,7 +141,7 @@ def _safe_name(entry: str, name: str) -> str:
     bad = entry.startswith("/") or "\\" in entry or (entry[1:2] == ":" and entry[:1].isalpha())
     bad |= ".." in entry.split("/") or any(unicodedata.category(c) == "Cc" for c in entry)
     if bad or not entry or len(entry) > MAX_NAME:
-        raise fail(name, 0, f"the entry {_show(entry)} has no name that is safe to use; the archive is refused")
+        raise fail(name, 0, f"the entry {_show(entry)} does not have a safe name; the archive is refused")
     return posixpath.normpath(entry)
 
 

@@ -165,7 +165,7 @@ class Arxiv:
             if status != 200:
                 raise _refused(status, what)
 
-        http.patiently(once, "arXiv", self.say, wait=self.sleep, failed=f"does not give the {what}")
+        http.patiently(once, "arXiv", self.say, wait=self.sleep, failed=f"does not deliver the {what}")
 
     def _download(self, client: httpx2.Client, url: str, path: Path, limit: int, what: str) -> tuple[int, float | None]:
         """One request and the redirects that it leads to; returns the status, and the seconds asked to wait."""
@@ -209,7 +209,7 @@ class Arxiv:
 
 def _refused(status: int, what: str) -> PressError:
     if status in (400, 404, 410):
-        message = f"arXiv has no {what} (status {status}). Check the id, and whether the paper was withdrawn"
+        message = f"arXiv has no {what} (status {status}). Check the ID, and whether the paper was withdrawn"
         return NotThere(fail("", 0, message).problems)
     return fail("", 0, f"arXiv refuses the {what} (status {status}). Nothing was changed; try again later")
 

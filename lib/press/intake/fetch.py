@@ -27,7 +27,7 @@ from press.tex.paper import read_paper
 PARTICLE = re.compile(r"[a-z]")
 
 PAPER_TOML = """\
-# What this paper says: its symbols, the equations that matter here, its claims. CONTRIBUTING.md, "A paper", says how.
+# What this paper says: its symbols, the equations that matter here, its claims. See CONTRIBUTING.md, "A paper".
 # equations.toml beside this file has every numbered equation as the paper prints it, to copy from.
 citekey = {citekey}
 arxiv = {arxiv}
@@ -108,7 +108,9 @@ def fetch(
     identifier = parse_id(text)
     if citekey and (not is_legal(citekey) or set(":/") & set(citekey)):
         raise fail(
-            "", 0, f"--citekey {citekey!r} cannot be used. Take letters, digits, _ and inner . + -, as song2021ddim"
+            "",
+            0,
+            f"--citekey {citekey!r} is not a valid key. Use letters, digits, _ and inner . + -, as in song2021ddim",
         )
     with at_work(project, "arxiv/lock") as manifest:
         asked = client or Arxiv(project.work / "arxiv", say)
@@ -234,5 +236,5 @@ def tell(done: Fetched) -> list[str]:
     lines.append(f"{count} numbered {'equation' if count == 1 else 'equations'} in {done.paper.main}")
     lines += summary(done.paper)
     if bad:
-        lines.append(f"{len(bad)} of them cannot become MathML, kept as they are: {', '.join(bad)}")
+        lines.append(f"{len(bad)} of them cannot become MathML and are kept as they are: {', '.join(bad)}")
     return lines

@@ -38,7 +38,7 @@ def equations_toml(key: str, metadata: Metadata, paper: Paper) -> str:
         if equation.unsure:
             lines.append(f"unsure = {toml_text(equation.unsure)}")
         if not equation.mathml:
-            lines.append("mathml = false  # Pandoc cannot make MathML of it")
+            lines.append("mathml = false  # Pandoc cannot make MathML from it")
     return "\n".join(lines) + "\n"
 
 

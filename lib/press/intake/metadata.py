@@ -45,7 +45,9 @@ def parse_id(text: str) -> str:
     match = ADDRESS.fullmatch(text.strip())
     found = IDENTIFIER.fullmatch(match[1]) if match else None
     if not found:
-        raise fail("", 0, f"{text!r} is no arXiv id. Legal: 2010.02502, 2010.02502v4, hep-th/9901001, an arxiv.org URL")
+        raise fail(
+            "", 0, f"{text!r} is not an arXiv ID. Legal: 2010.02502, 2010.02502v4, hep-th/9901001, an arxiv.org URL"
+        )
     return found[0]
 
 
@@ -62,7 +64,7 @@ def read_metadata(data: bytes, identifier: str) -> Metadata:
     """
     from lxml import etree
 
-    strange = fail("", 0, f"the answer about {identifier} is not what arXiv's API sends. Try again later")
+    strange = fail("", 0, f"the answer about {identifier} is not in the form that arXiv's API sends. Try again later")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:  # Atom needs neither
         raise strange
     try:
@@ -84,4 +86,4 @@ def read_metadata(data: bytes, identifier: str) -> Metadata:
             return Metadata(
                 found[0], title, tuple(filter(None, names)), int(year), entry.findtext(ARXIV + "doi", "").strip()
             )
-    raise fail("", 0, f"arXiv knows no paper {identifier}. Check the id and its version")
+    raise fail("", 0, f"arXiv has no paper {identifier}. Check the ID and its version")

@@ -70,7 +70,7 @@ def run_latex(files: dict[str, bytes], main: str, *, processor: int = PROCESSOR)
     """
     latex = program()
     if not latex:
-        return [], "no pdflatex is installed"
+        return [], "pdflatex is not installed"
     with tempfile.TemporaryDirectory(prefix="press-latex-") as name:
         folder = Path(name)
         for path, data in files.items():
@@ -84,7 +84,7 @@ def run_latex(files: dict[str, bytes], main: str, *, processor: int = PROCESSOR)
         for _ in range(PASSES):
             reason = _fenced(command, folder, processor)
             if reason:
-                return [], f"pdflatex was ended: {reason}"
+                return [], f"pdflatex was stopped: {reason}"
         entries, ended = read_aux(folder, f"{job}.aux")
         found = printed_in(entries)
         return (found, "") if ended else (found, f"pdflatex did not reach the end of the document{_error(folder, job)}")

@@ -28,7 +28,7 @@ def by_latex(paper: Paper, files: dict[str, bytes]) -> list[str]:
     """
     printed, trouble = run_latex(files, paper.main)
     if trouble:
-        return [f"numbers are those of the reader alone: {trouble}"]
+        return [f"numbers are only those that the press read: {trouble}"]
     pairs = matched(paper.equations, printed)
     again = repeated(pairs, paper.blank)
     equations, said = [], []

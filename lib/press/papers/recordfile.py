@@ -18,7 +18,7 @@ from press.papers.tomlfile import key_lines, parse, written
 NAME = "record.toml"
 HEAD = "# What many runs found, written by `press record`, which continues from here.\n"
 TOP = {"paper": LINE, "records": TABLES}
-WHOLE, VALUE = "whole number from 0", "number"
+WHOLE, VALUE = "whole number, at least 0", "number"
 RECORD = {"post": LINE, "key": LINE, "scale": LINE, "device": LINE, "parameters": TABLE, "versions": TABLE}
 RECORD |= {"reads": TEXTS, "beside": TEXTS, "runs": TABLES}
 OPTIONAL = ("beside",)

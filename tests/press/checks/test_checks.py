@@ -131,7 +131,7 @@ def test_an_offline_site_asks_no_other_host(site, kind):
     assert check_site(site.root / "out", open_project(site.root)) == []
     site.write("_quarto.yml", CONFIG + "  offline: true\n")
     [problem] = check_site(site.root / "out", open_project(site.root))
-    assert problem.message.startswith("the page asks another host: ")
+    assert problem.message.startswith("the page requests something from another host: ")
     site.write("out/index.html", html(""))
     site.write(
         "out/site_libs/theme.css", "@import 'https://fonts.test/css';\na{background:url(data:image/png;base64,x)}"

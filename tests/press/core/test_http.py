@@ -37,7 +37,7 @@ def test_a_failure_is_tried_again_after_our_pause_or_the_servers():
     server = Server(http.Busy("status 503"), httpx2.ConnectError("no"), http.Busy("status 429", 7.0), "yes")
     assert server.ask() == "yes"
     assert server.waits == [http.PAUSES[0], http.PAUSES[1], 7.0]
-    assert server.said[1] == "host: ConnectError; trying again in 2 s"
+    assert server.said[1] == "host: ConnectError; retrying in 2 s"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_after_the_last_pause_it_is_over(trouble, said):
 
 def test_a_wait_that_is_too_long_is_not_waited():
     server = Server(http.Busy("status 429", http.LONGEST_WAIT + 1))
-    with pytest.raises(PressError, match="host asks to wait 301 s"):
+    with pytest.raises(PressError, match="host asks us to wait 301 s"):
         server.ask()
     assert (server.asked, server.waits) == (1, [])
 

@@ -36,7 +36,7 @@ def test_an_include_in_a_code_fence_is_text(site):
         ("x\n{{< include missing.md >}}\n", "a.qmd:2: included file 'missing.md' not found (looked for missing.md)"),
         ("{{< include a.qmd >}}\n", "a.qmd:1: include cycle: a.qmd -> a.qmd"),
         ("{{< include ../../etc/passwd >}}\n", "a.qmd:1: include '../../etc/passwd' lies outside the project"),
-        ("see {{< include b.md >}} here\n", "a.qmd:1: an include must be alone on its line: {{< include FILE >}}"),
+        ("see {{< include b.md >}} here\n", "a.qmd:1: an include must be on a line of its own: {{< include FILE >}}"),
     ],
 )
 def test_bad_includes(site, text, expected):

@@ -26,8 +26,8 @@ def test_what_is_not_done_is_told_once_and_only_where_it_is_wanted(value):
     ((line, check, message),) = told("title: x\ncomments:\n  utterances:\n    repo: a/b\n")
     assert (line, check) == (2, "unsupported")
     assert message == (
-        "front matter key 'comments': there are no comments: on purpose, pages of this renderer ask no other host"
-        " for anything of their own"
+        "front matter key 'comments': there are no comments: by design, pages of this renderer request nothing from"
+        " other hosts of their own accord"
     )
 
 

@@ -74,7 +74,7 @@ def archives() -> list[tuple[str, bytes, str]]:
     whole = eprint({"main.tex": DOCUMENT, "fig.png": bytes(range(256)) * 400})
     many = member("fig.png", data=b"")
     unsafe, link, device, large, damaged = (
-        "no name that is safe",
+        "does not have a safe name",
         "is a link",
         "is a special file",
         "too large",
@@ -149,7 +149,7 @@ def archives() -> list[tuple[str, bytes, str]]:
         ("empty", b"", "neither a tar archive"),
         ("zeros", bytes(10240), "neither a tar archive"),
         ("web page", b"<!DOCTYPE html><html><body>Rate exceeded</body></html>", "a web page"),
-        ("pictures only", eprint({"fig.png": b"x"}), "holds no LaTeX file"),
+        ("pictures only", eprint({"fig.png": b"x"}), "contains no LaTeX file"),
         ("PDF", b"%PDF-1.5\n" + bytes(range(256)), "PDF only"),
         ("gzipped PostScript", gzip.compress(b"%!PS-Adobe-2.0\n"), "PostScript only"),
     ]

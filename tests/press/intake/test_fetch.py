@@ -194,13 +194,13 @@ def test_every_form_that_arxiv_sends(desk, body):
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        ([(404, {}, b"")], "arXiv has no source of 2010.00001v2 (status 404). Check the id"),
+        ([(404, {}, b"")], "arXiv has no source of 2010.00001v2 (status 404). Check the ID"),
         ([(403, {}, b"")], "arXiv refuses the source of 2010.00001v2 (status 403)"),
-        ([(503, {}, b"")], "arXiv does not give the source of 2010.00001v2 (status 503). Nothing was changed"),
-        ([(503, {"Retry-After": "4000"}, b"")], "arXiv asks to wait 4000 s"),
+        ([(503, {}, b"")], "arXiv does not deliver the source of 2010.00001v2 (status 503). Nothing was changed"),
+        ([(503, {"Retry-After": "4000"}, b"")], "arXiv asks us to wait 4000 s"),
         ([(200, {"Content-Type": "text/html"}, b"\n<html>captcha</html>")], "the answer is a web page"),
-        ([(200, {}, b"%PDF-1.4")], "arXiv has this paper as PDF only, without LaTeX source. Write its equations by hand"),
-        ([(200, {"Content-Length": "100"}, b"\x1f\x8b")], "arXiv does not give the source of 2010.00001v2 (RemoteProtocolError)"),
+        ([(200, {}, b"%PDF-1.4")], "arXiv has this paper as PDF only, with no LaTeX source. Write its equations by hand"),
+        ([(200, {"Content-Length": "100"}, b"\x1f\x8b")], "arXiv does not deliver the source of 2010.00001v2 (RemoteProtocolError)"),
         ([(302, {"Location": "http://192.0.2.1/x"}, b"")], "sends us to 'http://192.0.2.1/x', which is not https"),
         ([(302, {"Location": "/e-print/2010.00001v2"}, b"")], "redirects the request for the source of 2010.00001v2 over 3 times"),
     ],
@@ -216,14 +216,14 @@ def test_a_busy_server_is_asked_again_when_it_says(desk):
     desk.server.give(PLACE, eprint({"main.tex": SOURCE}))
     assert len(desk.fetch().paper.equations) == 2
     assert {7.0, 2.0} <= set(desk.clock.slept)
-    assert "arXiv: status 503; trying again in 7 s" in desk.said
+    assert "arXiv: status 503; retrying in 7 s" in desk.said
 
 
 def test_a_server_that_is_silent_slow_or_endless(desk, monkeypatch):
     monkeypatch.setattr(arxiv, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = desk.client(api=f"http://127.0.0.1:{silent.getsockname()[1]}/q")
-        with pytest.raises(PressError, match=r"does not give the metadata of 2010.00001v2 \(ReadTimeout\)"):
+        with pytest.raises(PressError, match=r"does not deliver the metadata of 2010.00001v2 \(ReadTimeout\)"):
             client.metadata(PLACE)
     monkeypatch.setattr(arxiv, "TIMEOUT", 5.0)
     monkeypatch.setattr(http, "DEADLINE", 0.0)
@@ -244,17 +244,17 @@ def test_a_redirect_within_the_server_is_followed(desk):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (FEED.format(entry="").encode(), "arXiv knows no paper 2010.00001v2"),
-        (FEED.format(entry=ENTRY.format(id="2010.99999v1")).encode(), "arXiv knows no paper 2010.00001v2"),
-        (b"<html><body>busy</body></html>", "is not what arXiv's API sends"),
-        (b"Rate exceeded.", "is not what arXiv's API sends"),
+        (FEED.format(entry="").encode(), "arXiv has no paper 2010.00001v2"),
+        (FEED.format(entry=ENTRY.format(id="2010.99999v1")).encode(), "arXiv has no paper 2010.00001v2"),
+        (b"<html><body>busy</body></html>", "is not in the form that arXiv's API sends"),
+        (b"Rate exceeded.", "is not in the form that arXiv's API sends"),
         (
             b'<!DOCTYPE feed [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + FEED.format(entry="").encode()[38:],
-            "is not what arXiv's API sends",
+            "is not in the form that arXiv's API sends",
         ),
         (
             ('<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE f [<!ENTITY x "y">]><feed xmlns="http://www.w3.org/2005/Atom"/>').encode("utf-16"),
-            "is not what arXiv's API sends",
+            "is not in the form that arXiv's API sends",
         ),
     ],
 )  # fmt: skip
@@ -291,7 +291,7 @@ def test_ids(text, expected):
     ["", "ddim", "2010.2", "2010.02502v0", "https://example.org/abs/2010.02502", "../2010.02502", "2010.02502&x=1"],
 )
 def test_what_is_no_id(text):
-    with pytest.raises(PressError, match=r"is no arXiv id\. Legal: 2010.02502, 2010.02502v4, hep-th/9901001"):
+    with pytest.raises(PressError, match=r"is not an arXiv ID\. Legal: 2010.02502, 2010.02502v4, hep-th/9901001"):
         parse_id(text)
 
 
@@ -312,7 +312,7 @@ def test_the_citation_key(desk, entry, expected):
 
 def test_a_citation_key_that_cannot_be_a_folder_or_belongs_to_another_paper(served):
     for key in ("../x", "a/b", "a:b", "fig-x", "a b", ".x"):
-        assert f"--citekey {key!r} cannot be used" in served.fails(citekey=key)
+        assert f"--citekey {key!r} is not a valid key" in served.fails(citekey=key)
     served.fetch(citekey="doe2020made")
     served.server.give("2010.00002v1", eprint({"main.tex": SOURCE}))
     with pytest.raises(
@@ -342,7 +342,7 @@ def test_the_command_line(served, monkeypatch, capsys):
         "wrote papers/doe2020/paper.toml",
         "wrote papers/doe2020/paper.qmd",
         "2 numbered equations in main.tex",
-        "1 of them cannot become MathML, kept as they are: 2",
+        "1 of them cannot become MathML and are kept as they are: 2",
     ]
     assert err.splitlines() == [
         "arXiv: metadata of 2010.00001",
@@ -350,7 +350,7 @@ def test_the_command_line(served, monkeypatch, capsys):
         "reading 1 files",
     ]
     assert main(["fetch", "ddim", "--root", str(served.site.root)]) == 1
-    assert "error: 'ddim' is no arXiv id" in capsys.readouterr().err
+    assert "error: 'ddim' is not an arXiv ID" in capsys.readouterr().err
     assert json.loads(json.dumps(served.server.paths))[-1] == f"/e-print/{PLACE}"
 
 

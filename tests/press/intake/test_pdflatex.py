@@ -14,7 +14,7 @@ from press.intake.truth import by_html, by_latex, numbers_in, summary
 from press.tex.data import Numbered, Paper
 from press.tex.paper import read_paper
 
-needs_latex = pytest.mark.skipif(not program(), reason="no pdflatex is installed, so nothing was compared with LaTeX")
+needs_latex = pytest.mark.skipif(not program(), reason="pdflatex is not installed, so nothing was compared with LaTeX")
 HEAD = "\\documentclass{article}\\begin{document}"
 
 
@@ -70,7 +70,7 @@ def test_a_source_that_latex_does_not_finish_changes_nothing():
     paper = read_paper(files)
     before = list(paper.equations)
     (said,) = by_latex(paper, files)
-    assert "numbers are those of the reader alone: pdflatex did not reach the end of the document" in said
+    assert "numbers are only those that the press read: pdflatex did not reach the end of the document" in said
     assert paper.equations == before
 
 

@@ -67,10 +67,10 @@ def test_it_is_part_of_the_key_of_that_post_alone(two):
             "  posts:\n    a: 3\n",
             "3: press: posts: a: 3 must be a mapping with the key parameters",
         ),
-        ("  posts: [a]\n", '2: press: posts: ["a"] must be a mapping of posts to their settings'),
+        ("  posts: [a]\n", '2: press: posts: ["a"] must be a mapping from posts to their settings'),
         (
             "  posts:\n    a:\n      parameters: 3\n",
-            "4: press: posts: a: parameters: 3 must be a mapping of parameters to their values",
+            "4: press: posts: a: parameters: 3 must be a mapping from parameters to their values",
         ),
     ],
 )

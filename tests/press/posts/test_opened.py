@@ -250,7 +250,7 @@ def test_code_outside_the_project_that_is_no_installed_package_is_in_the_key(blo
 def test_a_policy_that_is_none_is_told(blog):  # noqa: F811
     blog.write("_quarto.yml", blog.read("_quarto.yml") + "press:\n  shell: forbidd\n")
     assert (
-        '_quarto.yml:6: press: shell: "forbidd" is no policy. Legal: allow, warn, forbid'
+        '_quarto.yml:6: press: shell: "forbidd" is not a policy. Legal: allow, warn, forbid'
         in blog.press("build", status=1).stderr
     )
 

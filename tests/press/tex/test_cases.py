@@ -39,7 +39,7 @@ def test_the_reader_numbers_as_latex_does(name):
 
 
 @pytest.mark.skipif(
-    not program(), reason="no pdflatex is installed; what it prints is recorded and was not asked again"
+    not program(), reason="pdflatex is not installed; what it prints is recorded and was not asked again"
 )
 @pytest.mark.parametrize("name", ["thm-eq", "advance", "subeq-own", "tagstar", "own-appendix2", "nde", "condpar"])
 def test_latex_prints_what_is_recorded(name):

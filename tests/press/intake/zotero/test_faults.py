@@ -299,14 +299,14 @@ def test_retry_after_and_backoff_are_waited_for(desk):
     assert len(times) == FIRST + 1
     assert times[1] - times[0] >= 1
     assert times[3] - times[2] >= 1
-    assert any("429; trying again in 1 s" in line for line in desk.said)
+    assert any("429; retrying in 1 s" in line for line in desk.said)
 
 
 def test_a_server_that_wants_an_hour_is_left_alone(desk):
     desk.server.fault = lambda n, handler: handler.answer(429, b"", {"Retry-After": "3600"}) or True
     with pytest.raises(PressError) as error:
         desk.sync()
-    assert "asks to wait 3600 s" in messages(error)
+    assert "asks us to wait 3600 s" in messages(error)
     assert len(desk.server.log) == 1
 
 
