@@ -26,7 +26,7 @@ def cache(text: str) -> str:
 def collection(text: str) -> str:
     """The key of a collection; "" for all."""
     if text and not (len(text) == 8 and text.isascii() and text.isalnum()):
-        raise argparse.ArgumentTypeError(f"{text!r} must be the 8 letters and digits at the end of its address")
+        raise argparse.ArgumentTypeError(f"{text!r} must be the 8 letters and digits at the end of its URL")
     return text.upper()
 
 

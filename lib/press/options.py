@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     init = add(
         "init",
-        "Start a blog in an empty or new folder. In a project that is there: say what the press makes of it.",
+        "Start a blog in an empty or new folder. In an existing project: say what the press makes of it.",
         "press init blog",
         "press init",
         root=False,
@@ -50,11 +50,11 @@ def parser() -> argparse.ArgumentParser:
         "press build --keep-going",
     )
     build.add_argument(
-        "--keep-going", action="store_true", help="publish what ran, with a page for each post that failed; exit 1 then"
+        "--keep-going",
+        action="store_true",
+        help="publish what ran, with an error page for each post that failed, and exit with 1",
     )
-    build.add_argument(
-        "--force-render", action="store_true", help="render every page again; execute only what is stale"
-    )
+    build.add_argument("--force-render", action="store_true", help="re-render every page; execute only what is stale")
     _renderer(build)
     _execution(build)
     run = add("run", "Execute stale posts, render nothing.", "press run", "press run ddpm-ddim -p seed 7 --force")
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     cache.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder, or a cache to add to")
     verify = add(
         "verify",
-        "Run posts again and compare with the results that the site shows; change nothing. Exit 1 if they disagree.",
+        "Run posts again and compare them with the results on the site; change nothing. Exit 1 if they disagree.",
         "press verify ddpm-ddim",
         "press verify --jobs 2",
     )
@@ -79,8 +79,8 @@ def parser() -> argparse.ArgumentParser:
     _parameters(verify)
     record = add(
         "record",
-        "Run posts with the seeds 1, 2, ... and keep what their claims measured in papers/KEY/record.toml. Each run is "
-        "written as it ends: killed anywhere, the same command goes on with the seeds that are missing. Nothing else "
+        "Run posts with seeds 1, 2, ... and keep what their claims measured in papers/KEY/record.toml. Each run is "
+        "written as it ends: after a kill, the same command runs the rest. Nothing else "
         "in the project is changed.",
         "press record ddpm-ddim",
         "press record --seeds 20 --jobs 2",
@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     record.add_argument("--dry-run", action="store_true", help="say what would run, and do nothing")
     verdicts = add(
         "verdicts",
-        "Run posts with other seeds, look at their prose, and say for each claim if the verdict is the recorded one. "
+        "Run posts with other seeds, check their prose, and say for each claim if the verdict is the recorded one. "
         "Nothing is recorded; after a kill, the same command runs the rest. Exit 1 if a verdict differs.",
         "press verdicts",
         "press verdicts guidance ddpm-ddim --seeds 4 5 6 7",
@@ -123,7 +123,11 @@ def parser() -> argparse.ArgumentParser:
         "--tests", nargs="+", default=[], metavar="PATH", help="what pytest is to run (default: nothing)"
     )
     drift.add_argument(
-        "--packages", nargs="+", default=[], metavar="NAME", help="whose versions to name (default: those on pages)"
+        "--packages",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="packages whose versions to record (default: those on pages)",
     )
     _jobs(drift)
     why = add("why", "Say why a post would run again.", "press why ddpm-ddim", "press why")
@@ -148,13 +152,15 @@ def parser() -> argparse.ArgumentParser:
         "press fetch 2010.02502v4",
         "press fetch https://arxiv.org/abs/2006.11239 --citekey ho2020ddpm",
     )
-    fetch.add_argument("paper", metavar="ID", help="arXiv id, with or without version, or its address")
+    fetch.add_argument("paper", metavar="ID", help="arXiv ID, with or without a version, or its URL")
     fetch.add_argument(
         "--citekey", default="", metavar="KEY", help="folder below papers/ (default: from references.bib)"
     )
-    fetch.add_argument("--main", default="", metavar="FILE", help="LaTeX file to begin with (default: found)")
     fetch.add_argument(
-        "--latex", choices=("auto", "never"), default="auto", help="take the numbers of pdflatex where it is installed"
+        "--main", default="", metavar="FILE", help="LaTeX file to start from (default: found automatically)"
+    )
+    fetch.add_argument(
+        "--latex", choices=("auto", "never"), default="auto", help="use pdflatex's numbers if it is installed"
     )
     fetch.add_argument("--html", action="store_true", help="compare the numbers with arXiv's HTML of the paper")
     fetch.add_argument("--facts", action="store_true", help="write numbers and labels only, to be committed")
@@ -179,10 +185,10 @@ def parser() -> argparse.ArgumentParser:
     )
     _sync_options(sync)
     clean = add("clean", "Remove what was generated.", "press clean", "press clean --all")
-    clean.add_argument("--all", action="store_true", help="executed results too: everything runs again")
+    clean.add_argument("--all", action="store_true", help="executed results too, so that everything runs again")
     clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
     for command in (build, check):
-        command.add_argument("--strict", action="store_true", help="each warning is an error, as CI wants it")
+        command.add_argument("--strict", action="store_true", help="treat each warning as an error, as CI does")
     return main
 
 
@@ -229,7 +235,7 @@ def _execution(command: argparse.ArgumentParser, short: bool = False) -> None:
 
 
 def _sync_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--local", action="store_true", help="ask the Zotero that runs on this machine; needs no key")
+    command.add_argument("--local", action="store_true", help="ask the Zotero running on this machine; needs no key")
     command.add_argument("--library-id", type=optionforms.number, metavar="ID", help="default: $ZOTERO_LIBRARY_ID")
     command.add_argument("--library-type", choices=("user", "group"), help="default: $ZOTERO_LIBRARY_TYPE, else user")
     command.add_argument(

@@ -123,7 +123,7 @@ def elsewhere(notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def _stays(name: str) -> str:
-    return f"{name}: has no source any longer, but is not as the press wrote it. It stays, as a file of yours"
+    return f"{name}: its source is gone, but it is not as the press wrote it. It is kept, as a file of yours"
 
 
 def build(

@@ -91,10 +91,10 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
-        raise fail("", 0, f"--port {port}: {error.strerror}. Choose another, or 0 for any that is free") from None
+        raise fail("", 0, f"--port {port}: {error.strerror}. Choose another, or 0 for any free port") from None
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
+    print(f"http://127.0.0.1:{server.server_port}/  (stop with Ctrl-C)", flush=True)
     try:
         for batch in watch(project.root, watch_filter=functools.partial(_wanted, project), step=200):
             names = sorted({relative(Path(path), project.root) for _, path in batch})

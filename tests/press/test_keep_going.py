@@ -84,7 +84,7 @@ def test_what_ran_is_there_and_the_listing_tells_the_difference(first):
 def test_the_terminal_says_so_too(first):
     assert "failed: bad; the page of each says where and why" in first.done.stdout
     assert "error: posts/bad/post.qmd:21: code-2 raised ZeroDivisionError" in first.done.stderr
-    assert "The notebook as far as it ran: .press/failed/bad.ipynb" in first.done.stderr
+    assert "The notebook, as far as it ran: .press/failed/bad.ipynb" in first.done.stderr
     assert json.loads(first.read(".press/failed/bad.ipynb"))["cells"]
 
 
@@ -149,7 +149,7 @@ REFUSED = {
     ),
     "secret": (cell("print(__import__('os').environ['PRESS_TEST'])"), "code-1 shows the value of $MY_TOKEN"),
     "written": (cell("token = 'sesame-open-sesame'\n1 / 0"), "code-1 raised ZeroDivisionError: division by zero"),
-    "told": (cell("raise ValueError('sesame-open-sesame')"), "(not shown: the text holds the value of $MY_TOKEN)"),
+    "told": (cell("raise ValueError('sesame-open-sesame')"), "(not shown: the text contains the value of $MY_TOKEN)"),
     "unknown": (
         cell(IMPORT + "from postkit.verdicts import Measurement\n" + MEASURE.replace("few-steps", "no-claim")),
         "code-1 raised ",

@@ -161,7 +161,7 @@ def test_what_has_no_source_left_goes_unless_it_was_edited(built, capsys):
     built.write("claims.qmd", "mine now\n")
     built.write("_quarto.yml", built.read("_quarto.yml").replace("claims.qmd, ", ""))
     assert press(built, "build") == 0
-    assert "note: claims.qmd: has no source any longer" in capsys.readouterr().err
+    assert "note: claims.qmd: its source is gone" in capsys.readouterr().err
     assert built.read("claims.qmd") == "mine now\n"
     assert not (built.root / "posts/b/index.ipynb").exists()
     assert not (built.root / "papers/known2020/index.qmd").exists()

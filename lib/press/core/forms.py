@@ -33,10 +33,10 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-TEXT = Value("a text", _plain)
+TEXT = Value("a string", _plain)
 TEXTS = Value("a string or a list of strings", _plain_or_list)
 NAMES = Value("a file name, or a list of file names", _names)
-NAME = Value("a text", lambda value: isinstance(value, str))
+NAME = Value("a string", lambda value: isinstance(value, str))
 WHOLE = Value("a whole number, at least 1", _whole)
 FLAG = Value("true or false", lambda value: isinstance(value, bool))
 MAPPING = Value("a mapping", lambda value: isinstance(value, dict))

@@ -50,7 +50,7 @@ def check_place(project: Project, out: str | None = None) -> None:
         refuse("lies outside the project, and a build replaces the whole folder")
     first = path.relative_to(project.root).parts[0]
     if first.casefold() in SOURCES:
-        refuse("holds sources" if path == project.root / first else f"lies in {first}/, which contains sources")
+        refuse("contains sources" if path == project.root / first else f"lies in {first}/, which contains sources")
     for folder in _on_the_way(project.root, value):
         if folder.is_symlink():
             refuse(f"leads through a symbolic link ({folder.name}), which the press does not follow when it writes")

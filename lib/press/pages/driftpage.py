@@ -48,7 +48,7 @@ def check_piece(root: Path) -> None:
     """
     path = root / PIECE
     if path.is_symlink() or (os.path.lexists(path) and not _is_ours(path)):
-        raise fail(PIECE, 0, "press drift writes this file, and did not make the one that is there. Move it away")
+        raise fail(PIECE, 0, "press drift writes this file, but did not make the existing one. Move it away")
 
 
 def _is_ours(path: Path) -> bool:

@@ -64,7 +64,7 @@ def read_measurement(data: Any, file: str, line: int) -> Measurement:
     try:
         return from_json(data)
     except ValueError as error:
-        message = f"this cell displays no measurement: {error}. Make it by postkit.claims.claim"
+        message = f"this cell displays no valid measurement: {error}. Make it with postkit.claims.claim"
         raise PressError(Problem(file, line, message)) from None
 
 

@@ -72,7 +72,7 @@ def _against_record(entries: list[Entry]) -> list[Problem]:
             message = (
                 f"claim {entry.claim.id!r} is {entry.verdict} here ({value_text(entry.measured)}), and {known} on "
                 f"record ({record.place[0]}:{record.place[1]}: {interval_text(record.found)}, {record.seeds} seeds). "
-                "One run may err: give the post more data until both agree"
+                "One run may be wrong: give the post more data until both agree"
             )
             problems.append(Problem(*entry.place, message))
     return problems
@@ -122,7 +122,7 @@ def _apart(claim: Claim, one: Entry, other: Entry) -> Problem:
     """Two measurements of one claim with different verdicts."""
     message = (
         f"claim {claim.id!r} is {other.verdict} here ({value_text(other.measured)}), and "
-        f"{one.verdict} in {_told(one)}. Measure it once, or let them agree"
+        f"{one.verdict} in {_told(one)}. Measure it once, or make them agree"
     )
     return Problem(*other.place, message, check=VERDICTS if is_close(one.verdict, other.verdict) else "")
 

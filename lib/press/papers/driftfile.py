@@ -99,7 +99,7 @@ def read_drift(root: Path) -> Drift | None:
     if not os.path.lexists(path):
         return None
     if path.is_symlink():
-        raise fail(NAME, 0, "a symbolic link; press drift writes a file of its own here. Move the link away")
+        raise fail(NAME, 0, "a symbolic link; press drift writes its own file here. Move the link away")
     text = read_text(path, root)
     data, lines = parse(text, NAME), key_lines(text)
     problems: list[Problem] = []
@@ -107,7 +107,7 @@ def read_drift(root: Path) -> Drift | None:
     def wrong(message: str, *keys: str) -> None:
         while keys and keys not in lines:
             keys = keys[:-1]
-        way = f"Mend it, or delete {NAME} and run press drift"
+        way = f"Fix it, or delete {NAME} and run press drift"
         problems.append(Problem(NAME, lines.get(keys, 1), f"{message}. {way}"))
 
     _checked(data, TOP, (), ("last",), wrong)
@@ -143,7 +143,7 @@ def _check_tried(table: dict[str, Any], at: tuple[str, ...], wrong: Callable) ->
     versions = table.get("versions")
     for name, version in versions.items() if isinstance(versions, dict) else ():
         if not isinstance(version, str):
-            wrong(f"versions: {name!r} must be a text, not {version!r}", *at, "versions", name)
+            wrong(f"versions: {name!r} must be a string, not {version!r}", *at, "versions", name)
 
 
 def _tried(table: Mapping[str, Any]) -> Tried:

@@ -92,13 +92,13 @@ def read_records(path: Path, root: Path, citekey: str, claims: Iterable[Claim]) 
         return ()
     file = relative(path.parent, root) + f"/{NAME}"
     if path.is_symlink():
-        raise fail(file, 0, "a symbolic link; press record writes a file of its own here. Move the link away")
+        raise fail(file, 0, "a symbolic link; press record writes its own file here. Move the link away")
     text = read_text(path, root)
     data, lines = parse(text, file), key_lines(text)
     problems: list[Problem] = []
 
     def wrong(message: str, *keys: str) -> None:
-        way = f"Mend it, or delete {file} and run press record"
+        way = f"Fix it, or delete {file} and run press record"
         problems.append(Problem(file, _line(lines, keys), f"{message}. {way}"))
 
     check_table(data, TOP, (), ("paper", "records"), wrong)
@@ -132,13 +132,13 @@ def _check_record(table: dict[str, Any], at: tuple[str, ...], measured: set[str]
     if found:
         return
     if not KEY.fullmatch(table["key"]):
-        wrong(f"key {table['key']!r} must be 64 digits and letters a to f", *at, "key")
+        wrong(f"key {table['key']!r} must be 64 characters: digits and letters a to f", *at, "key")
     if table["scale"] not in SCALES:
         wrong(f"scale {table['scale']!r} is unknown; legal: {', '.join(SCALES)}", *at, "scale")
     for name in ("parameters", "versions"):
         for key, value in table[name].items():
             if not isinstance(value, str):
-                wrong(f"{name}: {key!r} must be a text, not {value!r}", *at, name, key)
+                wrong(f"{name}: {key!r} must be a string, not {value!r}", *at, name, key)
     seeds: set[int] = set()
     for index, run in enumerate(table["runs"]):
         _check_run(run, (*at, "runs", str(index)), measured, seeds, wrong)
@@ -151,7 +151,7 @@ def _check_run(run: dict[str, Any], at: tuple[str, ...], measured: set[str], see
         if not _is_number(numbers.get(key), kinds) or numbers[key] < 0:
             wrong(f"{key} must be a {WHOLE if kinds is int else VALUE}, not {numbers.get(key)!r}", *at, key)
         elif key == "seed" and numbers[key] in seeds:
-            wrong(f"seed {numbers[key]} is there twice", *at, key)
+            wrong(f"seed {numbers[key]} is listed twice", *at, key)
         elif key == "seed":
             seeds.add(numbers[key])
     if isinstance(run.get("day"), str) and not DAY.fullmatch(run["day"]):
@@ -160,7 +160,9 @@ def _check_run(run: dict[str, Any], at: tuple[str, ...], measured: set[str], see
     for id, value in values.items() if isinstance(values, dict) else ():
         if id not in measured:
             legal = ", ".join(sorted(measured)) or "none"
-            wrong(f"values: {id!r} is not a claim of this paper with chance in it. Legal: {legal}", *at, "values", id)
+            wrong(
+                f"values: {id!r} is not a claim of this paper that involves chance. Legal: {legal}", *at, "values", id
+            )
         elif not _is_number(value, (int, float)):
             wrong(f"values: {id} must be a finite number, not {value!r}", *at, "values", id)
 

@@ -99,7 +99,9 @@ def read_papers(root: Path) -> tuple[Paper, ...]:
     for paper in papers:
         for claim in paper.claims:
             if claim.id in first:
-                message = f"duplicate claim id {claim.id!r}: {first[claim.id]} has it already. Ids are unique over all"
+                message = (
+                    f"duplicate claim id {claim.id!r}: {first[claim.id]} already has it. IDs are unique across all"
+                )
                 problems.append(Problem(*paper.claim_place(claim.id), f"{message} papers; rename one"))
             first.setdefault(claim.id, paper.file)
     if problems:

@@ -16,8 +16,8 @@ FUNCTION = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Za-z]\w*")
 CELL = re.compile(r"[\w./-]+#[\w-]+")
 TEST = re.compile(r"tests/[\w./-]+\.py(::[A-Za-z_]\w*)+(\[.+\])?")
 
-TEXT, LINE, NUMBER, FLAG = "text", "text in one line", "number", "true or false"
-TEXTS, TABLE, TABLES = "list of texts", "table", "list of tables"
+TEXT, LINE, NUMBER, FLAG = "text", "one-line string", "number", "true or false"
+TEXTS, TABLE, TABLES = "list of strings", "table", "list of tables"
 TOP = {"citekey": LINE, "arxiv": LINE, "related": TEXTS, "symbols": TABLE, "equations": TABLES, "claims": TABLES}
 TOP |= {"read": LINE}
 EQUATION = {"number": LINE, "latex": TEXT, "says": LINE, "implemented_by": TEXTS, "checked_by": TEXTS, "read": LINE}
@@ -64,10 +64,10 @@ def check_head(data: dict[str, Any], folder: str, wrong: Callable) -> None:
     if data["citekey"] != folder:
         wrong(f"citekey {data['citekey']!r} must be the folder's name, {folder!r}", "citekey")
     if "arxiv" in data and not ARXIV.fullmatch(data["arxiv"]):
-        wrong(f"arxiv {data['arxiv']!r} must be an id with its version, such as 2010.02502v4", "arxiv")
+        wrong(f"arxiv {data['arxiv']!r} must be an ID with a version, such as 2010.02502v4", "arxiv")
     for key, value in data.get("symbols", {}).items():
         if not isinstance(value, str):
-            wrong(f"symbols: {key} must be a text, not {value!r}", "symbols", key)
+            wrong(f"symbols: {key} must be a string, not {value!r}", "symbols", key)
 
 
 def check_unique(tables: list[dict[str, Any]], kind: str, key: str, wrong: Callable) -> None:
@@ -75,7 +75,7 @@ def check_unique(tables: list[dict[str, Any]], kind: str, key: str, wrong: Calla
     seen: set[str] = set()
     for index, table in enumerate(tables):
         if table[key] in seen:
-            wrong(f"duplicate {kind} {key} {table[key]!r}. Each may be there once", kind, str(index), key)
+            wrong(f"duplicate {kind} {key} {table[key]!r}. Each may appear only once", kind, str(index), key)
         seen.add(table[key])
 
 
@@ -104,7 +104,7 @@ def check_claim(table: dict[str, Any], at: tuple[str, str], wrong: Callable) -> 
         if "than" in table:
             wrong(f"{what}than goes with direction 'above' or 'below', not with 'near'", *at, "than")
     elif "than" not in table:
-        wrong(f"{what}direction {direction!r} needs than, the border", *at, "direction")
+        wrong(f"{what}direction {direction!r} needs than, the threshold", *at, "direction")
     for one, other in (("tolerance", "expected"), ("expected", "tolerance")):
         if one in table and other not in table:
             wrong(f"{what}{one} without {other}; the two go together", *at, one)
@@ -117,7 +117,7 @@ def check_claim(table: dict[str, Any], at: tuple[str, str], wrong: Callable) -> 
             message = f"{what}numbers: {key!r} is not a legal name for a number: {', '.join(CLAIM)} are taken"
             wrong(message, *at, "numbers", key)
         elif not _is(value, LINE):
-            wrong(f"{what}numbers: {key} must be a text as the paper prints it, not {value!r}", *at, "numbers", key)
+            wrong(f"{what}numbers: {key} must be a string, as the paper prints it, not {value!r}", *at, "numbers", key)
 
 
 def _check_verdict(table: dict[str, Any], what: str, at: tuple[str, str], wrong: Callable) -> None:
@@ -128,8 +128,8 @@ def _check_verdict(table: dict[str, Any], what: str, at: tuple[str, str], wrong:
             wrong(f"{what}verdict {value!r} is unknown. Legal: {', '.join(VERDICTS)}", *at, "verdict", scale)
     if "reason" in table and "reason_checked_by" not in table:
         wrong(
-            f'{what}reason without reason_checked_by, the cell that tested it ("post#label"). A cause that nothing '
-            "tested is a guess: leave it out, and the page says that it was not examined",
+            f'{what}reason without reason_checked_by, the cell that tested it ("post#label"). An untested '
+            "cause is a guess: leave it out, and the page says that it was not examined",
             *at,
             "reason",
         )
@@ -147,13 +147,13 @@ def _check_delta(table: dict[str, Any], what: str, at: tuple[str, str], wrong: C
     needed = table["direction"] in ("above", "below") and not table.get("exact", False)
     if needed and "delta" not in table:
         message = (
-            f"{what}delta is missing: the smallest distance from than that would be of interest, with delta_why. "
+            f"{what}delta is missing: the smallest distance from than that would matter, with delta_why. "
             "State it before you measure"
         )
         wrong(message, *at)
         return
     if "delta" in table and not needed:
-        wrong(f"{what}delta goes with direction 'above' or 'below', and not with exact", *at, "delta")
+        wrong(f"{what}delta goes with direction 'above' or 'below', not with exact", *at, "delta")
     if table.get("delta", 1) <= 0:
         wrong(f"{what}delta is {table['delta']!r}; it must be above 0", *at, "delta")
     for one, other in (("delta", "delta_why"), ("delta_why", "delta")):

@@ -163,7 +163,7 @@ def _taken(source: Source, taken: dict[str, str], project: Project) -> list[Prob
     address = unicodedata.normalize("NFC", posixpath.splitext(source.page)[0])
     problems = []
     if other := taken.get(address):
-        message = f"duplicate slug {source.slug!r}: {other} has it already. Rename one of them"
+        message = f"duplicate slug {source.slug!r}: {other} already has it. Rename one of them"
         problems.append(Problem(name, 0, message))
     elif other := taken.get(f"any case: {address.casefold()}"):
         message = f"on some machines this has the same address as {other}. Rename one of them"
@@ -191,7 +191,7 @@ def choose(there: list[str], asked: list[str], files: Mapping[str, str]) -> list
         if len(fits) == 1:
             chosen.append(fits[0])
             continue
-        legal = f"Several are meant: {', '.join(fits)}" if fits else f"Posts: {', '.join(there) or 'none'}"
+        legal = f"Several match: {', '.join(fits)}" if fits else f"Posts: {', '.join(there) or 'none'}"
         problems.append(Problem("", 0, f"no post {name!r}. {legal}" if not fits else f"post {name!r}: {legal}"))
     if problems:
         raise PressError(problems)

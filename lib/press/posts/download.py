@@ -139,9 +139,9 @@ def _head(slug: str, title: str, about: str, site: dict[str, Any], extra: str) -
     base = str(site.get("site-url") or "").rstrip("/")
     lines = [f"# {title}", "", *([about, ""] if about else [])]
     if base:
-        lines += [f"The same as a page: <{base}/posts/{slug}/>", ""]
+        lines += [f"This post as a web page: <{base}/posts/{slug}/>", ""]
     lines += [
-        "**To run it** you need the project that it belongs to, with this file in its folder",
+        "**To run it**, you need the project that it belongs to, with this file in its folder",
         f"`posts/{slug}/`:",
         "",
     ]
@@ -150,7 +150,7 @@ def _head(slug: str, title: str, about: str, site: dict[str, Any], extra: str) -
     lines += ["```", *fetch, f"pip install --editable '.{extra}'", f"cd posts/{slug} && jupyter lab", "```"]
     if not repository:
         return [new_cell("markdown", "about", "\n".join(lines))]
-    lines += ["", "Outside the project, as in Colab, the next cell fetches and installs all that."]
+    lines += ["", "Outside the project, for example in Colab, the next cell fetches and installs everything."]
     branch = site.get("repo-branch")
     clone = ["git", "clone", "--depth", "1", *(["--branch", str(branch)] if branch else []), repository, folder]
     install = f'[sys.executable, "-m", "pip", "install", "--quiet", "--editable", {json.dumps(folder + extra)}]'

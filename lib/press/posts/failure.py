@@ -109,7 +109,7 @@ def _as_written(value: str) -> Markup:
 def shown(value: str) -> str:
     """A text as a page may have it: of a bearable length, without control characters and secrets."""
     if secret := secrets_in(value):
-        return f"(not shown: the text holds {secret[0]})"
+        return f"(not shown: the text contains {secret[0]})"
     lines = "\n".join(value.splitlines())
     plain = "".join(REPLACED if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c for c in lines)
     return plain if len(plain) <= LONGEST else plain[:LONGEST] + " \N{HORIZONTAL ELLIPSIS}"

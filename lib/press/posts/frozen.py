@@ -42,7 +42,7 @@ def read_markdown(path: Path) -> str:
     """
     text = json.loads(path.read_bytes())["result"]["markdown"]
     if not isinstance(text, str):
-        raise TypeError("the Markdown is no text")
+        raise TypeError("the Markdown is not a string")
     return text
 
 

@@ -56,7 +56,7 @@ def read_inline(values: Iterable[Inline], problems: list[Problem]) -> set[str]:
         try:
             tree = ast.parse(value.expression, mode="eval")
         except BROKEN as error:
-            message = f"`{{python}} {value.expression}` is no expression of Python: {getattr(error, 'msg', error)}"
+            message = f"`{{python}} {value.expression}` is not a Python expression: {getattr(error, 'msg', error)}"
             problems.append(Problem(value.file, value.line, message))
         else:
             names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -178,7 +178,7 @@ def _check_meta(meta: Map, top: tuple[str, int], source: Source) -> list[Problem
     kernel = (asked.get("kernelspec") or {}) if isinstance(asked, dict) else {"name": asked}
     name = str(kernel.get("language") or kernel.get("name") or KERNEL) if isinstance(kernel, dict) else KERNEL
     if not name.lower().startswith(PYTHON):
-        message = f"jupyter: kernel {name!r}: the press runs Python cells in the environment that it runs in itself"
+        message = f"jupyter: kernel {name!r}: the press runs Python cells in its own environment"
         problems.append(Problem(*(place_of(meta, "jupyter") or top), message, check="unsupported"))
     return problems + check_limits(meta, lambda key: place_of(meta, key) or top)
 

@@ -29,7 +29,7 @@ def read_notebook(path: Path, root: Path) -> dict[str, Any]:
     try:
         book = json.loads(text)
         if not isinstance(book, dict):
-            raise TypeError("it is no mapping")
+            raise TypeError("it is not a mapping")
         if book.get("nbformat", 4) != 4:  # whoever says nothing writes the present form
             import nbformat
 

@@ -18,7 +18,9 @@ def read_parameters(cells: tuple[CodeCell, ...], uses: Uses, problems: list[Prob
     """Names and defaults from the cell tagged `parameters`; each must be read by some cell."""
     tagged = [cell for cell in cells if "parameters" in cell.tags]
     if len(tagged) > 1:
-        problems.append(Problem(tagged[1].file, tagged[1].line, "a second cell tagged parameters; a post has one"))
+        problems.append(
+            Problem(tagged[1].file, tagged[1].line, "a second cell tagged parameters; a post may have only one")
+        )
     if not tagged:
         return {}
     try:
@@ -36,7 +38,7 @@ def read_parameters(cells: tuple[CodeCell, ...], uses: Uses, problems: list[Prob
                 parameters[target.id] = _literal(node.value)
                 lines[target.id] = tagged[0].line + node.lineno - 1 if tagged[0].line else 0
     for name in (name for name in parameters if name not in uses.read):
-        message = f"parameter {name!r} is declared and never read. Use it or remove it"
+        message = f"parameter {name!r} is declared but never read. Use it or remove it"
         problems.append(Problem(tagged[0].file, lines[name], message, check="parameters"))
     return parameters
 

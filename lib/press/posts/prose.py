@@ -131,7 +131,7 @@ def _resolve_yaml(
 
         done[index] = SHORTCODE.sub(swap, lines[index])
     if len(problems) == known and _yaml(header, done) != _wanted(_yaml(header, lines), claims):
-        message = "the text of the claim does not fit here. Write the whole value in double quotes, on one line"
+        message = "the text of the claim cannot be inserted here. Write the whole value in double quotes, on one line"
         problems.append(Problem(*expanded.origin(at + 1), message))
 
 

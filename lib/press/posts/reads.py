@@ -51,7 +51,7 @@ def refused(post: Post, names: list[str], project: Project) -> Problem | None:
         return None
     name = names[0]
     if Path(name).suffix == ".py" and name.startswith("lib/"):
-        message = f"it imported {name}, which its import closure does not show. Import it by a plain import statement"
+        message = f"it imported {name}, which is not in its import closure. Import it with a plain import statement"
     else:
         message = f"it read {name}, which its front matter does not declare. Add it to data:"
     return Problem(post.file, 1 if post.cells and post.cells[0].line else 0, message)

@@ -62,7 +62,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
             kept = project.work / "failed" / f"{_flat(result.slug)}.ipynb"
             base, found = _changed_meanwhile(step, result, more, plan, project)
             if problem is None and found:
-                message = f"changed while it ran ({', '.join(found)}); its result is dropped. Build again"
+                message = f"changed while it ran ({', '.join(found)}); its result is discarded. Build again"
                 problem = Problem(step.post.file, 0, message)
             if problem:
                 write_atomic(kept, to_bytes(result.notebook))
@@ -82,7 +82,7 @@ def execute(plan: Plan, project: Project, *, jobs: int, dask: str | None, progre
             about = today_here(dask) | {"processor": round(result.processor, 1)}
             plan.cache.put(key, result.slug, result.notebook, result.seconds, about)
             if new := [name for name in more if f"read {name}" not in step.key.parts]:
-                plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; a change there will run it again")
+                plan.notes.append(f"{step.post.file}: it read {', '.join(new)}; it will run again when that changes")
             plan.executed[result.slug] = result.notebook
             kept.unlink(missing_ok=True)
             progress.finished(result.slug, result.seconds)
@@ -99,7 +99,7 @@ def _flat(slug: str) -> str:
 
 
 def _failure(step: Step, problem: Problem, cell: str, kept: str) -> Failure:
-    detail = "\n".join(filter(None, (problem.detail, f"    The notebook as far as it ran: {kept}")))
+    detail = "\n".join(filter(None, (problem.detail, f"    The notebook, as far as it ran: {kept}")))
     return Failure(step.post, step.key.parts, (replace(problem, detail=detail),), cell, kept)
 
 

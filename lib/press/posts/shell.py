@@ -9,7 +9,7 @@ from press.core.errors import Problem
 from press.posts.post import CodeCell
 from press.posts.used import Uses
 
-WAY_OUT = "What it reads is not in the staleness key. Write it in Python"
+WAY_OUT = "The staleness key does not cover what it reads. Write it in Python"
 
 
 def told(cells: Sequence[CodeCell], uses: Uses, policy: Any) -> list[Problem]:

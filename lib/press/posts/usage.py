@@ -70,7 +70,7 @@ class Usage:
 
     def told(self) -> str:
         """Which limit was reached, how much was used of what, and what to do."""
-        used = f"{_seconds(self.processor)} of processor time and {_seconds(self.wall)} on the wall"
+        used = f"{_seconds(self.processor)} of processor time and {_seconds(self.wall)} of wall time"
         if self.over == "idle":
             return (
                 f"the post computed nothing for {_seconds(self.idle)} (limit {self.limits.idle:g}: `idle-timeout:` in "

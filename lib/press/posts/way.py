@@ -109,7 +109,7 @@ def _wrong(slug: str, about: Map, path: Map) -> list[tuple[str, str]]:
             found.append(("after", f"{where}after {other!r}, which is not on the path. {_near(other, above)}"))
         elif other not in above and (other == slug or slug in _needed(other, path)):
             found.append(
-                ("after", f"{where}after {other!r}, which is itself to be read after {slug!r}. Remove one of them")
+                ("after", f"{where}after {other!r}, which must itself be read after {slug!r}. Remove one of them")
             )
         elif other not in above:
             found.append(

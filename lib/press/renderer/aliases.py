@@ -22,7 +22,7 @@ def plan(config: Config, records: list[dict[str, Any]], plan: dict[str, Any]) ->
                 continue  # the page itself, or an alias of its own once more
             if not name or name in plan:
                 owner = owners.get(name, "a page or file of the site")
-                reason = f"is the place of {owner}" if name else "lies outside the site"
+                reason = f"is already the address of {owner}" if name else "lies outside the site"
                 message = f"alias {alias!r} {reason}. Choose another address"
                 problems.append(Problem(record["input"], 0, message, check="links"))
                 continue

@@ -138,7 +138,10 @@ def _check_captions(
             continue
         if len(captions) > 1 and (kind or len(captions) != displays):
             found = f"{len(captions)} captions for {displays} outputs" + (f" and one label, {label!r}" if kind else "")
-            refuse(f"{name}-cap", f"{found}. One caption each, or with a label one {name}-cap and a list {name}-subcap")
+            refuse(
+                f"{name}-cap",
+                f"{found}. Give one caption each, or with a label one {name}-cap and a list {name}-subcap",
+            )
         if parts and len(parts) != displays:
             refuse(f"{name}-subcap", f"{len(parts)} captions for {displays} outputs in {name}-subcap")
         if captions and not displays:

@@ -152,7 +152,7 @@ def _pandoc(document: Document, work: Path, defaults: dict[str, Any], options: d
     if failure:
         cited = UNREADABLE.search(failure)  # the page then stands without what is cited
         said = "no citation is resolved. " if cited else ""
-        message = f"{said}Pandoc failed: {failure}. The page is shown without what it failed at, or as it is written"
+        message = f"{said}Pandoc failed: {failure}. The page is shown without the failing part, or as it is written"
         if not any("Pandoc failed: " in problem.message for problem in document.problems):
             check = "references" if cited else "markdown"
             document.problems.append(Problem(document.input, 0, message, check=check))
@@ -227,7 +227,7 @@ def _problem(document: Document, entry: dict[str, Any]) -> list[Problem]:
         tex = [line.strip() for line in str(entry.get("contents", "")).strip().splitlines()] or [""]
         reason = "; ".join(line.strip() for line in message.splitlines()[2:])
         tried = (
-            f"math `{tex[0][:80]}` cannot become MathML: {reason}. It is tried with KaTeX, else shown as it is written"
+            f"math `{tex[0][:80]}` cannot become MathML: {reason}. KaTeX is tried; failing that, it is shown as written"
         )
         return document.blame(max(tex, key=len), tried, "math")
     if re.search(r"citation (\S+) not found", pretty):

@@ -83,7 +83,7 @@ def tell(document: Document) -> None:
         if language == MYST:
             said = f"{cells} {{{language}}} of MyST {are} shown as code. Quarto runs cells that begin with {{python}}"
         elif language in DIRECTIVES:
-            said = f"{{{language}}} is of MyST; Quarto does not know it either. What is in it is shown as it is written"
+            said = f"{{{language}}} belongs to MyST; Quarto does not support it either. Its content is shown as written"
         document.problems.append(Problem(*places[0], said, check="unsupported"))
 
 
@@ -95,7 +95,9 @@ def _cell(
     options, taken = _options(head[2] or "", [line for line, _ in body])
     code = body[taken:]
     if language in DIAGRAMS:
-        message = f"diagram {{{language}}} is shown as its source. Quarto draws it, and so does this renderer with npm"
+        message = (
+            f"diagram {{{language}}} is shown as source. Quarto draws it, and so does this renderer if npm is installed"
+        )
         document.need(DIAGRAMS[language], Problem(*origin, f"{message} at hand", check="unsupported"))
     elif head[0].startswith("{{"):
         pass  # Quarto's escape for a cell that is only shown

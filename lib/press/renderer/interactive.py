@@ -73,7 +73,7 @@ def element(what: Drawn, still: str) -> str:
         still: HTML to show until the script has drawn, and where it cannot.
     """
     if what.kind == "live":
-        still += "<noscript><p>With JavaScript, readers can draw this figure again, with other settings.</p></noscript>"
+        still += "<noscript><p>With JavaScript, readers can redraw this figure with other settings.</p></noscript>"
     still = still or f"<p>Interactive figure ({NAMES[what.library]}); it needs JavaScript.</p>"
     return f'<div class="interactive" data-kind="{what.kind}"><div class="still">{still}</div>{what.script}</div>'
 

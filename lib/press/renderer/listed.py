@@ -40,7 +40,7 @@ def fill(
         markup = markup.replace(chrome.marker(record["key"], f"listing-{one['id']}"), made, 1)
         if one.get("feed"):
             if not site.config.get("website.site-url"):
-                message = "a feed needs absolute links: none is written. Add website: site-url: to _quarto.yml"
+                message = "a feed needs absolute links, so none is written. Add website: site-url: to _quarto.yml"
                 problems.append(Problem(record["input"], 0, message, check="unsupported"))
                 continue
             names = _feeds(site, cache, one, record, shown, plan)

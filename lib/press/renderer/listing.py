@@ -42,7 +42,9 @@ def check(listings: list[dict[str, Any]], meta: Map, name: str) -> list[Problem]
         if listing.get("categories", True) not in STYLES:
             tell("categories", f"listing categories: {listing['categories']!r} is taken as true")
         if "type" in feed_of(listing) and feed_of(listing)["type"] not in ("full", "partial", "metadata"):
-            tell("feed.type", f"feed type {feed_of(listing)['type']!r} is taken as `full`; else: partial, metadata")
+            tell(
+                "feed.type", f"feed type {feed_of(listing)['type']!r} is taken as `full`; also legal: partial, metadata"
+            )
     return problems
 
 

@@ -76,9 +76,9 @@ def inputs(names: list[str], root: Path) -> list[Path]:
 def lacks(store: Path) -> str:
     """What is not to be had for any live figure; "" where all is."""
     if absent := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
-        return f"not installed: {', '.join(absent)}, with which checkpoints are exported"
+        return f"not installed: {', '.join(absent)}, needed to export checkpoints"
     absent = [name for name in NPM.values() if libraries.unpacked(libraries.BY_NAME[name], store) is None]
-    return f"npm does not hand over {' and '.join(absent)}" if absent else ""
+    return f"npm does not provide {' and '.join(absent)}" if absent else ""
 
 
 def _made(model: Path, unets: dict[str, Path], kept: Path, store: Path) -> dict[str, Path] | str:

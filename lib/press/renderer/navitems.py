@@ -136,6 +136,6 @@ def check(config: Config) -> list[Problem]:
         said = item if isinstance(item, dict) else {}
         lost = [str(said["icon"])] if said.get("icon") and not icons.known(str(said["icon"])) else []
         for name in lost + texts.missing_icons(str(said.get("text") or "")):
-            message = f"icon {name!r} is not among Bootstrap's icons; the text stands without it"
+            message = f"icon {name!r} is not among Bootstrap's icons; the text is shown without it"
             problems.append(Problem(*config.where(dotted + ".icon"), message, check="unsupported"))
     return problems

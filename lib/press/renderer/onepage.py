@@ -101,7 +101,7 @@ def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
             paths.append(path)
         else:
             document.lost.append(path)
-            message = f"bibliography {str(name).lstrip('/')!r}: file not found; what it holds is not cited"
+            message = f"bibliography {str(name).lstrip('/')!r}: file not found; its entries cannot be cited"
             document.problems.append(Problem(*place, message, check="references"))
     return list(dict.fromkeys(paths))
 

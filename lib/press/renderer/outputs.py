@@ -149,7 +149,7 @@ def _display(item: dict[str, Any], index: int, options: Options, nth: int) -> Ou
         return _image(item, mime, index, options, nth)
     if not mime:
         names = ", ".join(data) or "nothing"
-        return Output("display", "", problem=f"output {names}: nothing of it can be shown, and it is left out")
+        return Output("display", "", problem=f"output {names}: none of it can be shown, so it is left out")
     text = data[mime] if mime == "application/json" else text_of(data[mime])
     said = "a widget without its state is shown as text. Save the notebook with its widgets' state"
     problem = said if interactive.WIDGET in data else ""
@@ -202,7 +202,7 @@ def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, opt
     elif found.library == "widgets" and "text/plain" in data:
         still = f"<pre><code>{escape(plain(text_of(data['text/plain'])))}</code></pre>"
     shown = _html(interactive.element(found, still))
-    said = f"an interactive output ({name}) is shown as a {'picture' if mime else 'text'}: its library is not to be had"
+    said = f"an interactive output ({name}) is shown as a {'picture' if mime else 'text'}: its library is not available"
     said = "" if found.kind == "live" else said  # what a live figure lacks is told once for the site
     return Output("display", shown.markdown, files, library=found.library, problem=said, large=shown.large)
 
@@ -233,7 +233,7 @@ def as_math(latex: str) -> str:
 def _image(item: dict[str, Any], mime: str, index: int, options: Options, nth: int) -> Output:
     data = decoded(item["data"][mime], mime)
     if not data:
-        return Output("display", "", problem=f"output {mime}: its data cannot be read, and it is left out")
+        return Output("display", "", problem=f"output {mime}: its data cannot be read, so it is left out")
     name = f"{options.directory}/figure-html/{options.name}-output-{index}.{SUFFIX[mime]}"
     meta = (item.get("metadata") or {}).get(mime) or {}
     attributes = [".press-image"]

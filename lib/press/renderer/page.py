@@ -81,7 +81,7 @@ def _start(lines: list[str], where: Callable[[int], Origin], document: Document,
             document.problems.append(Problem(*place, message, check="metadata"))
     if meta.get(outputfile.KEY) and not outputfile.name_in(parsed.data):
         written = meta[outputfile.KEY]
-        message = f"output-file {written!r} is not a valid file name. Write one without folders, on the page itself"
+        message = f"output-file {written!r} is not a valid file name. Write a name without folders, in the page itself"
         place = place_of(meta, outputfile.KEY) or (document.input, 0)
         document.problems.append(Problem(*place, message, check="metadata"))
     document.problems += refused_values(meta, meta)

@@ -64,7 +64,7 @@ def _run(out: Path, target: Path) -> None:
     try:
         run = run_within(command, 600)
     except OverLimit as error:
-        raise fail("", 0, f"Pagefind was ended: {error}") from None
+        raise fail("", 0, f"Pagefind was stopped: {error}") from None
     if run.returncode != 0 or not (target / "pagefind.js").is_file():
         raise fail("", 0, f"Pagefind failed: {(run.stdout + run.stderr).strip()[-2000:]}")
     for path in target.iterdir():

@@ -110,7 +110,7 @@ def _said(name: str, words: list[str], options: dict[str, str], meta: dict[str, 
         return media.keys(words, options), "", ""
     if name in ("fa", "bi", "iconify"):
         shown, drawn = media.icon(words, options)
-        message = f"icon {' '.join(words)!r} is shown as its name; Quarto draws it, with the extension that brings it"
+        message = f"icon {' '.join(words)!r} is shown as its name; Quarto draws it, with the extension that provides it"
         return shown, "" if drawn else message, "unsupported"
     if name == "pagebreak":
         return media.raw('<span class="page-break"></span>'), "", ""
@@ -126,7 +126,7 @@ def _said(name: str, words: list[str], options: dict[str, str], meta: dict[str, 
         )
         return media.raw(f"<code>{escape(first)}</code>"), message, "unsupported"
     known = "include, meta, var, env, video, kbd, pagebreak, placeholder, lipsum, contents"
-    message = f"shortcode {name!r} is not supported and is shown as it is written; this renderer knows: {known}"
+    message = f"shortcode {name!r} is not supported and is shown as written; this renderer supports: {known}"
     return None, message, "unsupported"
 
 
@@ -137,7 +137,7 @@ def _value(name: str, words: list[str], meta: dict[str, Any]) -> tuple[str | Non
         value = os.environ.get(words[0])
         if value is None and len(words) > 1:
             value = words[1]
-        wanted = "the environment has no such variable. Give a second word for that case"
+        wanted = "the environment has no such variable. Give a second word as its default"
     else:
         value = lookup(meta if name == "meta" else meta.get(VARIABLES) or {}, words[0])
         wanted = "the front matter has no such key" if name == "meta" else "_variables.yml has no such key"

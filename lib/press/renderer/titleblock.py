@@ -143,7 +143,7 @@ def check(document: Document) -> list[Problem]:
         tell("about.template", f"about template {said['template']!r} is shown as jolla. Choose: {', '.join(TEMPLATES)}")
     for item in as_list(said.get("links")):
         if isinstance(item, dict) and item.get("icon") and not icons.known(str(item["icon"])):
-            tell("about.links", f"icon {item['icon']!r} is not among Bootstrap's icons; the text stands without it")
+            tell("about.links", f"icon {item['icon']!r} is not among Bootstrap's icons; the text is shown without it")
     banner = meta.get("title-block-banner")
     known = not isinstance(banner, str) or banner in ("true", "false", "none") or is_picture(banner)
     if not known and not colours.legal(banner):

@@ -155,7 +155,10 @@ def test_html_that_a_cell_hides_in_a_claims_output_is_replaced(measured):
     assert "<b>" not in "".join(output(measured)["text/html"])
     measured.post("a", cell(IMPORT + code.replace("0.5,", "'<script>',")))
     error = measured.press("run", status=1).stderr
-    assert "posts/a/post.qmd:9: this cell displays no measurement: measured is '<script>'; it must be a number" in error
+    assert (
+        "posts/a/post.qmd:9: this cell displays no valid measurement: measured is '<script>'; it must be a number"
+        in error
+    )
 
 
 def test_a_claim_that_went_away_is_named_where_it_is_measured(measured):
@@ -366,7 +369,7 @@ def test_front_matter_quotes_claims_too():
 
 def test_text_that_would_break_the_yaml_is_refused_with_the_way_out():
     with pytest.raises(
-        PressError, match=r"f:6: the text of the claim does not fit here. Write the whole value in double quotes"
+        PressError, match=r"f:6: the text of the claim cannot be inserted here. Write the whole value in double quotes"
     ):
         resolved("---\ntitle: t\n---\n\n```{python}\n#| fig-cap: It is {{< claim a.statement >}}\n1\n```\n")
 
@@ -596,7 +599,7 @@ def test_two_posts_that_measure_one_claim_must_agree(measured):
     measured.post("b", cell(IMPORT + MEASURE.replace("(1.5,", "(0.5,")))
     measured.press("run")
     assert problems_of(measured) == [
-        "posts/b/post.qmd:9: claim 'few-steps' is INCONCLUSIVE here (2 [0.5, 2.5], 3 seeds), and REPRODUCED in posts/a/post.qmd:11 (2 [1.5, 2.5], 3 seeds). Measure it once, or let them agree"
+        "posts/b/post.qmd:9: claim 'few-steps' is INCONCLUSIVE here (2 [0.5, 2.5], 3 seeds), and REPRODUCED in posts/a/post.qmd:11 (2 [1.5, 2.5], 3 seeds). Measure it once, or make them agree"
     ]
 
 

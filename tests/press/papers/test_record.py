@@ -405,8 +405,8 @@ GOOD = as_text(
         ("0" * 64, "0" * 63, 6, "key '0"),
         ('scale = "small"', 'scale = "huge"', 7, "scale 'huge' is unknown"),
         ("parameters = {}", "parameters = { n = 1 }", 9, "parameters: 'n' must be a text"),
-        ("reads = []", "reads = [1]", 11, "reads must be a list of texts"),
-        ("reads = []", "reads = []\nbeside = [1]", 12, "beside must be a list of texts"),
+        ("reads = []", "reads = [1]", 11, "reads must be a list of strings"),
+        ("reads = []", "reads = []\nbeside = [1]", 12, "beside must be a list of strings"),
         ("[[records]]", "[records]", 4, "records must be a list of tables"),
         ("seed = 1", "seed = 1 1", 14, "not valid TOML"),
     ],
@@ -439,5 +439,5 @@ def test_a_seed_that_is_there_twice_is_refused(tmp_path):
     site = Site(tmp_path)
     site.write("papers/known2020/paper.toml", PAPER)
     site.write(FILE, GOOD + GOOD[GOOD.index("\n[[records.runs]]") :])
-    with pytest.raises(PressError, match="seed 1 is there twice"):
+    with pytest.raises(PressError, match="seed 1 is listed twice"):
         read_papers(tmp_path)

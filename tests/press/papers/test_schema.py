@@ -114,20 +114,20 @@ def changed(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "at", "message"),
     [
-        ('arxiv = "2010.02502v4"', "arxiv = 2010", "arxiv", "arxiv must be a text in one line, not 2010"),
-        ('arxiv = "2010.02502v4"', 'arxiv = "2010.02502"', "arxiv", "arxiv '2010.02502' must be an id with its version"),
-        ('read = "In a copy."', 'read = ""', "read", "read must be a text in one line, not ''"),
-        ('read = "Elsewhere."', 'read = ["Elsewhere."]', "read = [", "equations entry: read must be a text in one line"),
-        ('related = ["ho2020ddpm"]', 'related = "ho2020ddpm"', "related", "related must be a list of texts"),
+        ('arxiv = "2010.02502v4"', "arxiv = 2010", "arxiv", "arxiv must be a one-line string, not 2010"),
+        ('arxiv = "2010.02502v4"', 'arxiv = "2010.02502"', "arxiv", "arxiv '2010.02502' must be an ID with a version"),
+        ('read = "In a copy."', 'read = ""', "read", "read must be a one-line string, not ''"),
+        ('read = "Elsewhere."', 'read = ["Elsewhere."]', "read = [", "equations entry: read must be a one-line string"),
+        ('related = ["ho2020ddpm"]', 'related = "ho2020ddpm"', "related", "related must be a list of strings"),
         ("related =", "relates =", "relates", "unknown key 'relates'. Legal: citekey, arxiv, related, symbols, equations, claims"),
         ('citekey = "song2021ddim"', 'citekey = "song2020ddim"', "citekey", "citekey 'song2020ddim' must be the folder's name, 'song2021ddim'"),
         ('citekey = "song2021ddim"\n', "", "# DDIM", "key 'citekey' is missing"),
         ('citekey = "song2021ddim"', "citekey = ", "citekey", "not valid TOML"),
-        (r"'\bar\alpha_t'", "1", r"'\alpha_t'", "symbols: \\alpha_t must be a text, not 1"),
+        (r"'\bar\alpha_t'", "1", r"'\alpha_t'", "symbols: \\alpha_t must be a string, not 1"),
         ('number = "A.1"', 'number = "12"', 'number = "12"\nlatex = "y"', "duplicate equations number '12'"),
-        ('number = "A.1"', "number = 13", "number = 13\n", "equations entry: number must be a text in one line, not 13"),
+        ('number = "A.1"', "number = 13", "number = 13\n", "equations entry: number must be a one-line string, not 13"),
         ('says = "Another."', 'says = "Another."\nhint = "x"', "hint = ", "equations entry: unknown key 'hint'. Legal: number, latex, says, implemented_by"),
-        ('says = "Another."', 'says = """a\nb"""', 'says = """a', "says must be a text in one line"),
+        ('says = "Another."', 'says = """a\nb"""', 'says = """a', "says must be a one-line string"),
         ('says = "Another."\n', "", '[[equations]]\nnumber = "A.1"', "equations entry: key 'says' is missing. Needed: number, latex, says"),
         ('["diffloop.ddim.ddim_step"]', '["ddim_step"]', "implemented_by", "implemented_by: 'ddim_step' must look like diffloop.ddim.ddim_step"),
         ('["diffloop.ddim.ddim_step"]', '["diffloop.ddim._private"]', "implemented_by", "'diffloop.ddim._private' must look like"),
@@ -156,12 +156,12 @@ def changed(old: str, new: str) -> str:
         ("delta = 0.01\n", "", "[[claims]]", "claim 'few-steps': delta is missing"),
         ("tolerance = 0.1", 'delta_why = "x"\ntolerance = 0.1', 'delta_why = "x"', "delta_why without delta"),
         ('delta_why = "little"\n', "", "delta = 0.01", "delta without delta_why"),
-        ("delta = 0.01", "exact = true\ndelta = 0.01", "delta = 0.01", "delta goes with direction 'above' or 'below', and not with exact"),
+        ("delta = 0.01", "exact = true\ndelta = 0.01", "delta = 0.01", "delta goes with direction 'above' or 'below', not with exact"),
         ("tolerance = 0.1", 'delta = 0.1\ndelta_why = "x"\ntolerance = 0.1', "delta = 0.1", "delta goes with direction"),
         ("delta = 0.01", "exact = 1\ndelta = 0.01", "exact = 1", "exact must be a true or false, not 1"),
-        ('"w-0.1" = "1.55"', '"w-0.1" = 1.55', "numbers", "numbers: w-0.1 must be a text as the paper prints it, not 1.55"),
+        ('"w-0.1" = "1.55"', '"w-0.1" = 1.55', "numbers", "numbers: w-0.1 must be a string, as the paper prints it, not 1.55"),
         ('"w-0.1" = "1.55"', 'number = "1.55"', "numbers = {", "numbers: 'number' is not a legal name for a number"),
-        ('statement = "Another."', 'statement = "  "', 'statement = "  "', "statement must be a text, not '  '"),
+        ('statement = "Another."', 'statement = "  "', 'statement = "  "', "statement must be a string, not '  '"),
     ],
 )  # fmt: skip
 def test_problems_have_the_line_and_what_is_legal(tmp_path, old, new, at, message):
@@ -190,7 +190,7 @@ def test_claim_ids_are_unique_over_all_papers_and_drafts_are_left_out(tmp_path):
     with pytest.raises(PressError) as caught:
         read_papers(tmp_path)
     assert [str(p).partition(": I")[0] for p in caught.value.problems] == [
-        f"papers/twin2022/paper.toml:{line_of(f'id = {name!r}'.replace(chr(39), chr(34)))}: duplicate claim id {name!r}: papers/song2021ddim/paper.toml has it already. Ids are unique over all papers; rename one"
+        f"papers/twin2022/paper.toml:{line_of(f'id = {name!r}'.replace(chr(39), chr(34)))}: duplicate claim id {name!r}: papers/song2021ddim/paper.toml already has it. IDs are unique across all papers; rename one"
         for name in ("few-steps", "other")
     ]
 

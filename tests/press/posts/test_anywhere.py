@@ -93,7 +93,7 @@ def test_a_notebook_runs_where_it_says_so_and_is_never_written_to(blog):
     assert "Twice: *w**w*, and 0.25." in shown
     assert "open('data.txt')" not in shown
     assert path.read_text() == source
-    assert "it read notes/data.txt; a change there will run it again" in done.stderr
+    assert "it read notes/data.txt; it will run again when that changes" in done.stderr
     assert blog.press("why").stdout == "notes/My Note: up to date\n"
     assert "nothing changed" in blog.press("build").stdout
     blog.write("notes/helper.py", "def words():\n    return 'new'\n")
@@ -175,7 +175,7 @@ def test_magics_run_and_what_leaves_python_is_told(blog):
     blog.write("notes/other.py", "value = 'from the script'\n")
     told = blog.press("build").stderr
     assert [line for line in told.splitlines() if line.startswith("warning")] == [
-        "warning: notes/a.qmd:25: `!echo from-the-shell` runs outside Python. What it reads is not in the staleness key. Write it in Python"
+        "warning: notes/a.qmd:25: `!echo from-the-shell` runs outside Python. The staleness key does not cover what it reads. Write it in Python"
     ]
     shown = text(blog, "notes/a.html")
     assert "from the script" in shown

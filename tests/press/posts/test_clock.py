@@ -84,7 +84,7 @@ def test_the_message_says_how_much_was_used_of_what():
     found = usage(processor=600.0)
     found.add(1430.0, 600.4, waiting=False)
     assert found.told() == (
-        "the post used 600 s of processor time and 1,430 s on the wall (limit 600 s of processor time: `timeout:` in its "
+        "the post used 600 s of processor time and 1,430 s of wall time (limit 600 s of processor time: `timeout:` in its "
         "front matter or `press: timeout:`). Let it compute less, or raise the limit"
     )
     found = usage(idle=3.0)
@@ -336,7 +336,7 @@ def test_a_child_that_computes_uses_up_the_posts_time(site):
     assert told, done.stderr
     assert float(told[1]) >= 3
     assert "`timeout:` in its front matter or `press: timeout:`)" in done.stderr
-    assert "The notebook as far as it ran: .press/failed/a.ipynb" in done.stderr
+    assert "The notebook, as far as it ran: .press/failed/a.ipynb" in done.stderr
 
 
 def test_children_one_after_the_other_use_it_up_too(site):

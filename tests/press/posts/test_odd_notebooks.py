@@ -78,7 +78,7 @@ def test_a_notebook_in_any_shape_is_a_page(blog):  # noqa: F811
     ("content", "why"),
     [
         ("", "not a notebook"),
-        ("[]", "it is no mapping"),
+        ("[]", "it is not a mapping"),
         ('{"nbformat": 4, "cells": {}}', "no list of cells"),
         ("[" * 100_000, "nested too deeply"),
         ('{"nbformat": 99, "cells": []}', "not a notebook"),

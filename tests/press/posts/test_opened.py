@@ -140,7 +140,7 @@ def test_switches_and_values(blog, front, body, shown):  # noqa: F811
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("`{python} 1 +`\n\n" + cell("1"), "a.qmd:6: `{python} 1 +` is no expression"),
+        ("`{python} 1 +`\n\n" + cell("1"), "a.qmd:6: `{python} 1 +` is not a Python expression"),
         (cell("x = 'a\0b'"), "a.qmd:7: not valid Python"),
         (cell("x = " + "(" * 3000 + ")" * 3000), "a.qmd:7: not valid Python"),
         (cell("x = " + "-" * 200_000 + "1"), "a.qmd:7: not valid Python"),

@@ -107,7 +107,7 @@ def test_a_module_that_the_closure_cannot_see_is_an_error(site):
         "sly", cell("import runpy\nimport os\nrunpy.run_path(os.path.join('..', '..', 'lib', 'mathlib', 'hidden.py'))")
     )
     done = site.press("run", status=1)
-    assert "lib/mathlib/hidden.py, which its import closure does not show" in done.stderr
+    assert "lib/mathlib/hidden.py, which is not in its import closure" in done.stderr
 
 
 def ran_now_is_still_stale(site, slug: str) -> bool:
@@ -177,7 +177,7 @@ def test_a_module_changed_during_the_run_drops_the_result(site, tmp_path_factory
         time.sleep(0.05)
     site.write("lib/mathlib/helper.py", "def one():\n    return 10\n")
     changed.touch()
-    assert "changed while it ran (module mathlib.helper changed); its result is dropped" in process.communicate()[1]
+    assert "changed while it ran (module mathlib.helper changed); its result is discarded" in process.communicate()[1]
     assert process.returncode == 1
     assert ran_now(site.press("run")) == ["slow"]
     assert outputs(site, "slow") == "11\n"

@@ -70,7 +70,7 @@ def test_without_a_path_there_is_nothing(site):
             "  path:\n    a: {difficulty: advanced, after: [[b]]}",
             """:19: press: path: a: after "['b']", which is not""",
         ),
-        ("  path:\n    a: {difficulty: advanced, after: a}", ":19: press: path: a: after 'a', which is itself to be"),
+        ("  path:\n    a: {difficulty: advanced, after: a}", ":19: press: path: a: after 'a', which must itself be"),
         (
             "  path:\n    a: {difficulty: advanced, after: c}\n    c: {difficulty: advanced}",
             ":19: press: path: a: after 'c', which comes later on the path. Move its line above this one",
@@ -78,7 +78,7 @@ def test_without_a_path_there_is_nothing(site):
         (
             "  path:\n    a: {difficulty: advanced, after: c}\n    b: {difficulty: advanced, after: a}\n"
             "    c: {difficulty: advanced, after: b}",
-            ":19: press: path: a: after 'c', which is itself to be read after 'a'. Remove one of them",
+            ":19: press: path: a: after 'c', which must itself be read after 'a'. Remove one of them",
         ),
     ],
 )

@@ -103,7 +103,7 @@ RAW = '<script>\nif (1 < 2) { document.x = "a *b* $c$ `d`" }\n</script>\n\n<deta
 KINDS = {
     "myst.md": (
         MYST, "count(//pre[contains(@class, 'python')]) = 2", "Between.",
-        ["2 cells {code-cell} of MyST are shown as code", "{note} is of MyST"],
+        ["2 cells {code-cell} of MyST are shown as code", "{note} belongs to MyST"],
     ),
     "proofs.qmd": (page(PROOFS), "//a[@href='#exr-a']", "Corollary 1 (Last", []),
     "nested.qmd": (page(NESTED), "//div[contains(@class, 'callout-note')]//div[contains(@class, 'callout-tip')]", "Deep.", []),

@@ -107,7 +107,7 @@ def test_without_the_packages_the_still_stays_and_it_is_told_once(project, made,
     project.post(code("x", figure(), figure(name="two")))
     report = project.build()
     assert [problem.message for problem in report.warnings] == [
-        "live figures of models/tiny are shown as stills: not installed: not_there, with which checkpoints are exported"
+        "live figures of models/tiny are shown as stills: not installed: not_there, needed to export checkpoints"
     ]
     assert len(project.page().xpath("//div[@data-kind='live']//img")) == 2
     assert not project.page().xpath("//script[contains(@src,'site_libs/live/')]")

@@ -86,7 +86,7 @@ def test_what_is_not_installed_is_named(site):
 
 def test_a_file_of_an_author_s_stays(site):
     site.write(PIECE, "mine\n")
-    assert f"{PIECE}: press drift writes this file, and did not make" in fails(site, "drift")
+    assert f"{PIECE}: press drift writes this file, but did not make" in fails(site, "drift")
     assert site.read(PIECE) == "mine\n"
 
 
@@ -95,7 +95,10 @@ def test_a_file_of_an_author_s_stays(site):
     [
         ("last = 3\n", "drift.toml:1: last must be a table, not 3"),
         ('\nlast = { day = "soon", versions = {} }\n', "drift.toml:2: last entry: day"),
-        ('last = { day = "2026-11-28", versions = { torch = 2 } }\n', "drift.toml:1: versions: 'torch' must be a text"),
+        (
+            'last = { day = "2026-11-28", versions = { torch = 2 } }\n',
+            "drift.toml:1: versions: 'torch' must be a string",
+        ),
         (
             'last = { day = "2026-11-28", versions = {} }\n\n[[posts]]\nslug = "a"\n',
             "drift.toml:3: posts entry: key 'source'",

@@ -91,5 +91,6 @@ def _rewritten(text: str, suffix: str, renamed: dict[str, str]) -> str:
 
 def unsafe_renames(renamed: dict[str, str]) -> list[Problem]:
     """Renames that cannot be done in one go: a key that one item gives up and another takes."""
-    message = "citation key {!r} goes from one item to another. Give it up in Zotero first, sync, then take it"
+    message = "citation key {!r} moves from one item to another. "
+    message += "Remove it from the first item in Zotero, sync, then give it to the second"
     return [Problem("", 0, message.format(new)) for new in sorted(set(renamed) & set(renamed.values()))]

@@ -80,7 +80,7 @@ def read_library(source: Source, since: int, say: Callable[[str], None]) -> Read
             except Moved:
                 reason = "the library changed while it was read"
             except (ValueError, KeyError):  # no JSON, or no content type
-                reason = "an answer was not what Zotero's API sends"
+                reason = "an answer was not in the form that Zotero's API sends"
             except PyZoteroError:
                 if zotero.request.status_code != 412:  # precondition failed: it has changed
                     raise refused(zotero.request.status_code, source) from None
@@ -99,7 +99,9 @@ def _open(source: Source, say: Callable[[str], None]):
     base = source.url or ("http://127.0.0.1:23119/api" if source.local else "https://api.zotero.org")
     host = base.partition("://")[2].partition("/")[0].rpartition(":")[0] or base.partition("://")[2]
     if not base.startswith("https://") and host not in ("127.0.0.1", "localhost", "[::1]"):
-        raise fail("", 0, f"ZOTERO_API_URL {base!r}: the key is sent over https only. Begin it with https://")
+        raise fail(
+            "", 0, f"ZOTERO_API_URL {base!r}: the key is sent over https only. Use an address that begins with https://"
+        )
     client, transport = http_client(base, say, source.local)
     zotero = Zotero(source.id, source.kind, source.key or None, local=source.local, client=client)
     zotero.endpoint = base.rstrip("/")
@@ -120,8 +122,8 @@ def refused(status: int, source: Source) -> PressError:
         )
         message += "and be allowed to read this library"
     elif status == 404:
-        message = f"Zotero knows no {place} (status 404). Check ZOTERO_LIBRARY_ID and ZOTERO_LIBRARY_TYPE: "
-        message += f"your user ID stands at {KEYS_PAGE}"
+        message = f"Zotero has no {place} (status 404). Check ZOTERO_LIBRARY_ID and ZOTERO_LIBRARY_TYPE: "
+        message += f"find your user ID at {KEYS_PAGE}"
     else:
         message = f"Zotero refused to read {place} (status {status}). Nothing was changed; try again later"
     return fail("", 0, message)
@@ -148,9 +150,7 @@ def _changes(zotero: Any, source: Source, since: int) -> Reading:
     if not isinstance(gone, dict):
         raise _strange("/deleted")
     if source.collection and source.collection in gone.get("collections", []):
-        raise fail(
-            "", 0, f"collection {source.collection} was deleted in Zotero. Name another one with --collection KEY"
-        )
+        raise fail("", 0, f"collection {source.collection} was deleted in Zotero. Name another with --collection KEY")
     return Reading(items, set(gone.get("items", [])), version, whole=False)
 
 

@@ -87,7 +87,7 @@ def assign(items: dict[str, dict], frozen: dict[str, str], reserved: set[str], s
     for name in sorted(items):
         pin = pinned_key(items[name]["data"])
         if pin and not is_legal(pin):
-            say(f"{name}: citation key {pin!r} cannot be used (letters, digits, _ and inner : . + / - only)")
+            say(f"{name}: citation key {pin!r} is not valid (use only letters, digits, _ and inner : . + / -)")
             pin = ""
         if pin:
             pinned.add(name)

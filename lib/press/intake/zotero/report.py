@@ -43,7 +43,7 @@ def bibliography_report(project: Project) -> tuple[list[Problem], list[str]]:
             Problem(
                 path.name,
                 lines.get(keys[1], 0),
-                f"{message} is there twice: {', '.join(keys)}. Merge the items in Zotero",
+                f"{message} appears twice: {', '.join(keys)}. Merge the items in Zotero",
             )
         )
     for name, lacking in incomplete(found).items():
@@ -115,7 +115,7 @@ def _state_notes(project: Project) -> list[str]:
     except PressError as error:
         return [str(problem) for problem in error.problems]
     if state and state.bib != digest(bib):
-        return [f"{bib_path(project).name} is not what the last sync wrote; the next one refuses to lose any of it"]
+        return [f"{bib_path(project).name} is not what the last sync wrote; the next one will refuse to lose any of it"]
     return []
 
 

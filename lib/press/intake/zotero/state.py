@@ -70,7 +70,7 @@ def check_path(project: Project) -> None:
         why = "is a symbolic link or lies outside the project"
     if why:
         name = relative(path, project.root)
-        raise fail("_quarto.yml", 0, f"bibliography {name!r} {why}. Name a .bib file of the project for `press sync`")
+        raise fail("_quarto.yml", 0, f"bibliography {name!r} {why}. Name a .bib file in the project for `press sync`")
 
 
 def state_path(project: Project) -> Path:
@@ -122,7 +122,7 @@ def decode(data: bytes, name: str) -> State:
     except (ValueError, TypeError) as error:
         line = getattr(error, "lineno", 0)
         raise fail(
-            name, line, "not a state of `press sync`. Take one side of the merge whole, or move the file away"
+            name, line, "not a valid state of `press sync`. Take one side of the merge entirely, or move the file away"
         ) from None
     return state
 

@@ -91,7 +91,7 @@ def choose_source(wishes: Wishes, environment: Mapping[str, str], state: State) 
     last_kind, _, last_id = state.library.partition("/")
     kind = wishes.library_type or environment.get("ZOTERO_LIBRARY_TYPE", "") or last_kind.rstrip("s") or "user"
     if kind not in ("user", "group"):
-        raise fail("", 0, f"ZOTERO_LIBRARY_TYPE {kind!r}: legal are user and group")
+        raise fail("", 0, f"ZOTERO_LIBRARY_TYPE {kind!r} is not valid. Legal: user, group")
     known = last_id if last_kind == kind + "s" else ""
     number = wishes.library_id or environment.get("ZOTERO_LIBRARY_ID", "") or known
     if wishes.local and kind == "user":
@@ -101,13 +101,13 @@ def choose_source(wishes: Wishes, environment: Mapping[str, str], state: State) 
         raise fail(
             "",
             0,
-            f"no ZOTERO_API_KEY in the environment. Create one that may only read at {client.KEYS_PAGE} and export it",
+            f"no ZOTERO_API_KEY in the environment. Create a read-only one at {client.KEYS_PAGE} and export it",
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise fail("", 0, f"ZOTERO_API_KEY holds characters that no key has. Copy it again from {client.KEYS_PAGE}")
+        raise fail("", 0, f"ZOTERO_API_KEY contains characters that no key has. Copy it again from {client.KEYS_PAGE}")
     if not number.isascii() or not number.isdigit() or (number == "0" and not wishes.local):
         raise fail(
-            "", 0, f"ZOTERO_LIBRARY_ID must be the number of the {kind}: for users it stands at {client.KEYS_PAGE}"
+            "", 0, f"ZOTERO_LIBRARY_ID must be the number of the {kind}; user IDs are shown at {client.KEYS_PAGE}"
         )
     collection = state.collection if wishes.collection is None else wishes.collection
     tag = state.tag if wishes.tag is None else wishes.tag

@@ -47,8 +47,8 @@ def test_duplicates_are_problems(site):
     doi = "  doi = {10.1234/%s},\n"
     site.write("references.bib", bib(a=GOOD + arxiv, b=GOOD + url, c=GOOD + doi % "X", d=GOOD + doi % "x", e=GOOD))
     done = site.press("check", status=1)
-    assert "error: references.bib:9: arXiv 2006.11239 is there twice: a, b. Merge the items in Zotero" in done.stderr
-    assert "error: references.bib:23: DOI 10.1234/x is there twice: c, d." in done.stderr
+    assert "error: references.bib:9: arXiv 2006.11239 is listed twice: a, b. Merge the items in Zotero" in done.stderr
+    assert "error: references.bib:23: DOI 10.1234/x is listed twice: c, d." in done.stderr
 
 
 def test_without_author_or_year_is_a_problem_where_it_is_cited(site):
@@ -83,7 +83,7 @@ def test_what_the_sync_did_not_write_is_noted(desk):
     desk.sync()
     assert not any("sync" in note for note in notes(desk.site.press("check")))
     desk.site.write("references.bib", desk.bib.replace("Attention", "Distraction"))
-    assert "note: references.bib is not what the last sync wrote; the next one refuses to lose any of it" in notes(
+    assert "note: references.bib is not what the last sync wrote; the next one will refuse to lose any of it" in notes(
         desk.site.press("check")
     )
 

@@ -283,7 +283,7 @@ def test_two_items_cannot_exchange_their_keys_in_one_go(desk):
     desk.library.put(b, extra="Citation Key: ho2020ddpm")
     with pytest.raises(PressError) as error:
         desk.sync(rewrite=True)
-    assert "goes from one item to another" in messages(error)
+    assert "moves from one item to another" in messages(error)
 
 
 def test_an_entry_that_is_cited_is_not_lost(desk):
@@ -302,7 +302,7 @@ def test_a_damaged_state_is_named(desk):
     desk.site.write("references.json", '{\n<<<<<<< ours\n "bib": ""\n}')
     with pytest.raises(PressError) as error:
         desk.sync()
-    assert "references.json:2: not a state of `press sync`" in messages(error)
+    assert "references.json:2: not a valid state of `press sync`" in messages(error)
 
 
 def test_the_projects_own_references_come_from_the_fixture(desk):

@@ -151,7 +151,7 @@ def test_the_status_leaves_with_its_item_and_comes_back_with_it(desk):
 def test_a_damaged_status_is_named(desk, status):
     desk.sync()
     desk.site.write("references.json", json.dumps(json.loads(desk.files()[1]) | {"status": status}))
-    with pytest.raises(PressError, match="not a state of `press sync`"):
+    with pytest.raises(PressError, match="not a valid state of `press sync`"):
         zotero_statuses(desk.project)
 
 
