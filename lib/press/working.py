@@ -40,7 +40,7 @@ def act_build(options: argparse.Namespace) -> int:
         more = f" about {told['places']} places, which `press check` lists" if told["places"] > number else ""
         print(f"{count(number, 'warning')}{more}; `--strict` makes each an error")
     if told["failed"]:
-        print(f"failed: {', '.join(told['failed'])}; the page of each says where and why")
+        print(f"failed: {', '.join(told['failed'])}; each one's page says where and why")
         raise PressError([Problem(*problem) for problem in told["problems"]])
     return 0
 
@@ -144,14 +144,16 @@ def act_record(options: argparse.Namespace) -> int:
 
     project, given = project_of(options), parameters_of(options)
     if SEED in given:
-        raise PressError(Problem("", 0, f"-p {SEED}: press record sets it itself. Choose how many by --seeds"))
+        raise PressError(Problem("", 0, f"-p {SEED}: press record sets it itself. Choose how many with --seeds"))
     with contextlib.nullcontext() if options.dry_run else at_work(project):
         plan, papers = planned(project, options.slugs, given)
         work = wanted(plan, papers, options.slugs, options.seeds, project.root)
         _tell_broken(plan.elsewhere)
         for one in work:
             if one.earlier and one.seeds:
-                what = "a record of another version, or with other parameters, stays until this one has as many seeds"
+                what = (
+                    "a record of another version, or with different parameters, stays until this one has as many seeds"
+                )
                 say(f"note: {one.step.post.slug}: {what}")
         if options.dry_run:
             return _dry_record(work)
@@ -175,7 +177,7 @@ def act_verdicts(options: argparse.Namespace) -> int:
     project, given = project_of(options), parameters_of(options)
     seeds = list(dict.fromkeys(options.seeds))
     if SEED in given:
-        raise PressError(Problem("", 0, f"-p {SEED}: press verdicts sets it itself. Choose them by --seeds"))
+        raise PressError(Problem("", 0, f"-p {SEED}: press verdicts sets it itself. Choose them with --seeds"))
     with at_work(project), contextlib.closing(Progress()) as progress:
         plan, papers = planned(project, options.slugs, given)
         steps, without = chosen(plan, options.slugs)
@@ -210,7 +212,7 @@ def _dry_run(project: Project, slugs: list[str], given: dict[str, Any], options:
         raise PressError(plan.problems)
     _tell_broken(plan.elsewhere)
     if options.cache_from:
-        say("note: a dry run asks no cache; what of these fits there would be taken")
+        say("note: a dry run asks no cache; results that match there would be taken")
     for step in plan.stale:
         print(f"would run {step.post.slug}: {'; '.join(step.reasons)}")
     print(f"{len(plan.stale)} of {len(plan.steps)} posts would run")
@@ -231,11 +233,11 @@ def act_why(options: argparse.Namespace) -> int:
         for reason in step.reasons:
             print(f"  {reason}")
     for source in plan.stored:
-        print(f"{source.slug}: published with its stored outputs; `execute: enabled: true` has the press run it")
+        print(f"{source.slug}: published with its stored outputs; `execute: enabled: true` makes the press run it")
         for problem in stored.stale([source], project):
             print(f"  {problem.message}")
     for source in plan.frozen:
-        print(f"{source.slug}: published with the results that Quarto froze, as `execute: freeze:` asks")
+        print(f"{source.slug}: published with the results that Quarto froze, because of `execute: freeze:`")
     if plan.problems:
         raise PressError(plan.problems)
     return 0

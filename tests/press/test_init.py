@@ -117,7 +117,7 @@ def test_what_lies_there_stays_and_is_told(tmp_path):
     assert kept[:2] == ["kept about.md", "kept requirements.txt"]
     assert kept[2].startswith("kept .gitignore; it lacks /.press/, /.quarto/, ")
     assert "/_site/" not in kept[2]
-    assert "pages of the site now, as they were there: about.md, notes/one.qmd" in said
+    assert "existing files that are now pages of the site: about.md, notes/one.qmd" in said
 
 
 def test_what_the_blog_needs_itself_stops_it_before_anything_is_written(tmp_path):

@@ -82,7 +82,7 @@ def test_what_ran_is_there_and_the_listing_tells_the_difference(first):
 
 
 def test_the_terminal_says_so_too(first):
-    assert "failed: bad; the page of each says where and why" in first.done.stdout
+    assert "failed: bad; each one's page says where and why" in first.done.stdout
     assert "error: posts/bad/post.qmd:21: code-2 raised ZeroDivisionError" in first.done.stderr
     assert "The notebook, as far as it ran: .press/failed/bad.ipynb" in first.done.stderr
     assert json.loads(first.read(".press/failed/bad.ipynb"))["cells"]

@@ -21,6 +21,7 @@ LINE_END = re.compile(rf"\s*[{LINE_ENDS}]\s*")
 # Any other punctuation is plain text to Pandoc wherever it stands within a line.
 SPECIAL = re.compile(r"""[\\`*_{}\[\]<>#|~^$@&"']""")
 STARTS_BLOCK = re.compile(r"^(?:(\(?[A-Za-z0-9]+)([.)])(?=\s|$)|([-+:=%(!]))")
+FORMULA = re.compile(r"\$(?=\S)([^$]*[^$\s\\])\$(?!\d)")  # within a line, by Pandoc's rules
 SHORTCODE = "{{<"  # Quarto reads it everywhere, in code and formulas too
 
 
@@ -59,12 +60,27 @@ def markdown(value: Any, *, at_start: bool = False) -> Markup:
     """
     if isinstance(value, Markup):
         return value
-    text = SPECIAL.sub(r"\\\g<0>", _one_line(value))
+    return Markup(_escaped(_one_line(value), at_start))
+
+
+def _escaped(line: str, at_start: bool) -> str:
+    text = SPECIAL.sub(r"\\\g<0>", line)
     # Two hyphens would become a dash, three dots an ellipsis.
     text = re.sub(r"-(?=-)", r"\\-", text).replace("...", r"\.\.\.")
     if at_start:
         text = STARTS_BLOCK.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", text)
-    return Markup(text)
+    return text
+
+
+def prose(value: str) -> Markup:
+    """Text at the beginning of a line of Markdown, in which formulas between dollars are formulas."""
+    parts = FORMULA.split(_one_line(value))
+    return Markup("".join(math(part) if i % 2 else _escaped(part, i == 0) for i, part in enumerate(parts)))
+
+
+def spoken(value: str) -> str:
+    """The same text where no formula can be shown, such as in a tooltip: `$\\eta = 0$` as eta = 0."""
+    return FORMULA.sub(lambda match: re.sub(r"\\text\b|[\\{}]", "", match[1]), value)
 
 
 def start(value: Any) -> Markup:

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from postkit.claims import interval_text, recorded_text, remark, settled
+from press.core.escapes import prose
 from press.core.source import came_from
 from press.core.templates import render
 from press.papers.addresses import from_page, function_url, label, names_of, slug
@@ -54,7 +55,7 @@ def equations(paper: Paper, shelf: Shelf, page: str) -> list[Values]:
         values = {
             "id": name,
             "label": label(equation.number),
-            "says": equation.says,
+            "says": prose(equation.says),
             "latex": equation.latex,
             # What cannot be rendered is blamed on its line in paper.toml.
             "above": origin(paper.file, line if "\n" in equation.latex else line - 1),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from press.core.escapes import spoken
 from press.papers.addresses import claim_anchor, function_url, label, names_of, paper_url
 from press.papers.mentions import Page
 from press.papers.shelf import Shelf
@@ -106,7 +107,7 @@ def _nodes(shelf: Shelf) -> Iterator[Node]:
         yield Node(f"paper:{paper.citekey}", "paper", title, title, paper_url(paper.citekey))
     for paper in papers:
         for equation, name in zip(paper.equations, names_of(paper), strict=True):
-            title = f"{label(equation.number)} of {shelf.title(paper.citekey)}: {equation.says}"
+            title = f"{label(equation.number)} of {shelf.title(paper.citekey)}: {spoken(equation.says)}"
             url = f"{paper_url(paper.citekey)}#{name}"
             yield Node(f"equation:{paper.citekey}#{name}", "equation", label(equation.number), title, url)
     for paper in papers:

@@ -32,7 +32,7 @@ class Equation:
     Args:
         number: as the paper prints it, such as "12".
         latex: LaTeX that renders as MathML, without macros of the paper's own.
-        says: what it says, in one line.
+        says: what it says, in one line; formulas stand between dollars, such as $x_0$.
         implemented_by: public functions, such as "diffloop.ddim.ddim_step".
         checked_by: pytest ids, such as "tests/diffloop/test_ddim.py::test_name".
         read: a sentence on where its number was read; "" where what the paper's `read` says holds.

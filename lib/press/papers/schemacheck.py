@@ -16,7 +16,7 @@ FUNCTION = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Za-z]\w*")
 CELL = re.compile(r"[\w./-]+#[\w-]+")
 TEST = re.compile(r"tests/[\w./-]+\.py(::[A-Za-z_]\w*)+(\[.+\])?")
 
-TEXT, LINE, NUMBER, FLAG = "text", "one-line string", "number", "true or false"
+TEXT, LINE, NUMBER, FLAG = "string", "one-line string", "number", "true or false"
 TEXTS, TABLE, TABLES = "list of strings", "table", "list of tables"
 TOP = {"citekey": LINE, "arxiv": LINE, "related": TEXTS, "symbols": TABLE, "equations": TABLES, "claims": TABLES}
 TOP |= {"read": LINE}

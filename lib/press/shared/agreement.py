@@ -75,7 +75,7 @@ def compare(old: list[dict[str, Any]], new: list[dict[str, Any]], claims: Mappin
         return SAME
     kinds = [[_kind(output) for output in outputs] for outputs in (old, new)]
     if kinds[0] != kinds[1]:
-        return Finding(Grade.DIFFERENT, f"outputs of another kind: {_list(kinds[1])} instead of {_list(kinds[0])}")
+        return Finding(Grade.DIFFERENT, f"outputs of a different kind: {_list(kinds[1])} instead of {_list(kinds[0])}")
     found = max((_outputs(*pair, claims) for pair in zip(old, new, strict=True)), key=lambda one: one.grade)
     if timing and found.grade in (Grade.DIGITS, Grade.DIFFERENT):
         return Finding(Grade.TIMES, found.said)
@@ -152,7 +152,9 @@ def _numbers(old: str, new: str) -> Finding:
     if NUMBER.sub("#", old) != NUMBER.sub("#", new):
         pairs = zip(old.splitlines(), new.splitlines(), strict=False)
         first = next((pair for pair in pairs if pair[0] != pair[1]), ("", "more or fewer lines"))
-        return Finding(Grade.DIFFERENT, f"another text: {first[1].strip()[:60]!r} instead of {first[0].strip()[:60]!r}")
+        return Finding(
+            Grade.DIFFERENT, f"different text: {first[1].strip()[:60]!r} instead of {first[0].strip()[:60]!r}"
+        )
     for a, b in zip(NUMBER.findall(old), NUMBER.findall(new), strict=True):
         if not _close(a, b):
             return Finding(Grade.DIFFERENT, f"{b} instead of {a}")

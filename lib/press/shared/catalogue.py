@@ -117,7 +117,7 @@ def read_list(data: bytes, refused: Callable[[str], None]) -> list[Entry]:
     found = parse(data, NAME)
     entries = found.get("entries") if isinstance(found, dict) and set(found) == {"format", "entries"} else None
     if not isinstance(entries, dict) or found["format"] != FORMAT:
-        raise Refused(f"{NAME} is not a list of format {FORMAT}, which this press reads")
+        raise Refused(f"{NAME} is not a list in format {FORMAT}, the one that this press reads")
     if len(entries) > MOST:
         raise Refused(f"{NAME} has over {MOST} entries")
     sound = []
@@ -138,9 +138,9 @@ def _entry(key: str, value: Any) -> Entry:
         raise ValueError("its key is not a SHA-256")
     slug, reads = value["slug"], value["reads"]
     if not isinstance(slug, str) or not 0 < len(slug) <= 500 or not slug.isprintable():
-        raise ValueError("its slug is not a name")
+        raise ValueError("its slug is not a valid name")
     if not isinstance(reads, list) or len(reads) > MOST or not all(map(_lies_within, reads)):
-        raise ValueError("it reads what is not a file of the project")
+        raise ValueError("it reads something that is not a file of the project")
     files = _blob(value["notebook"], LARGEST_NOTEBOOK), _blob(value["record"], LARGEST_RECORD)
     return Entry(key, slug, value["base"], tuple(reads), *files, _executed(value["executed"]))
 
@@ -154,12 +154,12 @@ def _lies_within(name: Any) -> bool:
 
 def _blob(value: Any, limit: int) -> Blob:
     if not isinstance(value, dict) or set(value) != {"sha256", "bytes"}:
-        raise ValueError("a file of it must have sha256 and bytes")
+        raise ValueError("each of its files must have sha256 and bytes")
     digest, size = value["sha256"], value["bytes"]
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise ValueError(f"the name of a file, {shown(digest)}, is not a SHA-256")
+        raise ValueError(f"the file name {shown(digest)} is not a SHA-256")
     if type(size) is not int or not 0 < size <= limit:
-        raise ValueError(f"a file of it has {shown(size)} bytes; at most {limit} are read")
+        raise ValueError(f"one of its files has {shown(size)} bytes; at most {limit} are read")
     return Blob(digest, size)
 
 
@@ -172,7 +172,7 @@ def _executed(value: Any) -> dict[str, Any]:
     versions = value["versions"]
     texts = [*versions, *versions.values()] if isinstance(versions, dict) and len(versions) <= 50 else [None]
     if not all(isinstance(text, str) and TEXT.fullmatch(text) for text in texts):
-        raise ValueError("executed: versions is not a short table of names and versions")
+        raise ValueError("executed: versions must be a short table of names and versions")
     return value
 
 

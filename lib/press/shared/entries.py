@@ -41,9 +41,9 @@ def checked_record(data: bytes, entry: Entry, key: Key) -> dict[str, Any]:
     if not isinstance(parts, dict) or key_of(parts).digest != key.digest or parts != key.parts:
         raise Refused("its record does not hash to its key")
     if record.get("slug") != parts["slug"] or entry.slug != parts["slug"]:
-        raise Refused(f"its record is of another post, {shown(record.get('slug'))}")
+        raise Refused(f"its record belongs to another post, {shown(record.get('slug'))}")
     if record.get("sha256") != entry.notebook.sha256:
-        raise Refused("its record is of another notebook")
+        raise Refused("its record belongs to another notebook")
     seconds = record.get("seconds")
     if type(seconds) not in (int, float) or not 0 <= seconds <= MOST_SECONDS:
         raise Refused(f"its record says {shown(seconds)} seconds")
@@ -68,7 +68,7 @@ def checked_notebook(data: bytes, step: Step, key: Key, papers: Sequence[Paper])
     done = _with_outputs(book, step)
     done["metadata"] |= {"press": {"key": key.digest, "parts": key.parts, "device": device_of(step)}}
     if not ran_through(done):
-        raise Refused("its notebook did not run through")
+        raise Refused("its notebook did not run to the end")
     _check_outputs(done, step)
     _check_claims(done, step, papers)
     return done
@@ -82,7 +82,7 @@ def _check_form(book: Any, data: bytes) -> None:
     except (ValueError, RecursionError):  # such as half a pair of surrogates
         same = False
     if not same:
-        raise Refused("its notebook is not as the press writes one")
+        raise Refused("its notebook does not look as the press writes one")
     if wrong := next(iter(iter_validate(book, version=4, version_minor=5)), None):
         raise Refused(f"its notebook is not valid: {shown(wrong.message)}")
     if book["nbformat"] != 4 or not set(book["metadata"]) <= {"kernelspec", "language_info", "press"}:
@@ -99,7 +99,7 @@ def _with_outputs(book: dict[str, Any], step: Step) -> dict[str, Any]:
             cells.append(new_cell("code", INJECTED, "", {"tags": [INJECTED]}))
     theirs = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
     if [cell["id"] for cell in theirs] != [cell["id"] for cell in cells if cell["cell_type"] == "code"]:
-        raise Refused("its notebook has other cells than the post")
+        raise Refused("its notebook has different cells from the post")
     found = {cell["id"]: cell for cell in theirs}
     known = {cell.name for cell in step.post.cells}
     for index, cell in enumerate(cells):

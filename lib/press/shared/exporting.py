@@ -77,7 +77,7 @@ def export(project: Project, folder: Path) -> Exported:
     listed = catalogue.to_bytes(entries)
     if len(entries) > MOST or len(listed) > LARGEST_LIST:
         held = f"{len(entries)} results, listed in {len(listed)} bytes; at most {MOST} and {LARGEST_LIST} are read"
-        raise fail("", 0, f"{str(folder)!r} would hold {held}. Nothing is written: export to a new folder")
+        raise fail("", 0, f"{str(folder)!r} would contain {held}. Nothing is written: export to a new folder")
     write_if_changed(folder / NAME, catalogue.to_bytes(before))  # from here on the folder is ours
     for name, data in files.items():
         if not _is_there(folder / name, data):
@@ -96,7 +96,7 @@ def _begun(folder: Path, project: Project) -> dict[str, Entry]:
     place = Path(os.path.abspath(folder))
     way = "Name a new folder, an empty one, or one that `press cache export` wrote"
     if place.is_symlink():
-        raise fail("", 0, f"{str(folder)!r} is a symbolic link, and the press follows none when it writes. {way}")
+        raise fail("", 0, f"{str(folder)!r} is a symbolic link, which the press does not follow when it writes. {way}")
     for ours in (project.site, project.work):
         real = place.resolve()
         if real == ours or real.is_relative_to(ours):

@@ -116,7 +116,7 @@ def in_html(text: str) -> str:
             at = found.end()
         elif found := DATA_BLOCK.match(text, at):
             if not _is_slider_data(found[1]):
-                return "data of a script that are not those of a slider"
+                return "script data that does not belong to a slider"
             at = found.end()
         elif found := STYLE_BLOCK.match(text, at):
             if ACTIVE_STYLE.search(found[1]) or "&" in found[1]:
@@ -143,7 +143,7 @@ def _in_tag(name: str, attributes: str) -> str:
         if attribute == "href" and not LINK.fullmatch(value):
             return f"a link to {value[:20]!r}"
         if attribute == "src" and not PICTURE.fullmatch(value):
-            return "a picture that is not within the output"
+            return "a picture that is not contained in the output"
     return ""
 
 
@@ -207,8 +207,8 @@ def in_picture(value: Any, mime: str) -> str:
     try:
         data = base64.b64decode(re.sub(r"\s", "", text_of(value)), validate=True)
     except ValueError:
-        return "its data are not base64"
-    return "" if data.startswith(SIGNATURES[mime]) else "its data are of another type"
+        return "its data is not base64"
+    return "" if data.startswith(SIGNATURES[mime]) else "its data has a different type"
 
 
 READERS = {"text/html": in_html, "text/markdown": in_markdown, "text/latex": in_markdown, "image/svg+xml": in_svg}

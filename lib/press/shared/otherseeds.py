@@ -119,7 +119,7 @@ def _broken_values(run: Run, executed: dict[str, dict[str, Any]]) -> list[Proble
         text = text_of(data.get("text/markdown") or data.get("text/plain", "")).strip()
         if BROKEN.search(text):
             message = f"with seed {run.seed}, `{{python}} {value.expression}` reads {text!r} on the page"
-            way = "Give the value a case for this outcome, such as postkit.saying.told does"
+            way = "Give the value a case for this outcome, as postkit.saying.told does"
             problems.append(Problem(value.file, value.line, f"{message}. {way}"))
     return problems
 

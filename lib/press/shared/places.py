@@ -62,19 +62,21 @@ def named(text: str) -> Path | str:
     else:
         parts = urlsplit(text)
         if scheme not in ("http", "https", "file"):
-            raise ValueError(f"no cache can be read by {scheme[:20]}://; legal: https://, http://, file://, a folder")
+            raise ValueError(
+                f"no cache can be read through {scheme[:20]}://; legal: https://, http://, file://, a folder"
+            )
         if parts.query or parts.fragment:
-            raise ValueError("the address of a cache is that of its folder, without ? and #")
+            raise ValueError("the address of a cache must be that of its folder, without ? and #")
         if scheme != "file":
             with contextlib.suppress(ValueError):
                 if parts.hostname and parts.port != 0:
                     return text
-            raise ValueError("the address names no server, or no valid port")
+            raise ValueError("the address has no server, or no valid port")
         if parts.netloc not in ("", "localhost"):
-            raise ValueError("file:// names a folder of this machine, such as file:///srv/cache")
+            raise ValueError("file:// must name a folder on this machine, such as file:///srv/cache")
         path = Path(unquote(parts.path))
     if not path.is_dir():
-        raise ValueError(f"no folder {str(path)!r}. Name one that `press cache export` wrote, or an address")
+        raise ValueError(f"no folder {str(path)!r}. Name one that `press cache export` wrote, or a URL")
     return path
 
 
@@ -145,7 +147,7 @@ class Server:
             raise NotHad(self.dead)
         try:
             return http.patiently(
-                lambda: self._once(file, limit), self.name, self.say, then="The server is not asked again"
+                lambda: self._once(file, limit), self.name, self.say, then="No more requests are sent to the server"
             )
         except PressError as error:
             self.dead = error.problems[0].message
@@ -161,7 +163,7 @@ class Server:
                     try:
                         url = _onward(response, self.name)
                     except httpx2.InvalidURL:
-                        raise NotHad("the server redirects to something that is not an address") from None
+                        raise NotHad("the server redirects to something that is not a valid address") from None
                     continue
                 if response.status_code in http.RETRY:
                     asked = http.asked_wait(response.headers.get("Retry-After", ""))
@@ -185,5 +187,5 @@ def _within(chunks, limit: int, file: str) -> bytes:
     for chunk in chunks:
         data += chunk
         if len(data) > limit:
-            raise Refused(f"{file[:16]} is larger than the {limit} bytes that it may have")
+            raise Refused(f"{file[:16]} is larger than the {limit} bytes allowed")
     return bytes(data)

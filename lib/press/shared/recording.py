@@ -59,7 +59,7 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
     steps = [step for step in plan.steps if step.post.runs and (slugs or named_in(step.post, chance))]
     if not steps:
         raise PressError(
-            Problem("", 0, "no post to record: none that runs names a claim with chance in it. Measure one first")
+            Problem("", 0, "no post to record: no post that runs names a claim that involves chance. Measure one first")
         )
     if problems := seedless(step.post for step in steps):
         raise PressError(problems)

@@ -23,7 +23,7 @@ def _seedless(post: Post) -> Problem:
     legal = ", ".join(post.parameters) or "none"
     message = (
         f"post {post.slug!r} has no whole number {SEED!r} among its parameters ({legal}), so its runs would all be the "
-        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all chance from it, or name other posts"
+        f"same. Write {SEED} = 0 in its cell tagged parameters and derive all randomness from it, or name other posts"
     )
     return Problem(post.file, parameter_line(post), message)
 

@@ -116,7 +116,7 @@ def _blob(place: Place, blob: Blob) -> bytes:
     """
     data = place.read(blob.file, blob.size)
     if len(data) != blob.size or hashlib.sha256(data).hexdigest() != blob.sha256:
-        raise Refused(f"{blob.file[:12]}... is not what {NAME} says (another SHA-256): damaged, or tampered with")
+        raise Refused(f"{blob.file[:12]}... is not what {NAME} says (its SHA-256 differs): damaged, or tampered with")
     return data
 
 
@@ -124,7 +124,7 @@ def _why_not(step: Step, entries: list[Entry], place: Place, root: Path) -> str:
     """Why nothing fits, by what the newest result for the same post was made of."""
     same = sorted((e for e in entries if e.slug == step.post.slug), key=lambda e: (e.executed["day"], e.key))
     if not same:
-        return "there is nothing of this post"
+        return "it has nothing for this post"
     try:
         parts = parse(_blob(place, same[-1].record), "its record")["parts"]
         parts = {str(name): str(value) for name, value in parts.items()}
@@ -133,4 +133,4 @@ def _why_not(step: Step, entries: list[Entry], place: Place, root: Path) -> str:
     except (NotHad, TypeError, KeyError, AttributeError):
         found = []
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return "what is there was made of something else" + (f" ({', '.join(found[:3])}{more})" if found else "")
+    return "what it has was made from something else" + (f" ({', '.join(found[:3])}{more})" if found else "")

@@ -39,7 +39,7 @@ OPTIONAL = {  # an author's own will do
 }
 LAST = {FILE: "quarto.yml"}
 LISTS = (".gitignore", "requirements.txt")
-IN_THE_WAY = "lies where the first blog needs {}. Move it out of the folder, run press init again, then merge the two"
+IN_THE_WAY = "is where the first blog needs {}. Move it out of the folder, run press init again, then merge the two"
 SHOWN = 10
 DATE = re.compile(r"^date: \d{4}-\d\d-\d\d$", re.MULTILINE)
 
@@ -86,10 +86,10 @@ def begin(root: Path) -> Begun:
 
 def _check_place(root: Path) -> None:
     if root.exists() and not root.is_dir():
-        raise fail(str(root), 0, "is a file. Name a folder, there already or not")
+        raise fail(str(root), 0, "is a file. Name a folder, existing or new")
     above = next((folder for folder in root.resolve().parents if (folder / FILE).is_file()), None)
     if above:
-        raise fail(str(root), 0, f"lies within the project {above}. For a post of it: press new post SLUG")
+        raise fail(str(root), 0, f"lies within the project {above}. For a post in that project: press new post SLUG")
     check_work(root / ".press")
 
 
@@ -149,6 +149,6 @@ def tell_begun(root: Path, begun: Begun) -> list[str]:
         lines.append(f"kept {(root / name).as_posix()}" + (f"; it lacks {', '.join(lacking)}" if lacking else ""))
     if begun.pages:
         more = f" and {len(begun.pages) - SHOWN} more" if len(begun.pages) > SHOWN else ""
-        lines.append(f"pages of the site now, as they were there: {', '.join(begun.pages[:SHOWN])}{more}")
+        lines.append(f"existing files that are now pages of the site: {', '.join(begun.pages[:SHOWN])}{more}")
     go = "" if root == Path() else f"cd {shlex.quote(root.as_posix())} && "
     return [*lines, f"next: {go}press build, or press preview"]

@@ -72,7 +72,7 @@ def _template(title: str) -> str:
 
 def as_notebook(text: str) -> bytes:
     """Quarto Markdown as an unexecuted notebook whose front matter, its first cell, asks for it to be executed."""
-    text = text.replace(f"jupyter: {KERNEL}\n", "execute:\n  enabled: true  # run by each build that finds it stale\n")
+    text = text.replace(f"jupyter: {KERNEL}\n", "execute:\n  enabled: true  # run in each build that finds it stale\n")
     blocks = markdown_blocks(Expanded(text, (("", 0),) * (text.count("\n") + 1), ()), [])
     cells = [new_cell(block.kind, f"cell-{number}", block.source) for number, block in enumerate(blocks, 1)]
     for cell in cells:
@@ -88,11 +88,11 @@ def _in_the_way(project: Project, name: str) -> list[str]:
     page = name.replace(f"/{OWN}", "/index.ipynb")
     notes = []
     if not is_rendered(project.config, page):
-        notes.append(f"`render:` in _quarto.yml does not select {page}. Add it, or it is not published")
+        notes.append(f"`render:` in _quarto.yml does not select {page}. Add it, or it will not be published")
     ignored = ["git", "-C", str(project.root), "check-ignore", "--quiet", name]
     try:
         if subprocess.run(ignored, capture_output=True, check=False).returncode == 0:
-            notes.append(f"git ignores {name}. Add a line !/{name} to .gitignore, or it is not committed")
+            notes.append(f"git ignores {name}. Add a line !/{name} to .gitignore, or it will not be committed")
     except OSError:
         pass  # no git here
     return notes

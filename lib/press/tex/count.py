@@ -141,7 +141,7 @@ def _assign(mouth: Mouth, advance: bool = False) -> None:
         if value is not None:
             table[key] = value + (table.get(key, 0) if advance else 0)
         elif key in followed(mouth):
-            mouth.doubt(f"\\{name}: what it becomes is not a number")
+            mouth.doubt(f"\\{name}: its result is not a number")
 
 
 def _newcount(mouth: Mouth) -> None:

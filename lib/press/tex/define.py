@@ -173,7 +173,7 @@ def _newenvironment(mouth: Mouth, again: bool = False) -> None:
         value = Macro((EMPTY,) * (count + 1), begin, None if default is None else tuple(default))
         mouth.define(mouth.environments, name, (lambda mouth: mouth.use(name, value), end))
     elif again and name not in QUIET and weighs(mouth, [*begin, *end]):
-        mouth.doubt(f"environment {name} is redefined; it is read as LaTeX has it")
+        mouth.doubt(f"environment {name} is redefined; it is read as LaTeX defines it")
 
 
 def _new_environ(mouth: Mouth) -> None:

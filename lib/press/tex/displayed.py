@@ -113,7 +113,7 @@ class Formulas:
                 found += [token, OPEN, *argument, CLOSE]
             else:
                 found.append(token)
-        self.mouth.doubt(f"{name}: a formula does not end")
+        self.mouth.doubt(f"{name}: a formula is never closed")
         return found
 
     def several(self, name: str, tokens: list[Token], numbered: bool) -> None:

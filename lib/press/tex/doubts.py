@@ -60,7 +60,7 @@ class Doubts:
         end = source.text.find(f"\\end{{{name}}}", source.here, source.here + LONGEST)
         inner = INLINE.sub("", MATH.sub("", source.text[source.here : max(end, source.here)]))
         if FORMULA.search(inner):
-            self.mouth.doubt(f"environment {name} is not known and seems to hold a formula")
+            self.mouth.doubt(f"environment {name} is unknown and seems to contain a formula")
 
     def end(self, name: str) -> None:
         """An environment ends."""
@@ -72,7 +72,7 @@ class Doubts:
         """A label outside of formulas."""
         inner = self.open[-1] if self.open else ""
         if inner and not QUIET.search(inner) and inner not in self.mouth.theorems and not ELSEWHERE.match(name):
-            self.mouth.doubt(f"environment {inner} is not known and holds the label {name}")
+            self.mouth.doubt(f"environment {inner} is unknown and contains the label {name}")
 
     def at_the_end(self, numbers: dict[str, str]) -> str:
         """Why all numbers are unsure; "" where they are not: a label that \\eqref refers to was passed over."""

@@ -198,7 +198,7 @@ class Mouth(Reader):
             PressError: one too many; real papers stay far below.
         """
         if len(self.undo) > MAX_GROUPS:
-            raise fail("", 0, f"over {MAX_GROUPS} groups within each other. The paper is refused")
+            raise fail("", 0, f"over {MAX_GROUPS} nested groups. The paper is refused")
         self.undo.append([])
 
     def leave(self) -> None:

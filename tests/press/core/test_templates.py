@@ -307,6 +307,13 @@ def test_markup_is_not_escaped_again():
     assert escapes.markdown(escapes.markdown("*")) == r"\*"
 
 
+def test_formulas_in_a_meaning():
+    assert escapes.prose("1. From $x_0$ to $a|b$, $\\eta = 0$") == r"1\. From $x_0$ to $a\vert b$, $\eta = 0$"
+    assert escapes.prose("costs $5 and $6; $ x $; $$") == r"costs \$5 and \$6; \$ x \$; \$\$"
+    assert escapes.prose("*$x$* {{< meta a >}}") == r"\*$x$\* \{\{\< meta a \>\}\}"
+    assert escapes.spoken(r"none at $\eta = 0$, $x_{t-1}$, $5") == "none at eta = 0, x_t-1, $5"
+
+
 def test_the_language_is_that_of_the_template_in_which_a_value_stands():
     made = environment().overlay(loader=jinja2.DictLoader({
         "a.qmd": "{{ x }}{% include 'b.html' %}{% from 'c.xml' import m %}{{ m(x) }}",

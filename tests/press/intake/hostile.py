@@ -186,6 +186,6 @@ SOURCES = [
     ),
     ("open braces", BODY % ("{" * 100_000), "over 2000 groups"),
     ("open environments", BODY % ("\\begin{equation}" * 10_000), "over 2000 groups"),
-    ("open formula", BODY % "\\begin{equation} {", "does not end"),
+    ("open formula", BODY % "\\begin{equation} {", "is never closed"),
     ("counter", BODY % "\\setcounter{equation}{99999999999999999999}", "not a number"),
 ]

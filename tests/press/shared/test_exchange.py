@@ -167,7 +167,7 @@ def test_where_one_key_differs_one_post_runs(stranger, cache):
     assert done.stdout == "1 taken from a cache, 1 posts ran: reads\n"
     assert "took figures from cache" in done.stderr
     assert (
-        "reads is not taken from cache: what is there was made of something else (value inline-1 changed)"
+        "reads is not taken from cache: what it has was made from something else (value inline-1 changed)"
         in done.stderr
     )
 

@@ -118,7 +118,7 @@ def test_killed_anywhere_it_goes_on_with_what_is_missing(site, tmp_path):
     ("arguments", "status", "message"),
     [
         (["b"], 1, "post 'b' has no whole number 'seed' among its parameters (none)"),
-        (["a", "-p", "seed", "3"], 1, "Choose them by --seeds"),
+        (["a", "-p", "seed", "3"], 1, "Choose them with --seeds"),
         (["--seeds", "1", "a"], 2, "'a' must be a whole number, at least 0; name posts before --seeds"),
         (["c"], 1, "no post 'c'"),
     ],

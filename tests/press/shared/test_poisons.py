@@ -55,7 +55,7 @@ def test_a_poisoned_cache_is_told_and_the_build_succeeds_all_the_same(stranger, 
 def test_a_file_with_another_hash(stranger, cache):
     path = file_of(cache)
     path.write_bytes(path.read_bytes().replace(b"n = 1", b"n = 9"))
-    refused(stranger, cache, f"figures: {path.stem[:12]}... is not what cache.json says (another SHA-256)")
+    refused(stranger, cache, f"figures: {path.stem[:12]}... is not what cache.json says (its SHA-256 differs)")
 
 
 def test_a_file_that_is_longer_than_it_is_said_to_be(stranger, cache):
@@ -85,7 +85,7 @@ def test_the_notebook_of_another_post_under_this_key(stranger, cache):
     noted = json.loads(content(cache))["metadata"]["press"]
     put(cache, content(cache, "notebook", "reads"))
     rewrite(cache, lambda book: book["metadata"].update(press=noted))
-    refused(stranger, cache, "its notebook has other cells than the post")
+    refused(stranger, cache, "its notebook has different cells from the post")
 
 
 def test_the_record_of_another_post(stranger, cache):
@@ -242,10 +242,10 @@ def measures(**change):
     [
         (extra_metadata, "metadata that the press does not write"),
         (other_source, "the source of code-5 is not that of the post"),
-        (one_cell_more, "other cells than the post"),
+        (one_cell_more, "different cells from the post"),
         (two_of_one_name, "notebook"),
-        (not_run, "did not run through"),
-        (failed, "did not run through"),
+        (not_run, "did not run to the end"),
+        (failed, "did not run to the end"),
         (no_output_type, "its notebook is not valid"),
         (secret, "code-5 shows a Hugging Face token"),
         (measures(measured=9.0), "is not a measurement of this project"),
