@@ -36,7 +36,7 @@ Table = dict[str, tuple[int, ...]]
 
 
 def table(project: Project) -> Table | None:
-    """Path -> state of every file below the root, and of the press's own; None where that cannot be told."""
+    """Path -> state of every file below the root, and of the press's own; None if that cannot be told."""
     folders = [project.root, *(Path(__file__).parents[1] / name for name in PARTS)]
     folders += [folder for name in KEPT if (folder := project.work / name).is_dir()]
     try:
@@ -118,7 +118,7 @@ def _program(name: str) -> list[Any]:
 
 
 def commit(root: Path) -> str:
-    """The commit that is checked out; "" where there is none."""
+    """The commit that is checked out; "" if there is none."""
     # Most projects elsewhere would start a program for nothing.
     is_repository = any((folder / ".git").exists() for folder in (root, *root.parents))
     return git(root, "rev-parse", "HEAD") if is_repository else ""

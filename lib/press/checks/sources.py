@@ -40,7 +40,7 @@ def check_sources(
 
     Args:
         pages: what `render:` selects: executed notebooks and .qmd pages.
-        notebooks: page -> what to look at in the place of the notebook that lies there.
+        notebooks: page -> what to look at instead of the notebook there.
         posts: slug -> the notebook of each executed post; None to read what lies in their places.
     """
     known = bibliography_keys(project)
@@ -64,8 +64,8 @@ def check_pages(
     """Problems in the pages' sources alone; a notebook need not have run.
 
     Args:
-        notebooks: page -> what to look at in the place of the notebook that lies there.
-        known: the bibliography's keys; None where the project has no bibliography.
+        notebooks: page -> what to look at instead of the notebook there.
+        known: the bibliography's keys; None if the project has no bibliography.
         inputs: every input of the site, to judge links as well; those that the build will generate among them.
         texts: whether to read the texts too, which takes Pandoc.
     """

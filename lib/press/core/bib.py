@@ -48,7 +48,7 @@ def read(paths: list[Path]) -> str:
 
 
 def unknown(key: str, keys: Iterable[str]) -> str:
-    """What is said of a citation that no bibliography knows; it may be no citation at all, but a name or a decorator.
+    """What to say about a citation that no bibliography has; it may not be a citation at all, but a name or a decorator.
 
     Args:
         keys: what the bibliography has.

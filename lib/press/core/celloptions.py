@@ -1,6 +1,6 @@
 """The options at the top of a code cell: `#| key: value`, with any spaces before the bar, as Quarto reads them.
 
-nbdev writes directives without a colon between them, such as `#| export`. They are no options and are passed over.
+nbdev writes directives without a colon between them, such as `#| export`. They are not options and are skipped.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read_options(source: str, file: str, line: int) -> yamlfile.Parsed:
 
 
 def _without_directives(rows: list[str], where: Callable[[int], yamlfile.Place]) -> yamlfile.Parsed | None:
-    """What the rows say when directives are passed over; None where that is no YAML either."""
+    """What the rows say when directives are skipped; None if that is no YAML either."""
     words = [match[1] if (match := DIRECTIVE.match(row)) else "" for row in rows]
     plain = "\n".join("" if word else row for row, word in zip(rows, words, strict=True))
     try:

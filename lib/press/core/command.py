@@ -46,7 +46,7 @@ def run_within(
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git prints about the project in this folder; "" where there is no git, no repository, or no answer."""
+    """What git prints about the project in this folder; "" if there is no git, no repository, or no answer."""
     try:
         done = run_within(["git", "-C", str(root), *arguments], 20)
     except (OSError, OverLimit):

@@ -1,7 +1,7 @@
 """Which files of the project the press has made: `.press/manifest.json`, path -> SHA-256 of the content it gave them.
 
 A file is the press's own while its content is one that is recorded for it. Nothing else is overwritten or removed.
-The record comes first: before a file is written its new hash stands beside that of what lies there, so that whichever
+The record comes first: before a file is written its new hash stands beside that of what is there, so that whichever
 of the two a kill leaves is known.
 """
 

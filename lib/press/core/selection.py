@@ -81,7 +81,7 @@ def moved(config: Config) -> dict[str, str]:
 def _inputs(config: Config) -> list[str]:
     """All that is selected, sorted."""
     chosen = [name for name in _files(config) if is_rendered(config, name)]
-    # What is named in full may lie in a folder that is passed over otherwise.
+    # What is named in full may lie in a folder that is skipped otherwise.
     named = [pattern.lstrip("/") for pattern in _patterns(config) if not re.search(r"[*?\[]", pattern)]
     chosen += [name for name in named if name not in chosen and _is_page(config, name)]
     wrong = sorted(name for name in chosen if not name.endswith(SUFFIXES))
@@ -125,7 +125,7 @@ def _selected(config: Config, name: str) -> bool:
 
 
 def is_own(config: Config, name: str) -> bool:
-    """Whether a `posts/**/post.qmd` is no page itself, but the source of the index.ipynb beside it."""
+    """Whether a `posts/**/post.qmd` is not a page itself, but the source of the index.ipynb beside it."""
     return not _hidden(name) and not _selected(config, name)
 
 

@@ -105,7 +105,7 @@ def discard(site: Path) -> list[str]:
 
 
 def replace_site(new: Path, site: Path, last: Path) -> list[str]:
-    """Put the finished folder `new` in the place of the site, in one step where the system can, and the old one in its.
+    """Put the finished folder `new` in place of the site, in one step where the system can, and the old one in its.
 
     Where it cannot there are two renames, between which the site is absent but never half-written: see `recover`.
 
@@ -161,7 +161,7 @@ def make_ready(folder: Path, usable: bool) -> list[str]:
 
 
 def begin(folder: Path, may_stay: Callable[[str], bool]) -> dict[str, list[Any]]:
-    """Make a folder for the site; of an old one that lies there, leave only files that are as they were made.
+    """Make a folder for the site; of an old one that is there, leave only files that are as they were made.
 
     Its mark is taken off first: whatever happens from now on, nothing in the folder is trusted any longer.
 

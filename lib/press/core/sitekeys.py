@@ -1,4 +1,4 @@
-"""What the embedded renderer knows of a project: the keys of `_quarto.yml` that no page has."""
+"""What the embedded renderer knows about a project: the keys of `_quarto.yml` that no page has."""
 
 from __future__ import annotations
 

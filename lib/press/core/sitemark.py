@@ -88,7 +88,7 @@ def _is_own(entry: os.DirEntry[str], name: str, mark: dict[str, Any]) -> bool:
 
 
 def read_mark(site: Path) -> dict[str, Any]:
-    """What the press wrote about a site that it made, with `ctime`, when it did; {} where there is no such mark."""
+    """What the press wrote about a site that it made, with `ctime`, when it did; {} if there is no such mark."""
     with contextlib.suppress(OSError, ValueError):
         mark = json.loads((site / MARK).read_text(encoding="utf-8"))
         if isinstance(mark, dict) and isinstance(mark.get("files"), dict):
@@ -124,7 +124,7 @@ def state_of(data: bytes) -> list[Any]:
 
 
 def as_made(mark: dict[str, Any], name: str, found: os.stat_result) -> list[Any] | None:
-    """The state of a file, if it is listed and has not been touched since; None where it has to be read."""
+    """The state of a file, if it is listed and has not been touched since; None if it has to be read."""
     known = mark["files"].get(name) if mark.get("format") == FORMAT else None
     regular = stat.S_ISREG(found.st_mode)
     return known if known and regular and found.st_ctime_ns < mark["ctime"] and found.st_size == known[0] else None

@@ -26,7 +26,7 @@ class Speed:
 
     Args:
         slower: how many times as long as the reference it takes; never below 1.
-        told: what was measured, in words; "" where nothing could be.
+        told: what was measured, in words; "" if nothing could be.
     """
 
     slower: float = 1.0

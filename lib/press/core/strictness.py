@@ -1,4 +1,4 @@
-"""`press: checks:` which faults stop a build, which are only told, and which are passed over.
+"""`press: checks:` which faults stop a build, which are only told, and which are skipped.
 
 Each problem names the check that found it. One without a name always stops: a post that fails, a secret, broken YAML.
 `press build --strict` is `checks: error`: everything stops.

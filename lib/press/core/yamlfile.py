@@ -32,7 +32,7 @@ class Value:
         form: how messages call a legal value, such as "a whole number".
         fits: whether a value has that form; one that does not is told, and left out.
         below: the keys of a mapping that stands here, or of the mappings of a list; None: any.
-        missing: what the page lacks wherever the key says anything but false; "" where it lacks nothing.
+        missing: what the page lacks wherever the key says anything but false; "" if it lacks nothing.
     """
 
     form: str = ""

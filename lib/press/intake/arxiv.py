@@ -105,7 +105,7 @@ class Arxiv:
         return files
 
     def html(self, identifier: str) -> bytes | None:
-        """The HTML that arXiv makes of a paper's source; None where it has none, as of most older papers.
+        """The HTML that arXiv makes of a paper's source; None if it has none, as of most older papers.
 
         Args:
             identifier: id with version.

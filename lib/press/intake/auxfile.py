@@ -22,7 +22,7 @@ class Printed:
     Args:
         number: without parentheses.
         label: "" for none.
-        file: the file that it stands in; "" where that is not known.
+        file: the file that it stands in; "" if that is not known.
         first, last: the lines of its display.
     """
 

@@ -17,7 +17,7 @@ def matched(found: Sequence[Numbered], printed: Sequence[Printed]) -> list[Pair]
     """Pair equations: by labels that both have once, in order, and between those by place and number.
 
     Returns:
-        Each equation of both sides once, in order; None where the other side has nothing.
+        Each equation of both sides once, in order; None if the other side has nothing.
     """
     pairs: list[Pair] = []
     here = there = 0

@@ -141,7 +141,7 @@ def fetch(
 
 
 def known_papers(root: Path) -> dict[str, str]:
-    """Folders of papers -> the arXiv id in their `paper.toml`; "" where there is none."""
+    """Folders of papers -> the arXiv id in their `paper.toml`; "" if there is none."""
     found = {path.name: "" for path in sorted((root / "papers").glob("*")) if path.is_dir()}
     for key in found:
         with contextlib.suppress(OSError, ValueError):  # what is broken there is for `press check` to say

@@ -37,7 +37,7 @@ class Metadata:
 
 
 def parse_id(text: str) -> str:
-    """The arXiv id in an id, an address of arxiv.org or an arXiv DOI, with its version if it has one.
+    """The arXiv ID in an ID, an address of arxiv.org or an arXiv DOI, with its version if it has one.
 
     Raises:
         PressError: it is none of these.

@@ -66,7 +66,7 @@ def run_latex(files: dict[str, bytes], main: str, *, processor: int = PROCESSOR)
         processor: seconds of processor time for each of its passes.
 
     Returns:
-        What it printed, in order, and why that is not to be used; "" where it is.
+        What it printed, in order, and why that is not to be used; "" if it is.
     """
     latex = program()
     if not latex:
@@ -91,7 +91,7 @@ def run_latex(files: dict[str, bytes], main: str, *, processor: int = PROCESSOR)
 
 
 def _fenced(command: list[str], folder: Path, processor: int) -> str:
-    """Run a program that may write below this folder only; why it was ended, "" where it ended by itself."""
+    """Run a program that may write below this folder only; why it was ended, "" if it ended by itself."""
     keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     fence = {"openin_any": "p", "openout_any": "p", "shell_escape": "f", "MKTEXTFM": "0", "MKTEXPK": "0"}
     places = dict.fromkeys(("HOME", "TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG", "TMPDIR"), str(folder))

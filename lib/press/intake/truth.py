@@ -17,7 +17,7 @@ BEGIN = re.compile(r"\\begin\s*\{|\\\[|\$\$")
 
 
 def by_latex(paper: Paper, files: dict[str, bytes]) -> list[str]:
-    """Put LaTeX's numbers in the place of the reader's, where LaTeX can be run.
+    """Put LaTeX's numbers in place of the reader's, where LaTeX can be run.
 
     Args:
         paper: what the reader found; its equations are changed.

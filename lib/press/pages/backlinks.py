@@ -86,7 +86,7 @@ def _targets(page: Page) -> dict[str, list[str]]:
 
 
 def block(url: str, id: str, links: list[Backlink], graph: Graph) -> str:
-    """The end of a page, Markdown and HTML for both renderers; "" where nothing is joined to it.
+    """The end of a page, Markdown and HTML for both renderers; "" if nothing is joined to it.
 
     Args:
         url: the page.

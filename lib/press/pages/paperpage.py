@@ -98,7 +98,7 @@ def _equations(paper: Paper, shelf: Shelf) -> list[Values]:
 
 
 def _related(key: str, shelf: Shelf) -> tuple[str, str, str]:
-    """Title, address and authors with year of another paper; "" where there is none."""
+    """Title, address and authors with year of another paper; "" if there is none."""
     entry = shelf.library.get(key, {})
     said = ", ".join(filter(None, (library.short_authors(entry) if entry.get("author") else "", library.year(entry))))
     url = f"https://doi.org/{entry['DOI']}" if entry.get("DOI") else str(entry.get("URL") or "")

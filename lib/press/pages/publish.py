@@ -135,7 +135,7 @@ def stale_pages(project: Project, pages: dict[str, str], notebooks: Notebooks) -
     places = [(name, 0) for name in names]
     present = read_notebooks(project)
     for slug, book in notebooks.items():
-        now = json.loads(to_bytes(book))  # what lies there came from bytes, too
+        now = json.loads(to_bytes(book))  # what is there came from bytes, too
         if slug not in present:
             places.append((book["metadata"]["press"].get("source", slug), 0))
         elif now != present[slug]:

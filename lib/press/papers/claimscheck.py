@@ -40,7 +40,7 @@ def check_claims(
     failed: "full" needs a real checkpoint, and so does a profile.
 
     Args:
-        known: the bibliography's keys; None where the project has no bibliography.
+        known: the bibliography's keys; None if the project has no bibliography.
         notebooks: what `read_notebooks` would read, where that is known.
     """
     try:

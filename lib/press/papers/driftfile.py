@@ -46,7 +46,7 @@ class Outcome:
         error: why they failed, in one line; "" if they did not.
         green: when they last did not; None for never.
         slug: of the post; "" for the tests.
-        source: what `source_of` said of the post.
+        source: what `source_of` said about the post.
     """
 
     error: str
@@ -81,7 +81,7 @@ class Drift:
 
 
 def source_of(parts: Mapping[str, str]) -> str:
-    """The digest of what the project itself gives to a post: after a change there, what is said of it may be untrue.
+    """The digest of what the project itself gives to a post: after a change there, what is said about it may be untrue.
 
     Args:
         parts: of the post's key, as far as its source tells it.
@@ -90,7 +90,7 @@ def source_of(parts: Mapping[str, str]) -> str:
 
 
 def read_drift(root: Path) -> Drift | None:
-    """What the project's file says; None where there is none.
+    """What the project's file says; None if there is none.
 
     Raises:
         PressError: every problem of the file, with its line.

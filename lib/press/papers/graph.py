@@ -155,5 +155,5 @@ def _referred(own: str, page: Page, at: dict[str, str]) -> Iterator[tuple[str, s
         yield own, f"paper:{citekey}", CITES, section
     for address, section in page.links:
         path = address.partition("#")[0]
-        if path != page.url:  # what a page says of itself is no edge
+        if path != page.url:  # what a page says about itself is no edge
             yield own, at.get(address) or at.get(path, ""), LINKS, section

@@ -36,7 +36,7 @@ class Entry:
         verdict: the measured verdict, or one of `NOT_MEASURED` and `NOT_NOW`.
         recorded: the verdict in paper.toml at the measurement's scale; "" for none.
         stored: whether it was measured in a notebook that is published with its stored outputs, by no build of ours.
-        record: what many runs found; None where nothing is on record.
+        record: what many runs found; None if nothing is on record.
     """
 
     claim: Claim

@@ -63,7 +63,7 @@ class Page:
         return replace(self, url=_at(self.url, addresses), links=links)
 
     def section_of(self, place: tuple[str, int]) -> str:
-        """The section of the cell at this place; "" where it stands before the first, or is not known."""
+        """The section of the cell at this place; "" if it stands before the first, or is not known."""
         return self.cells.get(f"{place[0]}:{place[1]}", "")
 
     def sections_citing(self, citekey: str) -> list[str]:
@@ -203,7 +203,7 @@ def _walk(tree: Any, inside: bool = False) -> Iterator[tuple[str, Any]]:
     """("section", (name, title)), ("cell", number), ("cite", citekey), ("link" or "raw", target), in order.
 
     Args:
-        inside: within a callout or a tabset, whose headings are no sections of the page.
+        inside: within a callout or a tabset, whose headings are not sections of the page.
     """
     if isinstance(tree, list):
         for item in tree:

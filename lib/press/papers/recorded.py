@@ -34,18 +34,18 @@ def _of_any_device(name: str, value: str) -> str:
 
 
 def parts_of(notebook: Mapping[str, Any]) -> dict[str, str]:
-    """The parts of the key of an executed notebook; {} where it has none."""
+    """The parts of the key of an executed notebook; {} if it has none."""
     return (notebook["metadata"].get("press") or {}).get("parts") or {}
 
 
 def recorded(paper: Paper, id: str, post: str, parts: Mapping[str, str]) -> Recorded | None:
-    """What is on record of a claim; None where nothing is.
+    """What is on record of a claim; None if nothing is.
 
     Of several records, one that is current and complete comes first, else the one with most runs.
 
     Args:
         post: slug of the post that measures it; "" for any.
-        parts: of the key of its executed notebook; {} where there is none.
+        parts: of the key of its executed notebook; {} if there is none.
     """
     key = _digest(tuple(sorted(parts.items()))) if parts else ""
     found = [one for one in paper.records if post in ("", one.post) and any(id in run.values for run in one.runs)]

@@ -35,7 +35,7 @@ class Equation:
         says: what it says, in one line; formulas stand between dollars, such as $x_0$.
         implemented_by: public functions, such as "diffloop.ddim.ddim_step".
         checked_by: pytest ids, such as "tests/diffloop/test_ddim.py::test_name".
-        read: a sentence on where its number was read; "" where what the paper's `read` says holds.
+        read: a sentence on where its number was read; "" if what the paper's `read` says holds.
     """
 
     number: str
@@ -53,7 +53,7 @@ class Paper:
     Args:
         citekey: its folder's name, and its key in the bibliography.
         file: its paper.toml, relative to the project's root.
-        arxiv: id with version; "" where it is not on arXiv.
+        arxiv: id with version; "" if it is not on arXiv.
         read: a sentence on where the numbers of its equations were read; "" for none.
         related: citekeys of related papers.
         symbols: this paper's notation -> ours.

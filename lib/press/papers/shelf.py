@@ -52,7 +52,7 @@ class Shelf:
         library: citekey -> the bibliography's entry.
         zotero: citekey -> its address in Zotero.
         statuses: citekey -> "reading" or "to read", where a tag in Zotero says so.
-        repository: address of the repository; "" where the configuration has none.
+        repository: address of the repository; "" if the configuration has none.
         renders: whether the site has the page of this input, once the generated ones are written.
     """
 
@@ -97,7 +97,7 @@ class Shelf:
         return self.statuses.get(citekey, "to read")
 
     def address(self, file: str, lines: tuple[int, int] | None = None) -> str:
-        """A file on the repository; "" where the configuration has none."""
+        """A file on the repository; "" if the configuration has none."""
         at = f"#L{lines[0]}-L{lines[1]}" if lines else ""
         return f"{self.repository}/blob/HEAD/{file}{at}" if self.repository else ""
 

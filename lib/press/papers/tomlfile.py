@@ -83,7 +83,7 @@ def _without_strings(text: str) -> str:
 
 
 def written(value: Any) -> str:
-    """A value as TOML has it, on one line: a text, a number, a tuple, or a table of these, its keys sorted."""
+    """A value as TOML writes it, on one line: a text, a number, a tuple, or a table of these, its keys sorted."""
     if isinstance(value, Mapping):
         pairs = (f"{key if BARE.fullmatch(key) else _quoted(key)} = {written(value[key])}" for key in sorted(value))
         return f"{{ {', '.join(pairs)} }}" if value else "{}"
@@ -93,5 +93,5 @@ def written(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as TOML has it: what JSON escapes, TOML escapes in the same way, and one character more."""
+    """A text as TOML writes it: what JSON escapes, TOML escapes in the same way, and one character more."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -23,7 +23,7 @@ def doubts_of(root: Path, citekey: str) -> dict[str, str]:
 def check_numbers(root: Path, papers: Iterable[Paper]) -> list[Problem]:
     """Numbers in a paper.toml that the same version of the paper does not have, as it was fetched.
 
-    Names such as "Sec. 3.2" or "Algorithm 2" are no numbers of equations. Of a paper with a number that is not certain
+    Names such as "Sec. 3.2" or "Algorithm 2" are not numbers of equations. Of a paper with a number that is not certain
     nothing is said.
     """
     problems = []

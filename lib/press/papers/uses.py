@@ -21,7 +21,7 @@ class Names:
         self.dotted: dict[str, str] = {}
 
     def used_in(self, source: str) -> list[str]:
-        """Dotted names that the next cell uses, sorted; none where it is no valid Python."""
+        """Dotted names that the next cell uses, sorted; none if it is not valid Python."""
         try:
             tree = ast.parse(MAGIC.sub("", source))
         except (SyntaxError, ValueError):

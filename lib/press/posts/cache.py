@@ -102,7 +102,7 @@ def key_of(parts: dict[str, str]) -> Key:
 
 
 def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    """What `press why` says: one line a part that was changed, added or removed."""
+    """What `press why` says: one line per part that was changed, added or removed."""
     lines = []
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)

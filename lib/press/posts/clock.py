@@ -102,7 +102,7 @@ class Meter:
         return list(found)
 
     def waits(self) -> bool | None:
-        """Whether nothing of it wants to run; None where the system does not tell."""
+        """Whether nothing of it wants to run; None if the system does not tell."""
         states = [state for process in self.seen for state in _states(process.pid)]
         if self.pid not in {process.pid for process in self.seen}:
             return False  # it has ended, which others will notice

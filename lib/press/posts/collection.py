@@ -3,7 +3,7 @@
 A post is a page of the site with Python cells: Quarto Markdown or a notebook, anywhere. What `press run` calls it, its
 slug, is its path without `posts/`, `/index` and the suffix. A `posts/**/post.qmd` that is no page itself is the source
 of the `index.ipynb` beside it: the press writes the executed notebook there, for Quarto to find. All other executed
-notebooks are kept in `.press/posts/`, and the renderers take them in the place of the source.
+notebooks are kept in `.press/posts/`, and the renderers take them in place of the source.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def sources(project: Project) -> list[Source]:
     """The source of every post, sorted; drafts and folders whose names begin with "_" or "." are left out.
 
     Raises:
-        PressError: `render:` selects something that is no page.
+        PressError: `render:` selects something that is not a page.
     """
     root = project.root
     own = sorted(path for path in root.glob(f"posts/**/{OWN}") if is_own(project.config, relative_to(path, root)))
@@ -93,7 +93,7 @@ def read_posts(project: Project, claims: Mapping[str, Claim] | None) -> Posts:
     """All posts as far as they can be read, and what is wrong with them, two with the same address among it.
 
     Args:
-        claims: what their prose may quote, by id; None where that is not known.
+        claims: what their prose may quote, by id; None if that is not known.
     """
     done = Posts()
     taken: dict[str, str] = {}

@@ -34,7 +34,7 @@ def file_name(page: str) -> str:
 
 
 def colab_url(slug: str, config: Config) -> str:
-    """The address that opens a post's notebook in Colab; "" where the project names no repository on GitHub."""
+    """The address that opens a post's notebook in Colab; "" if the project names no repository on GitHub."""
     match = GITHUB.fullmatch(str((config.get("website") or {}).get("repo-url") or ""))
     if not match:
         return ""
@@ -60,7 +60,7 @@ def with_addresses(text: str) -> str:
 
 
 def published(page: str, notebook: dict[str, Any], root: Path, config: Config) -> bytes | None:
-    """The notebook for the reader, without outputs if the post failed; None where the page is no executed post.qmd.
+    """The notebook for the reader, without outputs if the post failed; None if the page is not an executed post.qmd.
 
     It begins with what it needs to run, has no cell that the press made for the page, and names no folder of the
     machine that ran it.

@@ -68,7 +68,7 @@ class Result:
         changed: those that were changed after it had read them, and not by itself.
         processor: seconds of processor time that its kernel used.
         problem: None when every cell ran.
-        cell: the cell that it stopped in, such as "code-2"; "" where it ran through or no cell is known.
+        cell: the cell that it stopped in, such as "code-2"; "" if it ran through or no cell is known.
     """
 
     slug: str

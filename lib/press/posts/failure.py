@@ -1,4 +1,4 @@
-"""The page of a post that failed: in the place of its results it says which cell, file and line, and why.
+"""The page of a post that failed: in place of its results it says which cell, file and line, and why.
 
 It is a notebook like that of any post, so both renderers, the listing and the pages that link to it find it where they
 expect it. Its text comes from exceptions and code, and is hostile until it is escaped. Nothing in it differs from one
@@ -57,7 +57,7 @@ def failures_in(notebooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def failed_notebook(failure: Failure, claims: Iterable[str] = ()) -> dict[str, Any]:
-    """The notebook that is published in the place of the post's own.
+    """The notebook that is published in place of the post's own.
 
     Args:
         claims: ids of those that the post may have measured.

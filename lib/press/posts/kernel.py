@@ -23,7 +23,7 @@ EVENTS = {"open": "", "sqlite3.connect": "r", "os.rename": "w"}  # and what they
 
 
 def state_of(path: str) -> str:
-    """What tells whether a file was changed or replaced; "" where there is none."""
+    """What tells whether a file was changed or replaced; "" if there is none."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -33,7 +33,7 @@ def state_of(path: str) -> str:
 
 def watch_opens(root: str, log: str) -> None:
     """Install an audit hook that appends each file below `root` that is opened to the file `log`, once for reading and
-    once for writing; what the notebook itself wrote before it read it is no input."""
+    once for writing; what the notebook itself wrote before it read it is not an input."""
     root = os.path.join(os.path.realpath(root), "")
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     seen: set[tuple[str, str]] = set()

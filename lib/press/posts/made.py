@@ -28,7 +28,7 @@ Facts = list[tuple[str, str]]
 
 
 def commit_of(root: Path) -> str:
-    """The commit that is checked out at `root`, and whether files differ from it; "" where there is no git."""
+    """The commit that is checked out at `root`, and whether files differ from it; "" if there is no git."""
     head = git(root, "rev-parse", "--short=10", "HEAD")
     return head + " + uncommitted changes" if head and git(root, "status", "--porcelain") else head
 

@@ -56,7 +56,7 @@ def examine_post(
     matter field, a claim that no paper has.
 
     Args:
-        claims: what its prose may quote, by id; None where that is not known: then nothing is put in.
+        claims: what its prose may quote, by id; None if that is not known: then nothing is put in.
         memory: folder of remembered readings.
         book: what `read_notebook` read, of a notebook.
 

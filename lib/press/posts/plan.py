@@ -100,7 +100,7 @@ def make_plan(
     """Read all posts, compute their keys, and find which have to run and why.
 
     Args:
-        claims: what prose may quote, by id; None where that is not known.
+        claims: what prose may quote, by id; None if that is not known.
 
     Returns:
         The plan, whose steps are those of sound posts, with the problems of the others.

@@ -142,7 +142,7 @@ def _scalar_quote(line: str) -> str:
 
 
 def _yaml(header: list[int], lines: list[str]) -> Any:
-    """The block's content; None where it is broken (the reader of options and front matter says how)."""
+    """The block's content; None if it is broken (the reader of options and front matter says how)."""
     rows = [ROW.sub("", lines[index], count=1) if is_option(lines[index]) else lines[index] for index in header]
     try:
         return yamlfile.load("\n".join(row for row in rows if row.rstrip() not in FRONT_MATTER_ENDS))

@@ -23,7 +23,7 @@ class Uses:
     """What cells use; lists, as this is kept as JSON.
 
     Args:
-        imports: [module, name] of each import; name "" where the module itself is imported.
+        imports: [module, name] of each import; name "" if the module itself is imported.
         dynamic: whether something is imported by a name that only the run knows.
         runs: files that `%run` executes, as written.
         extensions: modules that `%load_ext` and `%run -m` import.

@@ -63,7 +63,7 @@ def read_path(config: Config, slugs: Sequence[str] | None = None) -> tuple[tuple
     """The stops of `press: path:` in their order, none where it is not there; and what is wrong with it.
 
     Args:
-        slugs: of all posts; None where it is known that the path names no others.
+        slugs: of all posts; None if it is known that the path names no others.
     """
     path = config.settings().get("path")
     if path is None:

@@ -1,6 +1,6 @@
 """The embedded renderer: the site without Quarto, from the same inputs, under the same addresses.
 
-The flow, one module a step:
+The flow, one module per step:
 
     core.config _quarto.yml, profiles, _metadata.yml -> Config; core.selection: which inputs `render:` selects
     page        a .qmd or an executed .ipynb -> one Markdown document whose lines know file and line (traced)

@@ -23,7 +23,7 @@ def plain(text: str) -> str:
 
 
 def coloured(text: str) -> str | None:
-    """The text as HTML, escaped; None where it has no colours."""
+    """The text as HTML, escaped; None if it has no colours."""
     if not COLOUR.search(text):
         return None
     settled = _settled(ANSI.sub(lambda match: match[0] if COLOUR.fullmatch(match[0]) else "", text))

@@ -14,7 +14,7 @@ from press.renderer.phrases import Words
 
 
 def fill(around: Around, record: dict[str, Any], markup: str) -> str:
-    """A page with what stands around it in the place of its markers."""
+    """A page with what stands around it in place of its markers."""
     before, after, side, crumbs = "", "", "", ""
     own = phrases.of(around.site.root, record["lang"], record["language"])
     found = sidebars.sidebar_of(around, record)

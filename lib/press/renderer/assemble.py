@@ -41,7 +41,7 @@ def is_current(out: Path, key: str, root: Path, cache: Path) -> bool:
     """Whether a directory holds the site of this key: each file in its size, and the linked files as they were, which
     may be that they were not there.
 
-    A library that was not to be had then and is now is a reason to put the site together again.
+    A library that was not available then and is now is a reason to put the site together again.
     """
     mark = sitemark.read_mark(out)
     if mark.get("key") != key or not sitemark.is_whole(out, mark):

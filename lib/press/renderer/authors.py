@@ -1,4 +1,4 @@
-"""Authors as a page names them: a text, a mapping, or a list of these, with what else is said of each."""
+"""Authors as a page names them: a text, a mapping, or a list of these, with what else is said about each."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def href(site: Site, target: str, url: str) -> str:
 
 
 def public_url(site: Site, url: str) -> str:
-    """The page's address on the web; "" where the configuration has no site-url."""
+    """The page's address on the web; "" if the configuration has no site-url."""
     base = str(site.config.get("website.site-url") or "").rstrip("/")
     return f"{base}/{quote(url.removesuffix('index.html'))}" if base else ""
 

@@ -24,7 +24,7 @@ def variables(site: Site, document: Document, address: str) -> dict[str, Any]:
     """Licence, copyright and citation, where a page says any.
 
     Args:
-        address: of the page on the web; "" where the site has none.
+        address: of the page on the web; "" if the site has none.
     """
     meta = document.meta
     return {

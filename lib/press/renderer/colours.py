@@ -14,14 +14,14 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-zA-Z]{3,25}|(?:rgb|hsl)a?\([\d\s.,%/]
 
 
 def legal(value: Any) -> str:
-    """A colour as CSS has it; "" for what is none."""
+    """A colour as CSS writes it; "" if it is not one."""
     text = str(value or "").strip()
     text = NAMES.get(text, text)
     return text if COLOUR.fullmatch(text) and _parts(text) else ""
 
 
 def style(background: Any, foreground: Any = None) -> str:
-    """The two variables for the style of something with this background; "" where it has none of its own."""
+    """The two variables for the style of something with this background; "" if it has none of its own."""
     ground = legal(background)
     return f"--ground:{ground};--letters:{legal(foreground) or letters(ground)}" if ground else ""
 
@@ -38,7 +38,7 @@ def _linear(value: float) -> float:
 
 
 def _parts(text: str) -> tuple[int, ...]:
-    """Red, green and blue; () for what is no colour."""
+    """Red, green and blue; () for what is not a colour."""
     from PIL import ImageColor
 
     try:

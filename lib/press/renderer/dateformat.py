@@ -21,7 +21,7 @@ ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 
 
 def parse(value: Any) -> dt.datetime | None:
-    """A front matter date; None where it is missing or not valid."""
+    """A front matter date; None if it is missing or not valid."""
     return _parsed(str(value or "").strip())
 
 
@@ -67,7 +67,7 @@ def _token(match: re.Match[str], date: dt.datetime, words: Words) -> str:
 
 
 def rfc822(value: Any) -> str:
-    """The date as RSS wants it; "" where it is not a date."""
+    """The date as RSS wants it; "" if it is not a date."""
     date = parse(value)
     if date is None:
         return ""

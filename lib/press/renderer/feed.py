@@ -67,7 +67,7 @@ def _entry(item: dict[str, Any], base: str, kind: str, body_of: Callable[[dict[s
 
 
 def site_url(config: Config) -> str:
-    """The site's address, with a slash at its end; "" where there is none."""
+    """The site's address, with a slash at its end; "" if there is none."""
     url = str(config.get("website.site-url") or "").rstrip("/")
     return f"{url}/" if url else ""
 

@@ -33,7 +33,7 @@ def known(name: str) -> str:
 
 
 def svg(name: str) -> Markup:
-    """An icon as inline SVG in the colour of the text around it; nothing where there is no such icon."""
+    """An icon as inline SVG in the colour of the text around it; nothing if there is no such icon."""
     found = known(name)
     if not found:
         return Markup("")

@@ -44,7 +44,7 @@ class Drawn:
 
 
 def drawn(data: dict[str, Any], state: dict[str, Any]) -> Drawn | None:
-    """What of a MIME bundle a script of ours draws; None where it has nothing of the kind.
+    """What of a MIME bundle a script of ours draws; None if it has nothing of the kind.
 
     Args:
         state: of the notebook's widgets, by their models' ids.

@@ -120,7 +120,7 @@ def files_of(library: str, store: Path) -> dict[str, Path] | None:
         store: folder in which fetched packages are kept.
 
     Returns:
-        None where one of its packages is not to be had.
+        None if one of its packages is not available.
     """
     found: dict[str, Path] = {}
     for name in LIBRARIES[library]:
@@ -137,7 +137,7 @@ def loaded(files: dict[str, Path]) -> list[str]:
 
 
 def unpacked(package: Package, store: Path) -> Path | None:
-    """The folder of a package that npm has, fetched if it is not there; None where it is not to be had."""
+    """The folder of a package that npm has, fetched if it is not there; None if it is not available."""
     kept = store / f"{package.name.rpartition('/')[2]}-{package.version}"
     return kept if kept.is_dir() or _fetch(package, kept) else None
 

@@ -98,7 +98,7 @@ def _feeds(
 
 
 def open_graph_image(site: Site, record: dict[str, Any]) -> str:
-    """The picture that a link to the page shows elsewhere; "" where there is none, or no address of the site."""
+    """The picture that a link to the page shows elsewhere; "" if there is none, or no address of the site."""
     image = record["image"] or str(site.config.get("website.image") or "")
     base = site.config.get("website.site-url")
     if not (image and base and site.config.get("website.open-graph")):

@@ -17,7 +17,7 @@ LENGTH = re.compile(r"\d+(?:\.\d+)?(?:px|em|rem|%|vh|vw)?")
 
 
 def length(value: Any) -> str:
-    """A length as CSS has it; a bare number counts pixels; "" for what is none."""
+    """A length as CSS writes it; a bare number counts pixels; "" if it is not one."""
     text = str(value if value is not None else "").strip()
     return "" if not LENGTH.fullmatch(text) else text + "px" if re.fullmatch(r"[\d.]+", text) else text
 

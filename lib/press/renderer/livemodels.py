@@ -74,7 +74,7 @@ def inputs(names: list[str], root: Path) -> list[Path]:
 
 
 def lacks(store: Path) -> str:
-    """What is not to be had for any live figure; "" where all is."""
+    """What is not available for any live figure; "" if all is."""
     if absent := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
         return f"not installed: {', '.join(absent)}, needed to export checkpoints"
     absent = [name for name in NPM.values() if libraries.unpacked(libraries.BY_NAME[name], store) is None]

@@ -16,7 +16,7 @@ ASKED = re.compile(rb"""\bdate(?:-modified)?\\?["']?\s*:\s*\\?["']?(today|now|la
 
 
 def resolve(meta: Map, root: Path, source: str) -> None:
-    """Put the date in the place of each such word.
+    """Put the date in place of each such word.
 
     Args:
         source: the file that the author wrote, relative to the root.

@@ -1,4 +1,4 @@
-"""Which libraries the site's pages need and which are to be had: planned, named in heads, told of where they lack."""
+"""Which libraries the site's pages need and which are available: planned, named in heads, reported if missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plan(
         linked: is given the digests of the project's files behind them.
 
     Returns:
-        Library -> what pages load of it, below site_libs/; and what is said of those that are not to be had.
+        Library -> what pages load of it, below site_libs/; and what is said about those that are not available.
     """
     needs = [need for record in records for need in record["needs"]]
     drawn: dict[str, list[str]] = {}
@@ -44,12 +44,12 @@ def plan(
 
 
 def lacking(records: list[dict[str, Any]], drawn: dict[str, list[str]]) -> list[str]:
-    """The libraries that pages need and that are not to be had."""
+    """The libraries that pages need and that are not available."""
     return sorted({name for record in records for name, _ in record["needs"]} - set(drawn))
 
 
 def any_found(names: list[str], cache: Path) -> bool:
-    """Whether one of the libraries that lacked is to be had now."""
+    """Whether one of the libraries that were missing is available now."""
     live = any(name.startswith(livemodels.PREFIX) for name in names)
     if live and not livemodels.lacks(cache / FOLDER):
         return True

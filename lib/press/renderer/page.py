@@ -31,7 +31,7 @@ def read(config: Config, path: Path, notebook: dict[str, Any] | None = None, ran
     """Read an input of the site. Problems are collected in the document; only an unreadable file raises.
 
     Args:
-        notebook: what to read in the place of the file that lies there.
+        notebook: what to read instead of the file there.
         ran: whether it has run.
     """
     document = Document(path.relative_to(config.root).as_posix(), ran=ran)

@@ -1,4 +1,4 @@
-"""What Quarto's finished site gets of ours: mended pages and feeds, previews, symbols, notebooks to download.
+"""What Quarto's finished site gets of ours: repaired pages and feeds, previews, symbols, notebooks to download.
 
 `press build` calls `finish` after Quarto; a plain `quarto render` calls `python -m press.renderer.quarto FOLDER` as its
 post-render hook (scripts/postrender.py). The embedded renderer makes the same files while it assembles its site.
@@ -109,7 +109,7 @@ def _notebook(url: str, project: Project, out: Path) -> None:
 
 
 def main(out: str) -> int:
-    """What the post-render hook calls: `finish`, unless pages would be mended where an author's own may lie."""
+    """What the post-render hook calls: `finish`, unless pages would be repaired where an author's own may lie."""
     try:
         project = open_project(Path.cwd(), os.environ.get("QUARTO_PROFILE", ""))
         check_place(project, out)

@@ -1,4 +1,4 @@
-"""Quarto's feeds, mended: no scripts, no pictures that stand in the page itself, no relative links."""
+"""Quarto's feeds, repaired: no scripts, no pictures that stand in the page itself, no relative links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICTURE = re.compile(r'[ \t]*<media:content url="(?P<folder>[^"]*?/)data:[^"]*"[
 
 
 def mended(text: str, pictures: Callable[[str], str], address: str) -> str:
-    """A feed as it is published; one that was mended is not changed by a second call.
+    """A feed as it is published; one that was repaired is not changed by a second call.
 
     Args:
         text: the feed as Quarto wrote it.

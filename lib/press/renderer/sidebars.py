@@ -13,7 +13,7 @@ from press.renderer.navitems import Around
 
 
 def sidebar_of(around: Around, record: dict[str, Any]) -> dict[str, Any] | None:
-    """The sidebar of a page as the configuration has it; None where it has none."""
+    """The sidebar of a page as the configuration has it; None if it has none."""
     sidebars = [item for item in as_list(around.site.config.get("website.sidebar")) if isinstance(item, dict)]
     asked = record["sidebar"]
     if asked is False:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def said_of(site: Site, document: Document, name: str) -> dict[str, Any] | None:
-    """`open-graph:` or `twitter-card:` of the site with the page's own over it; None where it is not asked for."""
+    """`open-graph:` or `twitter-card:` of the site with the page's own over it; None if it is not asked for."""
     found = [site.config.get(f"website.{name}"), document.meta.get(name)]
     if found[1] is False or not any(found):
         return None

@@ -34,7 +34,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """A file's digest; "" where there is none."""
+    """A file's digest; "" if there is none."""
     return digest(path.read_bytes()) if os.path.isfile(path) else ""
 
 
@@ -50,7 +50,7 @@ def scratch(cache: Path) -> Iterator[Path]:
 
 
 def load(cache: Path, key: str) -> dict[str, Any] | None:
-    """An entry's record, or None where there is none or it is damaged (then it is removed)."""
+    """An entry's record, or None if there is none or it is damaged (then it is removed)."""
     folder = cache / key
     try:
         text = (folder / RECORD).read_text(encoding="utf-8")

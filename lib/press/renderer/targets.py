@@ -83,7 +83,7 @@ def navigation(site: Site, plan: dict[str, Any], linked: dict[str, str]) -> list
 
 
 def _note(site: Site, name: str, linked: dict[str, str]) -> None:
-    """Have the site put together again when a file that was looked for is another one, or there at last."""
+    """Have the site assembled again when a file that was looked for has changed or now exists."""
     if not name.startswith("../"):
         linked[name] = store.digest_of(site.root / name)
 

@@ -83,7 +83,7 @@ def is_picture(value: Any) -> bool:
 
 
 def about_of(meta: Map) -> dict[str, Any]:
-    """`about:` with its template; {} where the page is none."""
+    """`about:` with its template; {} if this is not an about page."""
     said = meta.get("about")
     if not said:
         return {}

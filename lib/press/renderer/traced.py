@@ -26,7 +26,7 @@ class Document:
         lines: the Markdown.
         origins: for each line its file and line; None for lines that no author wrote (outputs).
         files: page-relative path -> bytes of each image taken out of the outputs.
-        needs: the libraries that draw something of it in the browser, and what to say where one is not to be had.
+        needs: the libraries that draw something of it in the browser, and what to say where one is not available.
         widgets: the state of the notebook's widgets, by their models' ids.
         large: marker -> HTML of outputs that is put into the page when Pandoc has written it.
         words: the author's Markdown only, for the reading time.
@@ -65,7 +65,7 @@ class Document:
             self.lines[start:] = [by + line if line else line for line in self.lines[start:]]
 
     def need(self, library: str, problem: Problem | None = None) -> None:
-        """Ask for a library of `libraries.LIBRARIES` or `livemodels`; the problem is told where it is not to be had."""
+        """Ask for a library of `libraries.LIBRARIES` or `livemodels`; the problem is told where it is not available."""
         self.needs.append((library, problem))
 
     def find(self, needle: str) -> list[Origin]:

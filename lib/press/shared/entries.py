@@ -34,7 +34,7 @@ def checked_record(data: bytes, entry: Entry, key: Key) -> dict[str, Any]:
     """The record of a run.
 
     Raises:
-        Refused: it is of another run than the key and the entry say.
+        Refused: it belongs to a different run from what the key and the entry say.
     """
     record = parse(data, "its record")
     parts = record.get("parts") if isinstance(record, dict) else None
@@ -125,7 +125,7 @@ def _code(source: Any) -> str:
 
 
 def _assigned(source: str) -> dict[str, Any] | None:
-    """The values that a cell of injected parameters assigns; None where it does anything else."""
+    """The values that a cell of injected parameters assigns; None if it does anything else."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         body = ast.parse(source).body

@@ -64,7 +64,7 @@ SHOWN_AS_TEXT = ("text/plain", "application/json", MIME)
 
 
 def active(output: dict[str, Any], raw: bool) -> str:
-    """Why an output is refused; "" where it is harmless.
+    """Why an output is refused; "" if it is harmless.
 
     Args:
         output: valid by nbformat.
@@ -203,7 +203,7 @@ def in_svg(text: str) -> str:
 
 
 def in_picture(value: Any, mime: str) -> str:
-    """Why a picture is not of its type; "" where it is."""
+    """Why a picture is not of its type; "" if it is."""
     try:
         data = base64.b64decode(re.sub(r"\s", "", text_of(value)), validate=True)
     except ValueError:

@@ -130,7 +130,7 @@ class Row:
 
     Args:
         recorded: the verdict in paper.toml; "" for none.
-        words: what each seed said, in the order of the seeds; "" where the post failed.
+        words: what each seed said, in the order of the seeds; "" if the post failed.
         told: the measurement behind each.
     """
 

@@ -154,7 +154,7 @@ class Keeper:
         self.progress.said(f"{line} ({len(self.runs) - self.ended} of {len(self.runs)} runs left)")
 
     def _keep(self, step: Step, seed: int, book: dict[str, Any]) -> str:
-        """Add a run to the records of the papers whose claims it measured; returns what is said of it."""
+        """Add a run to the records of the papers whose claims it measured; returns what is said about it."""
         by_paper, scale = self.measured(step.post, book)
         parts, made = parts_of(book), book["metadata"]["press"]
         noted = self.plan.cache.record(made["key"]) or {}

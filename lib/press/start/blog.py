@@ -66,7 +66,7 @@ def begin(root: Path) -> Begun:
     blog needs; then nothing is written.
 
     Raises:
-        PressError: every such file; a link or a file in the place of a folder; the folder lies in another project.
+        PressError: every such file; a link or a file in place of a folder; the folder lies in another project.
     """
     _check_place(root)
     texts = {name: _text(template, root) for name, template in {**NEEDED, **OPTIONAL, **LAST}.items()}

@@ -34,7 +34,7 @@ def opens(mouth: Mouth, name: str) -> bool:
 
 
 def known(mouth: Mouth, name: str) -> bool | None:
-    """Whether a command exists; None where it may come of a package that is not read."""
+    """Whether a command exists; None if it may come of a package that is not read."""
     if mouth.macros.get(name) is not None or name in mouth.commands or name in mouth.flags or name in KERNEL:
         return True
     if name in ("chapter", "thechapter", "c@chapter"):
@@ -74,7 +74,7 @@ def _compare(mouth: Mouth) -> bool | None:
 
 
 def decide(mouth: Mouth, name: str) -> bool | None:
-    """What a conditional says; None where that cannot be known."""
+    """What a conditional says; None if that cannot be known."""
     if name in mouth.flags:
         return mouth.flags[name]
     if name == "ifdefined":

@@ -39,7 +39,7 @@ def followed(mouth: Mouth) -> set[str]:
 
 
 def number(mouth: Mouth) -> int | None:
-    """The number that follows, such as 12, -\\value{section}, \\c@page; None where there is none."""
+    """The number that follows, such as 12, -\\value{section}, \\c@page; None if there is none."""
     sign = 1
     for _ in range(1000):
         token = mouth.raw()

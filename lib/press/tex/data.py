@@ -23,7 +23,7 @@ class Numbered:
         section: number and title of the section that it stands in.
         latex: MathML-renderable LaTeX, the paper's own macros expanded.
         mathml: whether Pandoc can make MathML of it.
-        unsure: why the number may be wrong, with file and line; "" where nothing speaks against it.
+        unsure: why the number may be wrong, with file and line; "" if nothing speaks against it.
         place: file and line at which it begins.
     """
 

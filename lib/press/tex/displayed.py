@@ -188,7 +188,7 @@ class Formulas:
             self.found.append((number, label, title, tokens, unsure, self.place))
 
     def resolve(self) -> None:
-        """Put numbers in the place of references in tags."""
+        """Put numbers in place of references in tags."""
         for key, tag in self.tags.items():
             number = plain_text(renderable(tag, self.numbers, in_text=True)).strip("() ")
             self.numbers = {label: number if value == key else value for label, value in self.numbers.items()}

@@ -52,7 +52,7 @@ class Doubts:
         return bool(self.mouth.packages - NO_AMSMATH) or self.mouth.family not in ("article", "report", "book")
 
     def begin(self, name: str) -> None:
-        """An environment that is no formula begins."""
+        """An environment that is not a formula begins."""
         self.open.append(name)
         source = self.mouth.source()
         if QUIET.search(name) or source is None or name in self.mouth.theorems:
@@ -75,7 +75,7 @@ class Doubts:
             self.mouth.doubt(f"environment {inner} is unknown and contains the label {name}")
 
     def at_the_end(self, numbers: dict[str, str]) -> str:
-        """Why all numbers are unsure; "" where they are not: a label that \\eqref refers to was passed over."""
+        """Why all numbers are unsure; "" where they are not: a label that \\eqref refers to was skipped."""
         texts = None
         for label, place in self.cited.items():
             if label not in numbers:

@@ -1,4 +1,4 @@
-r"""Files that files read, classes and packages, names made of text, and commands that are passed over."""
+r"""Files that files read, classes and packages, names made of text, and commands that are skipped."""
 
 from __future__ import annotations
 

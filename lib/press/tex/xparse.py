@@ -34,7 +34,7 @@ def types(mouth: Mouth, tokens: Tokens) -> list[tuple[str, Tokens, Tokens]]:
 
 
 def _given(mouth: Mouth, kind: str, marks: Tokens, default: Tokens, name: str) -> list[Tokens]:
-    """What stands in the place of one part of a specification."""
+    """What stands in place of one part of a specification."""
     if kind in "mv":
         return [mouth.argument()]
     if kind == "b":
@@ -58,7 +58,7 @@ def _given(mouth: Mouth, kind: str, marks: Tokens, default: Tokens, name: str) -
 
 
 def _enclosed(mouth: Mouth, left: str, right: str) -> Tokens | None:
-    """What stands between two characters, which may stand in pairs inside; None where there is none."""
+    """What stands between two characters, which may stand in pairs inside; None if there is none."""
     following = mouth.peek()
     if following is None or following[:2] != ("char", left):
         return None

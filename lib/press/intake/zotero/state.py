@@ -106,7 +106,7 @@ def decode(data: bytes, name: str) -> State:
     """The reverse of `encode`.
 
     Raises:
-        PressError: it is no state file, as after a merge that was not finished.
+        PressError: it is not a state file, as after a merge that was not finished.
     """
     try:
         found: dict[str, Any] = json.loads(data)

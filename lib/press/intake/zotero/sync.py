@@ -86,7 +86,7 @@ def choose_source(wishes: Wishes, environment: Mapping[str, str], state: State) 
     """Which library to read: options first, then the environment, then what was read last time.
 
     Raises:
-        PressError: no library is named, or there is no key for one that needs it.
+        PressError: no library is named, or one that needs a key has none.
     """
     last_kind, _, last_id = state.library.partition("/")
     kind = wishes.library_type or environment.get("ZOTERO_LIBRARY_TYPE", "") or last_kind.rstrip("s") or "user"
