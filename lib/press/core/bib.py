@@ -48,7 +48,7 @@ def read(paths: list[Path]) -> str:
 
 
 def unknown(key: str, keys: Iterable[str]) -> str:
-    """What to say about a citation that no bibliography has; it may not be a citation at all, but a name or a decorator.
+    """What to say about a citation that no bibliography has; it may be not a citation but a name or a decorator.
 
     Args:
         keys: what the bibliography has.

@@ -1,4 +1,4 @@
-"""What the embedded renderer knows about pages: each key and cell option, the form of its value, what is not done.
+"""What the embedded renderer knows about pages: each key and cell option, the form of its value, what is not done."""
 
 from __future__ import annotations
 
