@@ -66,7 +66,7 @@ def test_without_it_nothing_is_published_and_the_way_out_is_named(first):
 
 def test_the_page_says_which_cell_which_line_and_why(first):
     assert failure(first).startswith(
-        "This post failed in the build that made this site, so there are no results of it to show. It stopped in cell 2 of 2 (fig-x), "
+        "This post failed in the build that made this site, so it has no results to show. It stopped in cell 2 of 2 (fig-x), "
         "at line 21 of posts/bad/post.qmd: x / 0 The reason: code-2 raised ZeroDivisionError: division by zero"
     )
     assert ".press/failed/bad.ipynb" in failure(first)
