@@ -404,7 +404,7 @@ GOOD = as_text(
         ('paper = "known2020"', 'paper = "other2021"', 2, "paper 'other2021' must be the folder's name, 'known2020'"),
         ("0" * 64, "0" * 63, 6, "key '0"),
         ('scale = "small"', 'scale = "huge"', 7, "scale 'huge' is unknown"),
-        ("parameters = {}", "parameters = { n = 1 }", 9, "parameters: 'n' must be a text"),
+        ("parameters = {}", "parameters = { n = 1 }", 9, "parameters: 'n' must be a string"),
         ("reads = []", "reads = [1]", 11, "reads must be a list of strings"),
         ("reads = []", "reads = []\nbeside = [1]", 12, "beside must be a list of strings"),
         ("[[records]]", "[records]", 4, "records must be a list of tables"),
