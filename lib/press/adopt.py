@@ -37,7 +37,7 @@ class Found:
         others: page -> languages of its cells that the press does not run.
         plain: how many other pages there are.
         papers, claims: how many papers have a paper.toml, and what these claim.
-        stops: what stops a build; warns: what is only told.
+        stops: what stops a build; warns: what is only reported.
         renderer: "quarto" or "pandoc".
         ignored: whether .gitignore names `.press/`.
     """

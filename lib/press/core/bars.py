@@ -45,7 +45,7 @@ class Progress:
         self._end(slug, f"ran {slug} in {seconds:.1f} s")
 
     def failed(self, slug: str, seconds: float) -> None:
-        """A post failed; what and where is told at the end."""
+        """A post failed; what and where is reported at the end."""
         self._end(slug, f"FAILED {slug} after {seconds:.1f} s")
 
     def tick(self) -> None:

@@ -62,7 +62,7 @@ class Config:
     def folder(self, name: str) -> Parsed:
         """What `_metadata.yml` of a folder and of those above it say, the root's left out; each is read once.
 
-        As in Quarto, the one in the root counts for pages that lie there themselves, and for no others.
+        As in Quarto, the one in the root applies to pages in the root itself, and to no others.
 
         Args:
             name: relative to the root; "" or "." for the root itself.

@@ -1,4 +1,4 @@
-"""`press: checks:` which faults stop a build, which are only told, and which are skipped.
+"""`press: checks:` which faults stop a build, which are only reported, and which are skipped.
 
 Each problem names the check that found it. One without a name always stops: a post that fails, a secret, broken YAML.
 `press build --strict` is `checks: error`: everything stops.
@@ -59,7 +59,7 @@ def any_stops(checks: Iterable[str], settings: Any) -> bool:
 
 
 def sift(problems: Iterable[Problem], settings: Any) -> tuple[list[Problem], list[Problem]]:
-    """What stops the work, and what is only told; each once, sorted.
+    """What stops the work, and what is only reported; each once, sorted.
 
     Args:
         settings: the `press:` part of the configuration.
@@ -72,7 +72,7 @@ def sift(problems: Iterable[Problem], settings: Any) -> tuple[list[Problem], lis
 
 
 def stop_at(problems: Iterable[Problem], settings: Any) -> list[Problem]:
-    """What is only told.
+    """What is only reported.
 
     Raises:
         PressError: all that stops the work, if anything does.

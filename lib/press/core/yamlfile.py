@@ -30,8 +30,8 @@ class Value:
 
     Args:
         form: how messages call a legal value, such as "a whole number".
-        fits: whether a value has that form; one that does not is told, and left out.
-        below: the keys of a mapping that stands here, or of the mappings of a list; None: any.
+        fits: whether a value has that form; one that does not is reported, and left out.
+        below: the keys of a mapping here, or of the mappings of a list; None: any.
         missing: what the page lacks wherever the key says anything but false; "" if it lacks nothing.
     """
 
@@ -214,7 +214,7 @@ class _Reader:
         return done
 
     def _judge(self, dotted: str, value: Any, known: Value | None, schema: Schema, place: Place) -> bool:
-        """Whether a value is of use; what is wrong with it, and what is not done about it, is told."""
+        """Whether a value is usable; what is wrong with it, or what is not done with it, is reported."""
         what = f"{self.kind.key} {dotted!r}"
         if known is None:
             name = dotted.rpartition(".")[2]

@@ -12,7 +12,7 @@ from press.tex.data import Numbered, Paper
 from press.tex.lex import decode
 from press.tex.mathml import not_mathml
 
-SHOWN = 20  # differences that are told one by one
+SHOWN = 20  # differences that are listed one by one
 BEGIN = re.compile(r"\\begin\s*\{|\\\[|\$\$")
 
 

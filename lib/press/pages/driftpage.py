@@ -44,7 +44,7 @@ def check_piece(root: Path) -> None:
     """Make sure that what is to be written is the press's own, before anything runs.
 
     Raises:
-        PressError: a file of an author's, or a link, stands there.
+        PressError: an author's own file, or a link, is there.
     """
     path = root / PIECE
     if path.is_symlink() or (os.path.lexists(path) and not _is_ours(path)):

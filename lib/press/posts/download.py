@@ -1,6 +1,6 @@
 """The executed notebook as readers take it away: a file beside the page, and a link that opens it in Colab.
 
-Colab opens notebooks that lie on GitHub. The published site does not lie there as files, as it is deployed from an
+Colab opens notebooks that are on GitHub. The published site is not there as files, as it is deployed from an
 artifact; so `.github/workflows/publish.yml` pushes its notebooks to a branch of their own, and the link leads there.
 """
 

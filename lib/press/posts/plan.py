@@ -163,7 +163,7 @@ def trial_of(plan: Plan) -> Iterator[Plan]:
 def _sifted(
     broken: dict[str, list[Problem]], project: Project
 ) -> tuple[dict[str, list[Problem]], dict[str, list[Problem]]]:
-    """By slug what keeps a post from running, and what is only told."""
+    """By slug, what keeps a post from running, and what is only reported."""
     pairs = {slug: sift(found, project.settings) for slug, found in broken.items()}
     return (
         {slug: errors for slug, (errors, _) in pairs.items() if errors},

@@ -1,7 +1,7 @@
 """Notebooks that are published with the outputs that their author stored: whether these may be out of date.
 
 Nobody knows what such a run depended on. But a module beside the notebook that has changed since the outputs were first
-seen here is told, until the notebook itself is saved again.
+seen here is reported, until the notebook itself is saved again.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def with_path(
 
 
 def _told(book: dict[str, Any], stop: Stop, number: int, config: Config) -> dict[str, Any]:
-    """What readers are told of a post: its title, its page, and the fields."""
+    """What readers are told about a post: its title, its page, and the fields."""
     page = page_of(stop.slug, book)
     lines = [line for cell in book["cells"][:1] for line in text_of(cell["source"]).split("\n")]
     own = page_start(lines, lambda line: (page, line))[0].data

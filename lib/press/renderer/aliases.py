@@ -11,7 +11,7 @@ from press.core.errors import Problem
 
 
 def plan(config: Config, records: list[dict[str, Any]], plan: dict[str, Any]) -> list[Problem]:
-    """Put a page at each alias; those that lie outside the site, or where something lies already, are told."""
+    """Put a page at each alias; those that lie outside the site, or where something exists already, are reported."""
     problems = []
     owners: dict[str, str] = {}
     base = str(config.get("website.site-url") or "").rstrip("/")

@@ -81,7 +81,7 @@ def assemble(site: Site, cache: Path, out: Path, records: list[dict[str, Any]], 
     problems += aliases.plan(site.config, records, plan)
     problems += targets.plan(site, records, plan, linked) + targets.navigation(site, plan, linked)
     problems = stop_at(problems, site.config.settings())
-    # What of an old index stays is not known before the new pages lie there for Pagefind to read.
+    # What of an old index stays is not known before the new pages are there for Pagefind to read.
     there = sitefolder.begin(out, lambda name: name in plan or name.startswith(f"{search.FOLDER}/"))
     files = _write(plan, out, there)
     searched = [record for record in found if record["search"]]

@@ -24,7 +24,7 @@ def path_of(config: Config, document: Document, name: str) -> Path:
 
 
 def pieces(config: Config, document: Document) -> tuple[dict[str, Any], list[Path]]:
-    """The pieces as variables of our template, and the files that they came from; what is missing is told."""
+    """The pieces as variables of our template, and the files that they came from; what is missing is reported."""
     found: dict[str, Any] = {}
     files: list[Path] = []
     for key in INCLUDES:

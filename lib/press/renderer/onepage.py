@@ -92,7 +92,7 @@ def open_site(config: Config, inputs: list[Path], notebooks: Mapping[str, Path] 
 
 
 def bibliography_paths(config: Config, document: page.Document) -> list[Path]:
-    """The page's bibliography files that are there: the site's, its folders', its own; the others are told."""
+    """The page's bibliography files that are there: the site's, its folders', its own; the others are reported."""
     paths = []
     place = place_of(document.meta, "bibliography") or (document.input, 0)
     for name in document.meta.get("bibliography") or []:

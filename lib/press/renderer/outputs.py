@@ -203,7 +203,7 @@ def _interactive(found: interactive.Drawn, item: dict[str, Any], index: int, opt
         still = f"<pre><code>{escape(plain(text_of(data['text/plain'])))}</code></pre>"
     shown = _html(interactive.element(found, still))
     said = f"an interactive output ({name}) is shown as a {'picture' if mime else 'text'}: its library is not available"
-    said = "" if found.kind == "live" else said  # what a live figure lacks is told once for the site
+    said = "" if found.kind == "live" else said  # what a live figure lacks is reported once for the site
     return Output("display", shown.markdown, files, library=found.library, problem=said, large=shown.large)
 
 

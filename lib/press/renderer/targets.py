@@ -1,4 +1,4 @@
-"""Where pages and navigation lead: the project's files that they link to are published, what is nowhere is told."""
+"""Where pages and navigation lead: the project's files that they link to are published, what is nowhere is reported."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _note(site: Site, name: str, linked: dict[str, str]) -> None:
 
 
 def _publish(site: Site, path: str, plan: dict[str, Any]) -> bool:
-    """Whether something of the site lies there, after a file of the project has been put there."""
+    """Whether something of the site is there, after a file of the project has been put there."""
     path = posixpath.normpath(path)
     folder_page = posixpath.normpath(posixpath.join(path, "index.html"))
     if path in plan or folder_page in plan or (site.root / path).is_dir():

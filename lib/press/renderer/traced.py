@@ -65,7 +65,7 @@ class Document:
             self.lines[start:] = [by + line if line else line for line in self.lines[start:]]
 
     def need(self, library: str, problem: Problem | None = None) -> None:
-        """Ask for a library of `libraries.LIBRARIES` or `livemodels`; the problem is told where it is not available."""
+        """Ask for a library of `libraries.LIBRARIES` or `livemodels`; a problem is reported if it is not available."""
         self.needs.append((library, problem))
 
     def find(self, needle: str) -> list[Origin]:
