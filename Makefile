@@ -31,7 +31,7 @@ drift:
 	@.venv/drift/bin/press drift --tests tests/diffloop --packages torch diffusers transformers $(ARGS)
 
 preview: $(STAMP)
-	@press preview $(ARGS)
+	@press preview --open $(ARGS)
 
 lint: $(STAMP)
 	@ruff check . && ruff format --check .

@@ -1,4 +1,4 @@
-"""Every post opens with the whole thing: its algorithm in a short visible cell that draws a figure, then its parts.
+"""Every post opens with the whole thing: its algorithm in a short visible cell, and its picture; then its parts.
 
 Nothing is run: the sources are read.
 """
@@ -89,11 +89,12 @@ def test_the_opening_shows_the_whole_algorithm_and_a_picture(post):
     wide = [len(line) for line in cell.code.split("\n") if len(line) > COLUMNS]
     if wide:
         wrong.append(f"a line of {max(wide)} columns, at most {COLUMNS}. Break it")
-    if not draws(cell):
-        wrong.append("it draws no figure. Show the result in this cell, with #| label: fig-...")
-    wrong += [f"no {name}. Add #| {name}: ..." for name in OPTIONS if draws(cell) and not cell.options.get(name)]
+    figure = next((one for one in post.cells[len(above) : len(above) + 2] if draws(one)), None)
+    if figure is None:
+        wrong.append("neither it nor the next cell draws a figure. Show the result there, with #| label: fig-...")
+    wrong += [f"no {name}. Add #| {name}: ..." for name in OPTIONS if figure and not figure.options.get(name)]
     second = headings(post)[1:2]
-    if second and second[0][0] < cell.line:
+    if second and second[0][0] < (figure or cell).line:
         wrong.append(f"it stands below the second heading (line {second[0][0]}). Move it above, to the first screen")
     said = "\n".join(f"{post.file}:{cell.line}: the opening, the first cell below the settings: {one}" for one in wrong)
     assert not wrong, said

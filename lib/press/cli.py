@@ -37,7 +37,8 @@ def act_preview(options: argparse.Namespace) -> int:
     """`press preview`."""
     from press.preview import preview
 
-    return preview(project_of(options), port=options.port, jobs=options.jobs, renderer=options.renderer)
+    how = {"port": options.port, "jobs": options.jobs, "renderer": options.renderer, "browser": options.open}
+    return preview(project_of(options), **how)
 
 
 def act_new(options: argparse.Namespace) -> int:

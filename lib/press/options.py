@@ -134,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     why.add_argument("slugs", nargs="*", metavar="SLUG", help="posts to ask about (default: all)")
     preview = add("preview", "Serve the site and rebuild on save.", "press preview", "press preview --port 8000")
     preview.add_argument("--port", type=int, default=4848, help="default: 4848; 0 takes any free port")
+    preview.add_argument("--open", action="store_true", help="open the first page in a browser")
     _renderer(preview)
     _execution(preview, short=True)
     new = add(

@@ -8,6 +8,7 @@ import http.server
 import os
 import sys
 import threading
+import webbrowser
 from pathlib import Path
 
 from press.core.bars import Progress
@@ -19,7 +20,8 @@ from press.core.source import is_generated, relative
 from press.pipeline import build
 from press.telling import folded
 
-RELOAD = b"<script>new EventSource('/-/changes').onmessage = () => location.reload()</script></body>"
+SCRIPT = b"new EventSource('/-/changes').onmessage = () => location.reload();"
+RELOAD = b'<script src="/-/reload.js"></script></body>'  # a file: a page's policy may forbid other inline scripts
 IGNORED = ("index_files", "__pycache__", "node_modules", "venv")
 UNFINISHED = ("~", ".tmp", ".swp", ".part")  # what editors and downloads leave for a moment
 
@@ -37,6 +39,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         """A page, a file, or the stream of changes."""
         if self.path == "/-/changes":
             return self._stream()
+        if self.path == "/-/reload.js":
+            return self._send(SCRIPT, 200, "text/javascript")
         path = Path(self.translate_path(self.path))
         if os.path.isdir(path) and self.path.partition("?")[0].endswith("/"):
             path = path / "index.html"
@@ -52,13 +56,15 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return super().send_error(code, message, explain)
 
     def _page(self, path: Path, status: int) -> None:
-        page = path.read_bytes().replace(b"</body>", RELOAD)
+        self._send(path.read_bytes().replace(b"</body>", RELOAD), status, "text/html")
+
+    def _send(self, data: bytes, status: int, kind: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(page)
+        self.wfile.write(data)
 
     def _stream(self) -> None:
         self.send_response(200)
@@ -78,8 +84,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         """Requests are not worth a line each."""
 
 
-def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
-    """Build, serve at 127.0.0.1, rebuild after each save until interrupted. Returns the exit status."""
+def preview(project: Project, *, port: int, jobs: int, renderer: str, browser: bool) -> int:
+    """Build, serve at 127.0.0.1, rebuild after each save until interrupted. Returns the exit status.
+
+    Args:
+        browser: whether to open the first page in one.
+    """
     from watchfiles import watch
 
     check_place(project)
@@ -94,7 +104,10 @@ def preview(project: Project, *, port: int, jobs: int, renderer: str) -> int:
         raise fail("", 0, f"--port {port}: {error.strerror}. Choose another, or 0 for any free port") from None
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}/  (stop with Ctrl-C)", flush=True)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    print(f"{address}  (stop with Ctrl-C)", flush=True)
+    if browser:
+        webbrowser.open(address)  # where there is none, the address is printed above
     try:
         for batch in watch(project.root, watch_filter=functools.partial(_wanted, project), step=200):
             names = sorted({relative(Path(path), project.root) for _, path in batch})

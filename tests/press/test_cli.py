@@ -112,12 +112,16 @@ def test_two_builds_at_once_do_not_meet(site):
     assert first.wait() == 0
 
 
-def test_preview_serves_rebuilds_and_reloads(site):
+def test_preview_opens_a_browser_serves_rebuilds_and_reloads(site, tmp_path_factory):
     site.post("a", "Old words.\n\n" + cell("print(1)"))
+    opened = tmp_path_factory.mktemp("browser") / "opened"
+    browser = opened.with_name("browser")
+    browser.write_text(f'#!/bin/sh\necho "$1" >"{opened}"\n')
+    browser.chmod(0o755)
     process = subprocess.Popen(
-        site.command("preview", "--port", "0", "--renderer", "pandoc"),
+        site.command("preview", "--port", "0", "--renderer", "pandoc", "--open"),
         cwd=site.root,
-        env=site.environment(),
+        env=site.environment() | {"BROWSER": f"{browser} %s"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -126,11 +130,13 @@ def test_preview_serves_rebuilds_and_reloads(site):
         base = process.stdout.readline().split()[0]
         page = urllib.request.urlopen(base + "posts/a/", timeout=10).read().decode()
         assert "Old words" in page
-        assert "EventSource" in page
+        assert '<script src="/-/reload.js">' in page
+        assert b"EventSource" in urllib.request.urlopen(base + "-/reload.js", timeout=10).read()
         stream = urllib.request.urlopen(base + "-/changes", timeout=60)
         time.sleep(1)
         site.post("a", "New words.\n\n" + cell("print(1)"))
-        assert stream.readline() == b"data: changed\n"
+        assert opened.read_text() == f"{base}\n"
+        assert next(line for line in stream if line.startswith(b"data")) == b"data: changed\n"
         assert "New words" in urllib.request.urlopen(base + "posts/a/index.html", timeout=10).read().decode()
         site.write("posts/a/post.qmd", "---\nbroken: [\n---\n")
         time.sleep(2)

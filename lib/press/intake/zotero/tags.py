@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 # As in a tag, of which letters and digits alone count; the further one wins where an item has both.
-STATUSES = {"reading": "reading", "toread": "to read"}
+STATUSES = {"read": "read", "reading": "reading", "toread": "to read"}
 LONGEST = 40
 
 
@@ -18,7 +18,7 @@ def all_names(data: dict[str, Any], automatic: bool = True) -> list[str]:
 
 
 def reading_status(data: dict[str, Any]) -> str:
-    """ "reading" or "to read" by a tag of that name, "" if there is none. Every other tag is ignored.
+    """ "read", "reading" or "to read" by a tag of that name, "" if there is none. Every other tag is ignored.
 
     `To Read`, `to-read` and a coloured `📖 reading` count. What a tag says is compared and never kept: nothing of it
     reaches a file or a page.

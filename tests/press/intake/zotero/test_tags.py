@@ -74,7 +74,9 @@ def test_a_tag_added_changed_and_removed(desk, paper):
         ("🔴to read", "to read"),
         ("ＲＥＡＤＩＮＧ", "reading"),
         ("reading list", ""),
-        ("read", ""),
+        ("Read", "read"),
+        ("✅ read", "read"),
+        ("re-read", ""),
         ("re-tested", ""),  # only a measurement says so
         ("🔴", ""),
         ("", ""),
@@ -86,6 +88,7 @@ def test_how_a_tag_is_written(tag, status):
 
 def test_the_further_one_wins_and_keywords_of_an_import_say_nothing():
     assert reading_status({"tags": [{"tag": "to read"}, {"tag": "reading"}]}) == "reading"
+    assert reading_status({"tags": [{"tag": "reading"}, {"tag": "read"}, {"tag": "to read"}]}) == "read"
     assert reading_status({"tags": [{"tag": "Reading", "type": 1}]}) == ""
     assert reading_status({"tags": [{"tag": "Reading", "type": 1}, {"tag": "to read", "type": 0}]}) == "to read"
 
