@@ -62,7 +62,7 @@ def test_scalars_are_those_of_yaml_1_2():
         ("a: " + "9" * 5000, "not a legal int"),
         ("a: !other x", "unknown tag"),
         ("!!python/object/apply:os.system [x]", "unknown tag"),
-        ("? [a]\n: b", "plain text"),
+        ("? [a]\n: b", "plain string"),
         ("a: 1\na: 2", "given twice"),
         ("a: 1\n--- \nb: 2", "single document"),
     ],
