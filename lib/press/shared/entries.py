@@ -82,7 +82,7 @@ def _check_form(book: Any, data: bytes) -> None:
     except (ValueError, RecursionError):  # such as half a pair of surrogates
         same = False
     if not same:
-        raise Refused("its notebook does not look as the press writes one")
+        raise Refused("its notebook is not in the form that the press writes")
     if wrong := next(iter(iter_validate(book, version=4, version_minor=5)), None):
         raise Refused(f"its notebook is not valid: {shown(wrong.message)}")
     if book["nbformat"] != 4 or not set(book["metadata"]) <= {"kernelspec", "language_info", "press"}:

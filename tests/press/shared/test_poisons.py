@@ -261,7 +261,7 @@ def test_a_notebook_that_no_run_here_would_give(stranger, cache, change, what):
 def test_text_that_cannot_be_written(stranger, cache):
     rewrite(cache, half_a_pair)
     put(cache, content(cache).replace(b"\\\\ud800", b"\\ud800"))
-    refused(stranger, cache, "not as the press writes one")
+    refused(stranger, cache, "not in the form that the press writes")
 
 
 def test_only_outputs_are_taken(stranger, cache):
