@@ -244,7 +244,7 @@ def test_an_output_dir_that_may_not_be_replaced_is_refused_before_anything(tmp_p
         assert re.search(rf"error: _quarto\.yml:3: output-dir .*{re.escape(why)}", told), told
         assert everything(tmp_path) == before
     with pytest.raises(PressError):
-        preview(open_project(root), port=0, jobs=1, renderer="pandoc")
+        preview(open_project(root), port=0, jobs=1, renderer="pandoc", browser=False)
     assert everything(tmp_path) == before
 
 
@@ -275,7 +275,7 @@ def test_what_an_author_put_into_the_site_stops_the_build_and_outlives_a_clean(b
         assert re.search(rf"error: _quarto\.yml:3: output-dir '_site' holds .*: {shown}\. ", capsys.readouterr().err)
         assert everything(built.root / "_site") == site
     with pytest.raises(PressError, match="contains files that the press did not put there"):
-        preview(open_project(built.root), port=0, jobs=1, renderer="pandoc")
+        preview(open_project(built.root), port=0, jobs=1, renderer="pandoc", browser=False)
     assert press(built, "clean") == 0
     assert f"left {shown}: " in capsys.readouterr().err
     left = {

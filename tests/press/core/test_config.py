@@ -187,10 +187,10 @@ def test_which_files_are_pages(tmp_path, render, wanted):
 
 
 def test_a_misspelt_key_of_ours_is_told(site):
-    site.write("_quarto.yml", site.read("_quarto.yml") + "  paramters: {seed: 1}\n  telepathy: true\n")
+    site.write("_quarto.yml", site.read("_quarto.yml") + "  paramters: {seed: 1}\n  colourful: true\n")
     found = [str(problem) for problem in read_config(site.root).problems]
     assert found[0].endswith("press: paramters is unknown and has no effect; did you mean parameters?")
-    assert "press: telepathy is unknown and has no effect; legal: checks, " in found[1]
+    assert "press: colourful is unknown and has no effect; legal: checks, " in found[1]
 
 
 def test_a_page_has_what_its_metadata_files_say(site):

@@ -102,6 +102,7 @@ def claims(text: str) -> dict[str, Any]:
         "delta",
         "measured",
         "settled",
+        "differs",
     )
     names += ("post_title", "post_href", "seeds", "scale")
     claim = dict.fromkeys(("id", "statement", "number", "quantity"), text)
@@ -218,6 +219,10 @@ CASES = {
     "pages/functions.qmd": functions,
     "pages/graph.qmd": graph,
     "pages/links.qmd": links,
+    "posts/way.qmd": lambda text: {
+        "before": [dict.fromkeys(("href", "time", "difficulty"), text) | {"title": Markup("Title.")}] * 2,
+        "after": dict.fromkeys(("href", "purpose", "time", "difficulty"), text) | {"title": Markup("Title.")},
+    },
 }  # fmt: skip
 # Macros that the templates above use, and files that are no templates: Pandoc's, a first post, and icons.
 WITHIN = {
