@@ -38,9 +38,9 @@ LAYERS += ("conv_in", "conv_out", "conv_shortcut", "time_emb_proj", "linear_1", 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=900)
-    parser.add_argument("--batch", type=int, default=20)
-    parser.add_argument("--scenes", type=int, default=3000, help="training pictures")
+    parser.add_argument("--steps", type=int, default=330)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--scenes", type=int, default=2000, help="training pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "models/tiny-lcm")
     args = parser.parse_args()

@@ -3,11 +3,12 @@
 With models (x_t, level, cond) -> prediction, cond being whatever they take, and a ladder from noise down to clean data:
 
     levels = trained_levels(bars, lcm_timesteps(20, distilled_steps=20))
-    target = copy.deepcopy(unet)                                             # follows the student: `follow`
-    x_t, x_prev, at, to = neighbours(x_0, eps, levels, i, teacher=under(teacher, cond), prediction="v")
-    loss = consistency_loss(student, follower, x_t, x_prev, at, to, prediction="v", delta=1e-3).mean()
+    pair = neighbours(x_0, eps, levels, i, teacher=under(teacher, cond), prediction="v")
+    loss = consistency_loss(under(student, cond), under(follower, cond), *pair, prediction="v", delta=1e-3).mean()
+    ...                                                                     # an optimizer's step
+    follow(follower_unet, student_unet, mu=0.95)
 
-Without a teacher, x_prev is the same x_0 with the same noise, less of it: consistency training. Sampling: `consistency.py`.
+Without a teacher, x_prev is the same x_0 with the same noise, less of it: consistency training. `consistency.py` draws.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def lcm_skip(level: Level, *, sigma_data: float = 0.5, timestep_scaling: float =
 
         c_skip = sigma_data^2 / (tau^2 + sigma_data^2)    c_out = tau / sqrt(tau^2 + sigma_data^2)    tau = scaling * t
 
-    Source: luo2023lcm, Sec. 4, as Diffusers has it and `consistency.consistency_function` samples it.
+    Source: luo2023lcm, Sec. 4.1, as Diffusers has it and `consistency.consistency_function` samples it.
     """
     if isinstance(level.t, Tensor):
         tau = timestep_scaling * level.t.double().clamp(min=0).reshape(torch.as_tensor(level.signal).shape)
@@ -89,7 +90,7 @@ def through_boundary(
 ) -> State:
     """f(x_t, t) = c_skip * x_t + c_out * x_0_hat from a network's output: x_t itself where the level is clean.
 
-    Source: song2023consistency, Eq. 5; luo2023lcm, Sec. 4 (with x_0_hat from predicted noise or v).
+    Source: song2023consistency, Eq. 5; luo2023lcm, Sec. 4.1 (with x_0_hat from predicted noise, here from v, too).
 
     Args:
         output: of the network at x_t.
@@ -119,8 +120,8 @@ def neighbours(
         x_prev = DDIM's step from x_t, or Heun's, by the teacher               distillation
         x_prev = to.signal * x_0 + to.noise * eps                              training, without a teacher
 
-    Source: song2023consistency, Eq. 6 and Algorithm 2 (with Euler's method), Algorithm 3; luo2023lcm, Eq. 13 to 15: a
-    long rung is its skipping step, a `guided_teacher` its augmented path.
+    Source: song2023consistency, Eq. 6 (Algorithm 2) and Eq. 10 (Algorithm 3); luo2023lcm, Sec. 4.2 and 4.3: `skip` is
+    its skipping step, a `guided_teacher` its augmented path.
 
     Args:
         x_0, eps: clean data and noise.
@@ -170,7 +171,8 @@ def consistency_loss(
         |d|^2                                     delta is None
         sqrt(|d|^2 + delta^2) - delta             else (pseudo-Huber), with |d|^2 the mean over an item's values
 
-    Source: song2023consistency, Eq. 7 (squared l2) and Eq. 10; luo2023lcm, Eq. 11 (Huber).
+    Source: song2023consistency, Eq. 7 and 10 (with the squared l2 distance and weights of 1); luo2023lcm, Sec. 4.3
+    (with a Huber loss).
 
     Args:
         student, follower: (x_t, level) -> prediction: the network, and a slow average of it.
