@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 
 import torch
+
 from diffloop.consistency import lcm_timesteps
 from diffloop.consistency_distillation import consistency_loss, follow, neighbours
 from diffloop.denoising import stratified
@@ -87,7 +88,8 @@ def world(models, n: int) -> tuple[torch.Tensor, torch.Tensor]:
 def write(args, unet, steps: int) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     save_lora(args.out / "lora.safetensors", copy.deepcopy(unet).half())
-    about = {"steps": steps, "batch": args.batch, "rungs": RUNGS, "rank": RANK, "seed": args.seed, "scenes": args.scenes}
+    about = {"steps": steps, "rungs": RUNGS, "rank": RANK}
+    about |= {name: getattr(args, name) for name in ("batch", "seed", "scenes")}
     (args.out / "tiny.json").write_text(json.dumps(about, indent=1) + "\n")
 
 

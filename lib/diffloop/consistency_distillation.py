@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -63,9 +62,7 @@ def edm_skip(level: Level, *, sigma_data: float = 0.5, sigma_min: float = 0.002)
     return sigma_data**2 / (gap**2 + sigma_data**2), sigma_data * gap / (sigma_data**2 + sigma**2) ** 0.5
 
 
-def adaptive_schedule(
-    k: int, K: int, *, first: int = 2, last: int = 150, mu_first: float = 0.9
-) -> tuple[int, float]:
+def adaptive_schedule(k: int, K: int, *, first: int = 2, last: int = 150, mu_first: float = 0.9) -> tuple[int, float]:
     """(N, mu) for update k of K: how many levels the ladder of consistency training has, and how slow the follower is.
 
         N  = ceil(sqrt(k / K * ((last + 1)^2 - first^2) + first^2) - 1) + 1
@@ -85,9 +82,7 @@ def adaptive_schedule(
     return N, math.exp(first * math.log(mu_first) / N)
 
 
-def through_boundary(
-    output: State, x_t: State, level: Level, *, prediction: str, skip: Skip = lcm_skip
-) -> State:
+def through_boundary(output: State, x_t: State, level: Level, *, prediction: str, skip: Skip = lcm_skip) -> State:
     """f(x_t, t) = c_skip * x_t + c_out * x_0_hat from a network's output: x_t itself where the level is clean.
 
     Source: song2023consistency, Eq. 5; luo2023lcm, Sec. 4.1 (with x_0_hat from predicted noise, here from v, too).
@@ -114,7 +109,7 @@ def neighbours(
     prediction: str = "eps",
     heun: bool = False,
 ) -> tuple[State, State, Level, Level]:
-    """(x_t, x_prev, at, to): a noised x_0 and its neighbour, `skip` rungs further down, on the path that leads through it.
+    """(x_t, x_prev, at, to): a noised x_0 and its neighbour `skip` rungs further down on the path that leads through it.
 
         x_t    = at.signal * x_0 + at.noise * eps
         x_prev = DDIM's step from x_t, or Heun's, by the teacher               distillation

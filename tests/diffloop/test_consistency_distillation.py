@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from diffusers import LCMScheduler
+from tests.diffloop.tiny_models import seeded
 from torch import nn
 
 from diffloop.consistency import consistency_function, lcm_timesteps
@@ -26,7 +27,6 @@ from diffloop.ladders import karras_levels, levels_at, trained_levels
 from diffloop.levels import CLEAN, Level, pick, vp_level
 from diffloop.parameterization import add_noise, target
 from diffloop.schedules import alphas_cumprod_from_betas, scaled_linear_betas
-from tests.diffloop.tiny_models import seeded
 
 BARS = alphas_cumprod_from_betas(scaled_linear_betas())
 LEVELS = trained_levels(BARS, lcm_timesteps(20, distilled_steps=20))
@@ -101,7 +101,7 @@ def test_a_guided_neighbour_is_a_guided_step():
         return torch.where(cond == 1, mixture_eps_model(one)(x_t, level), EPS(x_t, level))
 
     teacher = under(guided_teacher(model, torch.zeros(1, 1, dtype=torch.float64)), (label, scale))
-    x_t, x_prev, at, to = neighbours(x_0, eps, LEVELS, torch.full((6,), 9), teacher=teacher)
+    x_t, x_prev, at, _ = neighbours(x_0, eps, LEVELS, torch.full((6,), 9), teacher=teacher)
     said_u, said_c = model(x_t, at, 0 * label), model(x_t, at, label)
     guided = said_u + scale[:, None] * (said_c - said_u)
     (step,) = ddim_sample(lambda x, level: guided, x_t, LEVELS[9:11])
