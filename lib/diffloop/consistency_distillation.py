@@ -109,7 +109,7 @@ def neighbours(
     prediction: str = "eps",
     heun: bool = False,
 ) -> tuple[State, State, Level, Level]:
-    """(x_t, x_prev, at, to): a noised x_0 and its neighbour `skip` rungs further down on the path that leads through it.
+    """(x_t, x_prev, at, to): a noised x_0 and its neighbour `skip` rungs further down, on the path through it.
 
         x_t    = at.signal * x_0 + at.noise * eps
         x_prev = DDIM's step from x_t, or Heun's, by the teacher               distillation
