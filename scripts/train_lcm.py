@@ -37,14 +37,18 @@ LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "net.0.proj
 LAYERS += ("conv_in", "conv_out", "conv_shortcut", "time_emb_proj", "linear_1", "linear_2", "cond_proj")
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=330)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--scenes", type=int, default=2000, help="training pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "models/tiny-lcm")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
     models, generator = load(ROOT / "models/tiny"), torch.Generator().manual_seed(args.seed)
     latents, rows = world(models, args.scenes)
     levels = trained_levels(models.alphas_cumprod, lcm_timesteps(RUNGS, distilled_steps=RUNGS))
