@@ -25,6 +25,7 @@ SMALL = {
     "diffedit": {**TOYS, "n_noises": 2, "n_pairs": 2, "n_edits": 2},
     "dreambooth": {**TOYS, "first_steps": 2, "n_each": 2, "train_steps": 2, "judge_pictures": 64},
     "edm": {**TOYS, "per_seed": 2, "toy_seeds": 2, "toy_steps": 5, "n_points": 50},
+    "few-steps": {"n_seeds": 2, "n_prompts": 2, "n_others": 2, "toy_seeds": 2, "toy_steps": 6, "n_points": 60},
     "glide": {**TOYS, "n_prompts": 4},
     "guidance": {**TOYS, "n_prompts": 2, "n_noises": 2, "n_networks": 2, "train_steps": 5},
     "guided-distillation": {**TOYS, "n_prompts": 4, "n_compare": 4, "most_steps": 8, "toy_steps": 5},
