@@ -24,6 +24,17 @@ TOYS = {"n_seeds": 2, "steps": 2}
 SMALL = {
     "diffedit": {**TOYS, "n_noises": 2, "n_pairs": 2, "n_edits": 2},
     "dreambooth": {**TOYS, "first_steps": 2, "n_each": 2, "train_steps": 2, "judge_pictures": 64},
+    "editing-by-attention": {
+        **TOYS,
+        "n_prompts": 2,
+        "n_pictures": 2,
+        "n_tuned": 3,
+        "inversion_steps": 2,
+        "iterations": 1,
+        "few_iterations": 1,
+        "embedding_steps": 1,
+        "tune_steps": 1,
+    },
     "edm": {**TOYS, "per_seed": 2, "toy_seeds": 2, "toy_steps": 5, "n_points": 50},
     "few-steps": {"n_seeds": 2, "n_prompts": 2, "n_others": 2, "toy_seeds": 2, "toy_steps": 6, "n_points": 60},
     "glide": {**TOYS, "n_prompts": 4},

@@ -312,12 +312,12 @@ def test_a_server_that_wants_an_hour_is_left_alone(desk):
 
 def test_412_is_a_reason_to_read_again(desk):
     desk.server.fault = lambda n, handler: n == 3 and (handler.answer(412, b"", {}) or True)
-    assert len(desk.sync().added) == 80
+    assert len(desk.sync().added) == 81
 
 
 def test_slow_answers_are_waited_for_and_endless_ones_not(desk, monkeypatch):
     desk.server.fault = lambda n, _: n == 1 and time.sleep(1.5)
-    assert len(desk.sync().added) == 80
+    assert len(desk.sync().added) == 81
 
     def drip(_: int, handler: Handler) -> bool:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")

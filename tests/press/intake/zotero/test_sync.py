@@ -30,7 +30,7 @@ def messages(error: pytest.ExceptionInfo[PressError]) -> str:
 
 def test_the_first_sync_reads_all_pages_and_keeps_the_authors_keys(desk):
     outcome = desk.sync()
-    assert len(outcome.added) == 80
+    assert len(outcome.added) == 81
     assert len(desk.server.log) == 8
     assert set(FIXED.split()) <= set(parse(desk.bib))
     assert all(headers["Authorization"] == f"Bearer {KEY}" for _, _, headers in desk.server.log)
@@ -113,7 +113,7 @@ def test_a_filter_is_remembered_and_what_leaves_it_leaves(desk):
     assert (outcome.removed, outcome.added, outcome.changed) == (["fastaindnbdev"], ["strmrndstrmr"], [])
     outcome = desk.sync(collection="", tag="tool")
     assert (outcome.removed, outcome.added) == (["strmrndstrmr"], ["fastaindnbdev"])
-    assert len(desk.sync(tag="").added) == 80 - 5
+    assert len(desk.sync(tag="").added) == 81 - 5
 
 
 def test_a_deleted_collection_is_an_error(desk):
@@ -130,7 +130,7 @@ def test_a_group_library(site):
     (site.root / "references.bib").unlink()
     with Server(fixture(), path="/groups/77") as server:
         done = site.press("sync", "--library-type", "group", "--library-id", "77", **server.environment)
-    assert done.stdout.startswith("references.bib: 80 added (")
+    assert done.stdout.startswith("references.bib: 81 added (")
     assert json.loads(site.read("references.json"))["library"] == "groups/77"
 
 
@@ -167,7 +167,7 @@ def test_another_library_is_refused_unless_asked_for(desk):
         desk.sync(library_id="9")
     assert "belongs to users/475425, not to users/9" in messages(error)
     assert desk.files() == before
-    assert len(desk.sync(library_id="9", full=True).removed) == 80
+    assert len(desk.sync(library_id="9", full=True).removed) == 81
 
 
 def test_two_machines_agree(desk, tmp_path):
