@@ -45,8 +45,8 @@ def cfg_plus_plus_invert(
 
         x_next = next.signal * x_0_hat(output_u, x_t) + next.noise * eps_hat(guided output, x_t)
 
-    The roles are exchanged: on the way down x_0_hat is guided and the noise is not. As in `ddim.ddim_invert`, the models
-    are told of `next` and shown x_t, as x_next is not known yet. This is the only error.
+    The roles are exchanged: on the way down x_0_hat is guided and the noise is not. As in `ddim.ddim_invert`, the
+    models are told of `next` and shown x_t, as x_next is not known yet. This is the only error.
 
     Source: chung2024cfgpp, Sec. 4.2 (the inversion, as in the authors' code).
 
