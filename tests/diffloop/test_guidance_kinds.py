@@ -95,6 +95,20 @@ def test_the_inversion_of_cfg_plus_plus_without_guidance_is_ddims(ladder, predic
     assert worst(ours, ddim_invert(models[1], X, levels, prediction=prediction)) < 1e-9
 
 
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_the_inversion_of_cfg_plus_plus_is_ddims_under_a_schedule(ladder):
+    """The scale of each step is that of the way down, so that both ways are plain guidance by one schedule."""
+    levels = LADDERS[ladder]
+    after = dict(pairwise(levels))
+
+    def guided(x, level):
+        s = 0.6 * level.sigma / (level.sigma - after[level].sigma)
+        return guide(UNCOND(x, level), COND(x, level), guidance_scale=s)
+
+    ours = cfg_plus_plus_invert(COND, UNCOND, X, levels, guidance_scale=0.6)
+    assert worst(ours, ddim_invert(guided, X, levels)) < 1e-9
+
+
 @pytest.mark.parametrize("scale", [0.2, 0.6, 1.0])
 def test_the_round_trip_of_cfg_plus_plus_gets_better_with_smaller_steps(scale):
     """In proportion to the step, for a strength that does not grow with the steps: lambda is divided by them."""
