@@ -48,7 +48,7 @@ def cfg_plus_plus_invert(
     The roles are exchanged: on the way down x_0_hat is guided and the noise is not. As in `ddim.ddim_invert`, the
     models are told of `next` and shown x_t, as x_next is not known yet. This is the only error.
 
-    Source: chung2024cfgpp, Sec. 4.2 (the inversion, as in the authors' code).
+    Source: chung2024cfgpp, Algorithm 2, solved for its state as in the authors' code.
 
     Args:
         cond, uncond: (x_t, level) -> prediction, with the prompt and without.
