@@ -39,6 +39,10 @@ SMALL = {
     "few-steps": {"n_seeds": 2, "n_prompts": 2, "n_others": 2, "toy_seeds": 2, "toy_steps": 6, "n_points": 60},
     "glide": {**TOYS, "n_prompts": 4},
     "guidance": {**TOYS, "n_prompts": 2, "n_noises": 2, "n_networks": 2, "train_steps": 5},
+    "guidance-today": {
+        **TOYS,
+        **{"n_prompts": 2, "n_noises": 2, "n_worlds": 3, "n_points": 40, "n_trainings": 2, "train_steps": 8},
+    },
     "guided-distillation": {**TOYS, "n_prompts": 4, "n_compare": 4, "most_steps": 8, "toy_steps": 5},
     "image-to-image": {**TOYS, "n_drawings": 2, "n_edits": 2},
     "imagic": {**TOYS, "n_pictures": 2, "embedding_steps": 2, "tune_steps": 2},

@@ -3,19 +3,23 @@
 Each is for `Guidance(combine=...)` and `classifier_free_guidance(combine=...)`, and a change of a few lines against
 `guidance.guide`: CFG++ of where the noise comes from, APG of the part of the difference that is used. Autoguidance
 needs nothing here: a weaker model in the place of the unconditional one, `Guidance(weak=...)`.
+
+CFG++ has an inversion of its own, `cfg_plus_plus_invert`; all others are inverted by `ddim.ddim_invert`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from diffloop.ddim import ddim_step
 from diffloop.guidance import Combine, guide
-from diffloop.levels import Level
-from diffloop.parameterization import predictions, target
-from diffloop.types import State
+from diffloop.levels import Level, steps_down
+from diffloop.parameterization import check_prediction, finite, predictions, target
+from diffloop.types import Model, State
 
 
 def cfg_plus_plus(
@@ -30,9 +34,51 @@ def cfg_plus_plus(
     Raises:
         ValueError: if guidance_scale is not in [0, 1].
     """
-    if not 0 <= guidance_scale <= 1:
-        raise ValueError(f"guidance_scale is {guidance_scale}; CFG++ interpolates: it must be in [0, 1]")
+    _check_interpolates(guidance_scale)
     return guide(output_u, output_c, guidance_scale=guidance_scale), output_u
+
+
+def cfg_plus_plus_invert(
+    cond: Model, uncond: Model, x_0: State, levels: Sequence[Level], *, guidance_scale: float, prediction: str = "eps"
+) -> Iterator[Tensor]:
+    """From data to the noise that `ddim_sample` with `cfg_plus_plus` maps to it: the step solved for its state.
+
+        x_next = next.signal * x_0_hat(output_u, x_t) + next.noise * eps_hat(guided output, x_t)
+
+    The roles are exchanged: on the way down x_0_hat is guided and the noise is not. As in `ddim.ddim_invert`, the
+    models are told of `next` and shown x_t, as x_next is not known yet. This is the only error.
+
+    Source: chung2024cfgpp, Algorithm 2, solved for its state as in the authors' code.
+
+    Args:
+        cond, uncond: (x_t, level) -> prediction, with the prompt and without.
+        x_0: at the level levels[-1], with noise in it or not.
+        levels: as `ddim_sample` would walk them, noisiest first.
+        guidance_scale: in [0, 1]. At 0 this is `ddim_invert` of `uncond`.
+        prediction: what both models return.
+
+    Returns:
+        a lazy iterator over len(levels) - 1 states, the last being x_T at levels[0].
+
+    Raises:
+        ValueError: at the call: if guidance_scale is not in [0, 1], prediction is unknown, see `levels.steps_down`;
+            while iterating: if a model returns NaN or infinity.
+    """
+    _check_interpolates(guidance_scale)
+    check_prediction(prediction)
+    steps = steps_down(levels)
+
+    def states() -> Iterator[Tensor]:
+        x_t = x_0
+        for up, at in reversed(steps):
+            output_u, output_c = (finite(model(x_t, up), up.t) for model in (uncond, cond))
+            output = guide(output_u, output_c, guidance_scale=guidance_scale)
+            x_0_hat, _ = predictions(output_u, x_t, at, prediction=prediction)
+            _, eps = predictions(output, x_t, at, prediction=prediction)
+            x_t = ddim_step(x_0_hat, eps, at, up)
+            yield x_t
+
+    return states()
 
 
 def projected(*, eta: float = 0.0, norm_threshold: float = math.inf, momentum: float = 0.0) -> Combine:
@@ -79,6 +125,11 @@ def projected(*, eta: float = 0.0, norm_threshold: float = math.inf, momentum: f
         return output_c + target(moved, -level.signal / level.noise * moved, level, prediction=prediction)
 
     return combine
+
+
+def _check_interpolates(guidance_scale: float) -> None:
+    if not 0 <= guidance_scale <= 1:
+        raise ValueError(f"guidance_scale is {guidance_scale}; CFG++ interpolates: it must be in [0, 1]")
 
 
 def _dims(x: Tensor) -> tuple[int, ...]:

@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+from diffusers.guiders.adaptive_projected_guidance import MomentumBuffer, normalized_guidance
 from tests.diffloop.reference import F64, normal, worst
 
-from diffloop.ddim import ddim_sample
+from diffloop.ddim import ddim_invert, ddim_sample
 from diffloop.euler import euler_sample
 from diffloop.exact import condition, gaussian_mixture, mixture_eps_model, mixture_log_density
 from diffloop.guidance import classifier_free_guidance, guide, on_interval
-from diffloop.guidance_kinds import cfg_plus_plus, projected
+from diffloop.guidance_kinds import cfg_plus_plus, cfg_plus_plus_invert, projected
 from diffloop.ladders import edm_clock, flow_levels, karras_levels, retold
 from diffloop.levels import initial_std, karras, straight, vp, vp_level
 from diffloop.parameterization import predictions, target
@@ -73,6 +74,65 @@ def test_only_ddim_honours_cfg_plus_plus():
     levels = flow_levels(4, last=0.1)
     with pytest.raises(ValueError, match="only ddim_sample honours"):
         list(euler_sample(combined(cfg_plus_plus, 0.5), X, levels[1:]))
+
+
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_cfg_plus_plus_is_inverted_exactly_where_no_prediction_depends_on_the_state(ladder):
+    """Then being one step behind costs nothing, and the step is solved for its state without an error."""
+    levels, x_0 = LADDERS[ladder], normal(20, 2, seed=4)
+    cond, uncond = (lambda x, level, z=z: z.expand_as(x) for z in normal(2, 2, seed=5))
+    *_, x_T = cfg_plus_plus_invert(cond, uncond, x_0, levels, guidance_scale=0.6)
+    down = classifier_free_guidance(cond, uncond, guidance_scale=0.6, combine=cfg_plus_plus)
+    *_, back = ddim_sample(down, x_T, levels)
+    torch.testing.assert_close(back, x_0, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize("ladder", LADDERS)
+@pytest.mark.parametrize("prediction", ["eps", "v", "velocity"])
+def test_the_inversion_of_cfg_plus_plus_without_guidance_is_ddims(ladder, prediction):
+    models, levels = [predicting(m, prediction) for m in (COND, UNCOND)], LADDERS[ladder]
+    ours = cfg_plus_plus_invert(*models, X, levels, guidance_scale=0.0, prediction=prediction)
+    assert worst(ours, ddim_invert(models[1], X, levels, prediction=prediction)) < 1e-9
+
+
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_the_inversion_of_cfg_plus_plus_is_ddims_under_a_schedule(ladder):
+    """The scale of each step is that of the way down, so that both ways are plain guidance by one schedule."""
+    levels = LADDERS[ladder]
+    after = dict(pairwise(levels))
+
+    def guided(x, level):
+        s = 0.6 * level.sigma / (level.sigma - after[level].sigma)
+        return guide(UNCOND(x, level), COND(x, level), guidance_scale=s)
+
+    ours = cfg_plus_plus_invert(COND, UNCOND, X, levels, guidance_scale=0.6)
+    assert worst(ours, ddim_invert(guided, X, levels)) < 1e-9
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.6, 1.0])
+def test_the_round_trip_of_cfg_plus_plus_gets_better_with_smaller_steps(scale):
+    """In proportion to the step, for a strength that does not grow with the steps: lambda is divided by them."""
+    x_0, off = normal(40, 2, seed=6), []
+    for steps in (50, 100, 200):
+        levels = [vp(level) for level in karras_levels(steps, sigma_min=0.01)]
+        told = {"guidance_scale": scale * 20 / steps}
+        *_, x_T = cfg_plus_plus_invert(COND, UNCOND, x_0, levels, **told)
+        *_, back = ddim_sample(classifier_free_guidance(COND, UNCOND, combine=cfg_plus_plus, **told), x_T, levels)
+        off.append((back - x_0).norm(dim=1).median().item())
+    for coarse, fine in pairwise(off):
+        assert 1.5 < coarse / fine < 2.8
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0, 15.0])
+def test_apg_is_that_of_diffusers(scale):
+    """On the data's guess, with momentum over three steps. Diffusers' original formulation counts from 0: s - 1."""
+    settings = {"eta": 0.3, "norm_threshold": 1.1}
+    combine, buffer = projected(momentum=-0.5, **settings), MomentumBuffer(-0.5)
+    for level in LADDERS["vp"][:3]:
+        outputs = [predicting(m, "x_0")(X, level) for m in (UNCOND, COND)]
+        ours = combine(*outputs, X, level, guidance_scale=scale, prediction="x_0")
+        theirs = normalized_guidance(*outputs[::-1], scale - 1, buffer, use_original_formulation=True, **settings)
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("view", [vp, karras, straight])
@@ -175,6 +235,8 @@ def test_an_interval_is_in_what_the_network_is_told():
     ("call", "words"),
     [
         (lambda: combined(cfg_plus_plus, 1.5)(X, AT), ["guidance_scale is 1.5", "[0, 1]"]),
+        (lambda: cfg_plus_plus_invert(COND, UNCOND, X, LADDERS["vp"], guidance_scale=1.5), ["1.5", "[0, 1]"]),
+        (lambda: cfg_plus_plus_invert(COND, UNCOND, X, LADDERS["vp"], guidance_scale=0.5, prediction="y"), ["'y'"]),
         (lambda: projected(eta=-0.1), ["-0.1, inf, 0.0", "eta >= 0"]),
         (lambda: projected(norm_threshold=0.0), ["norm_threshold > 0"]),
         (lambda: projected(norm_threshold=math.nan), ["norm_threshold > 0"]),
