@@ -127,6 +127,7 @@ def read_shelf(project: Project, papers: tuple[Paper, ...], notebooks: dict[str,
         raise PressError(problems)
     moved = selection.moved(project.config)
     posts = (mentions.read_post_page(slug, notebook, folder) for slug, notebook in notebooks.items())
+    sources = {str((book["metadata"].get("press") or {}).get("source")) for book in notebooks.values()}
     return Shelf(
         project.root,
         papers,
@@ -134,7 +135,7 @@ def read_shelf(project: Project, papers: tuple[Paper, ...], notebooks: dict[str,
         entries,
         notebooks,
         tuple(page.moved(moved) for page in posts),
-        tuple(page.moved(moved) for page in read_pages(project)),
+        tuple(page.moved(moved) for page in read_pages(project, sources)),
         library.read_library(project) or {},
         library.zotero_links(project),
         library.zotero_statuses(project),
