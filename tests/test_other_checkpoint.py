@@ -40,6 +40,8 @@ def copy_with_one_post(folder, slug):
     for path in (copy / "posts").iterdir():
         if path.name != slug:
             shutil.rmtree(path)
+    config = copy / "_quarto.yml"  # whose path through the posts names all of them
+    config.write_text(config.read_text(encoding="utf-8").partition("\n  path:")[0] + "\n", encoding="utf-8")
     return copy
 
 

@@ -58,6 +58,9 @@ def names(models, module):
         "draw": lambda generator: (x_0, text[1:]),
         "student": unet_like(models, train=True), "teacher": unet_like(models),
         "loss_at": lambda generator: weight(torch.randn(4, 1, generator=generator)).square().mean(),
+        "images": torch.rand(1, 3, 32, 32, generator=seeded()), "prompts": ["a red circle"], "eps": torch.randn_like(x_0), "i": torch.tensor([3]),
+        "under": lambda model, cond: lambda x, level: model(x, level, cond), "follower": unet_like(models, train=True),
+        "student_unet": weight, "follower_unet": torch.nn.Linear(1, 1),
         "optimizer": torch.optim.SGD(weight.parameters(), lr=1e-3),
     }  # fmt: skip
 
@@ -80,5 +83,5 @@ def test_every_example_is_found():
 def test_an_example_runs(name, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
-    code = re.sub(r"""(steps"?[=:] ?)\d+|(\.levels\()50""", lambda m: f"{m[1] or m[2]}{STEPS}", EXAMPLES[name])
+    code = re.sub(r"""(\bsteps"?[=:] ?)\d+|(\.levels\()50""", lambda m: f"{m[1] or m[2]}{STEPS}", EXAMPLES[name])
     exec(compile(code, f"diffloop.{name}", "exec"), names(models, name))

@@ -20,6 +20,7 @@ TABLE = re.compile(
 EMPTY_HEAD = re.compile(
     r"<(?P<skipped>script|style|textarea|template)\b.*?</(?P=skipped)>|<th\b([^<>]*)>\s*</th>", re.DOTALL
 )
+SCOPE = re.compile(r"""\s+scope=(?:"[^"]*"|'[^']*'|\S+)""")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML cannot hold
 RELATIVE = re.compile(r"""(\s(?:href|src|data-prefix)=)"(?![a-zA-Z][\w+.-]*:|/|#)([^"]*)\"""")
 NOTES = '<section id="footnotes" class="footnotes footnotes-end-of-document" role="doc-endnotes">'
@@ -97,7 +98,7 @@ def scrolling_tables(text: str) -> str:
 
 def without_empty_heads(text: str) -> str:
     """HTML in which a table's heading without words, as over the names of rows, is a plain cell: it names nothing."""
-    return EMPTY_HEAD.sub(lambda match: match[0] if match["skipped"] else f"<td{match[2]}></td>", text)
+    return EMPTY_HEAD.sub(lambda match: match[0] if match["skipped"] else f"<td{SCOPE.sub('', match[2])}></td>", text)
 
 
 def from_anywhere(page: str, base: str) -> str:

@@ -31,7 +31,7 @@ ELEMENTS = _names(
 )
 ATTRIBUTES = _names(
     "class id style title lang dir role scope colspan rowspan align valign border width height alt src href "
-    "aria-hidden aria-label start"
+    "aria-hidden aria-label start loading"
 )
 TAG = re.compile(r"""<(/?)([a-z][a-z0-9]*)((?:\s+[a-z][a-z-]*(?:="[^"<>]*")?)*)\s*/?>""")
 ATTRIBUTE = re.compile(r"""([a-z][a-z-]*)(?:="([^"<>]*)")?""")

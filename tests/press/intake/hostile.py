@@ -182,10 +182,10 @@ SOURCES = [
     (
         "braces",
         BODY % ("\\begin{equation}" + "{" * 20_000 + "x" + "}" * 20_000 + "\\end{equation}"),
-        "over 2000 groups",
+        "over 2000 nested groups",
     ),
-    ("open braces", BODY % ("{" * 100_000), "over 2000 groups"),
-    ("open environments", BODY % ("\\begin{equation}" * 10_000), "over 2000 groups"),
+    ("open braces", BODY % ("{" * 100_000), "over 2000 nested groups"),
+    ("open environments", BODY % ("\\begin{equation}" * 10_000), "over 2000 nested groups"),
     ("open formula", BODY % "\\begin{equation} {", "is never closed"),
     ("counter", BODY % "\\setcounter{equation}{99999999999999999999}", "not a number"),
 ]

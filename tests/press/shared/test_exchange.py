@@ -132,7 +132,7 @@ def test_nothing_is_written_into_a_folder_that_is_no_cache(executed_once, tmp_pa
 def test_nothing_is_exported_that_nobody_would_read(executed_once, tmp_path, monkeypatch, name, most):
     monkeypatch.setattr(exporting, name, most)
     said = executed_once.press("cache", "export", str(tmp_path / "out"), status=1).stderr
-    assert "would hold 2 results, listed in" in said
+    assert "would contain 2 results, listed in" in said
     assert "export to a new folder" in said
     assert not (tmp_path / "out").exists()
 

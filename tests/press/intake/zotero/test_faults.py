@@ -21,7 +21,7 @@ from tests.press.intake.zotero.conftest import files_of
 from tests.press.intake.zotero.test_sync import key_of, messages
 from tests.press.intake.zotero.zotero import KEY, USER, Handler, Library, Server, author, fixture, item
 
-FIRST, LATER = 8, 2  # requests of a first sync (ten items a page) and of a later one
+FIRST, LATER = 9, 2  # requests of a first sync (ten items a page) and of a later one
 
 
 def change(library: Library) -> None:

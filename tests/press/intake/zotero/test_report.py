@@ -47,8 +47,8 @@ def test_duplicates_are_problems(site):
     doi = "  doi = {10.1234/%s},\n"
     site.write("references.bib", bib(a=GOOD + arxiv, b=GOOD + url, c=GOOD + doi % "X", d=GOOD + doi % "x", e=GOOD))
     done = site.press("check", status=1)
-    assert "error: references.bib:9: arXiv 2006.11239 is listed twice: a, b. Merge the items in Zotero" in done.stderr
-    assert "error: references.bib:23: DOI 10.1234/x is listed twice: c, d." in done.stderr
+    assert "error: references.bib:9: arXiv 2006.11239 appears twice: a, b. Merge the items in Zotero" in done.stderr
+    assert "error: references.bib:23: DOI 10.1234/x appears twice: c, d." in done.stderr
 
 
 def test_without_author_or_year_is_a_problem_where_it_is_cited(site):

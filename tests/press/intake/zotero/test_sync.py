@@ -31,7 +31,7 @@ def messages(error: pytest.ExceptionInfo[PressError]) -> str:
 def test_the_first_sync_reads_all_pages_and_keeps_the_authors_keys(desk):
     outcome = desk.sync()
     assert len(outcome.added) == 81
-    assert len(desk.server.log) == 8
+    assert len(desk.server.log) == 9
     assert set(FIXED.split()) <= set(parse(desk.bib))
     assert all(headers["Authorization"] == f"Bearer {KEY}" for _, _, headers in desk.server.log)
     assert KEY not in desk.bib + desk.files()[1].decode() + "".join(desk.said)

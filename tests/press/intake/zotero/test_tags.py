@@ -130,7 +130,7 @@ def test_a_state_of_before_is_read_and_the_library_read_whole_once(desk, paper):
     desk.site.write("references.json", json.dumps(old))
     assert shown(desk) == "to read"
     desk.sync()
-    assert len(desk.server.log) == 8
+    assert len(desk.server.log) == 9
     assert desk.files()[1] == new
     desk.sync()
     assert len(desk.server.log) == 1
