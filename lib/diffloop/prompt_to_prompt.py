@@ -197,7 +197,12 @@ def _aligned(tokenizer: Any, source: str, target: str, *, exchange: bool) -> tup
     short = {"truncation": True, "max_length": length}
     old, new = (list(tokenizer(expand_words(tokenizer, p), **short).input_ids) for p in (source, target))
     moved, kept = torch.zeros(length, length), torch.zeros(length)
-    for kind, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    uneven = {"insert", "delete"} & {code[0] for code in codes}
+    if exchange and uneven and len(source.split()) == len(target.split()):  # words of which some tokens are alike
+        (_, _, i, _, j), (_, i_end, _, j_end, _) = codes[0], codes[-1]  # the tokens of start and end
+        codes = [codes[0], ("replace", i, i_end, j, j_end), codes[-1]]
+    for kind, i, i_end, j, j_end in codes:
         if kind == "equal" or (kind == "replace" and exchange and i_end - i == j_end - j):
             moved[range(i, i_end), range(j, j_end)] = 1.0
         elif kind == "replace" and exchange:

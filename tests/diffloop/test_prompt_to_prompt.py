@@ -215,3 +215,9 @@ def test_the_maps_are_those_that_attention_shows(models):
     assert len(seen) == len(maps) > 1
     for theirs, ours in zip(maps.values(), seen, strict=True):
         torch.testing.assert_close(ours.mT.unflatten(2, theirs.shape[2:]), theirs[4:])
+
+
+def test_words_that_share_letters_are_exchanged_whole(models):
+    source = random_maps(models, 1)
+    found = swap(models.tokenizer, ["a black cube"] * 2, ["a black ball"] * 2)(source, random_maps(models, 2))
+    torch.testing.assert_close(found.sum(-1), torch.ones(2, 3, 5))
