@@ -37,10 +37,7 @@ def test_a_page_is_light(page):
     eager = sum(size(page, one.get("src")) for one in pictures if one.get("loading") != "lazy")
     assert 0 < script <= MOST_SCRIPT
     assert page.stat().st_size + script + styles + eager <= MOST
-    sized = [
-        one for one in pictures if "thumbnail-image" not in (one.get("class") or "")
-    ]  # a listing's style sizes these
-    assert [one.get("src") for one in sized if not (one.get("width") and one.get("height"))] == []
+    assert [one.get("src") for one in pictures if not (one.get("width") and one.get("height"))] == []
 
 
 @needs_chrome

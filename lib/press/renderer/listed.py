@@ -14,6 +14,7 @@ from press.core.errors import Problem
 from press.core.merging import as_list
 from press.renderer import chrome, feed, listing, listitems, markup_tools, store
 from press.renderer.onepage import Site
+from press.renderer.outputs import png_size
 
 
 def fill(
@@ -34,7 +35,7 @@ def fill(
     extra: dict[str, Any] = {"image": open_graph_image(site, record), "feed": "", "feed_title": ""}
     for one in record["listings"]:
         problems += _read(site, one, record, linked)
-        shown = [_with_picture(site, item) for item in listing.items(one, record, found, site.root)]
+        shown = [_with_picture(site, cache, item) for item in listing.items(one, record, found, site.root)]
         record["links"] = record["links"] + _pictures(shown, record)
         made = listing.render(one, record, shown, site.config)
         markup = markup.replace(chrome.marker(record["key"], f"listing-{one['id']}"), made, 1)
@@ -61,14 +62,17 @@ def _read(site: Site, one: dict[str, Any], record: dict[str, Any], linked: dict[
     return problems
 
 
-def _with_picture(site: Site, item: dict[str, Any]) -> dict[str, Any]:
-    """An item without its picture, if that is a file that is not there; its own page tells."""
+def _with_picture(site: Site, cache: Path, item: dict[str, Any]) -> dict[str, Any]:
+    """An item with its picture's size, which keeps its place; without its picture, if that is a file that is not there:
+    its own page tells."""
     image = unquote(item["image"].partition("?")[0])
-    if not image or "files/" + image in item.get("files", ()) or markup_tools.SCHEME.match(image):
+    if not image or markup_tools.SCHEME.match(image):
         return item
+    if "files/" + image in item.get("files", ()):
+        return item | {"image_size": png_size((cache / item["key"] / "files" / image).read_bytes())}
     folder = "" if image.startswith("/") else posixpath.dirname(item["url"])
-    there = os.path.isfile(site.root / posixpath.normpath(posixpath.join(folder, image.lstrip("/"))))
-    return item if there else item | {"image": ""}
+    path = site.root / posixpath.normpath(posixpath.join(folder, image.lstrip("/")))
+    return item | ({"image_size": png_size(path.read_bytes())} if os.path.isfile(path) else {"image": ""})
 
 
 def _pictures(shown: list[dict[str, Any]], record: dict[str, Any]) -> list[list[Any]]:

@@ -173,6 +173,7 @@ def _entry(item: dict[str, Any], url: str, style: str, limit: int, fields: list[
         "modified": dateformat.show(modified, style, own),
         "author": ", ".join(item["author"]),
         "image": item["image"] and local(item["image"], item, url),
+        "image_size": item.get("image_size"),
         "values": {field: shown(field) for field in fields},
         "others": {field: shown(field) for field in fields if field not in FIELDS and shown(field)},
     }

@@ -40,7 +40,7 @@ def entry(text: str) -> dict[str, Any]:
     """A row of a listing, of a feed."""
     names = ("link", "title", "subtitle", "description", "iso", "date", "author", "image", "image_alt", "minutes")
     names += ("modified",)
-    return dict.fromkeys(names, text) | {"categories": [text, text], "author": text}
+    return dict.fromkeys(names, text) | {"categories": [text, text], "author": text, "image_size": (3, 2)}
 
 
 def listing(text: str) -> dict[str, Any]:
