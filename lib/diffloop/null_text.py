@@ -67,11 +67,11 @@ def null_text_optimization(
         ValueError: at the first step: if there is not one state per level or not one prompt per picture, iterations is
             negative, or guidance_scale is not legal.
     """
-    _check(states, levels, prompts, iterations)
-    check_scale(guidance_scale)
+    _check(states, levels, prompts, iterations, guidance_scale)
     text, null = _texts(models, prompts)
+    steps = _steps(states, levels)
     x_t = states[0]
-    for (at, to), pivot in zip(steps_down(levels), states[1:], strict=True):
+    for at, to, pivot in steps:
         cond = models.predict(x_t, at, text)
         null = null.detach().clone().requires_grad_()
         optimizer = Adam([null], lr=rate)
@@ -110,14 +110,14 @@ def global_null_text_optimization(
     Raises:
         ValueError: as there.
     """
-    _check(states, levels, prompts, iterations)
-    check_scale(guidance_scale)
+    _check(states, levels, prompts, iterations, guidance_scale)
     text, null = _texts(models, prompts)
+    steps = _steps(states, levels)
     null = null.clone().requires_grad_()
     optimizer = Adam([null], lr=rate)
     for _ in range(iterations):
         x_t = states[0]
-        for (at, to), pivot in zip(steps_down(levels), states[1:], strict=True):
+        for at, to, pivot in steps:
             cond = models.predict(x_t, at, text)
             reached = _guided_step(models, x_t, null, cond, at, to, guidance_scale)
             optimizer.zero_grad()
@@ -191,7 +191,15 @@ def _errors(reached: Tensor, pivot: Tensor) -> Float[Tensor, " b"]:
     return (reached - pivot).square().flatten(1).mean(1)
 
 
-def _check(states: Sequence[Tensor], levels: Sequence[Level], prompts: Sequence[str], iterations: int) -> None:
+def _steps(states: Sequence[Tensor], levels: Sequence[Level]) -> list[tuple[Level, Level, Tensor]]:
+    """From which level each step leads to which, and the state of the pivot there."""
+    return [(at, to, pivot) for (at, to), pivot in zip(steps_down(levels), states[1:], strict=True)]
+
+
+def _check(
+    states: Sequence[Tensor], levels: Sequence[Level], prompts: Sequence[str], iterations: int, guidance_scale: float
+) -> None:
+    check_scale(guidance_scale)
     if len(states) != len(levels) or len(prompts) != len(states[0]):
         raise ValueError(
             f"{len(states)} states for {len(levels)} levels, {len(prompts)} prompts for {len(states[0])} pictures; "
