@@ -105,7 +105,7 @@ HELP
   words.find((word) => word.textContent === "cone").dispatchEvent(new view.PointerEvent("pointerenter"));
   const lit = shown();
   words[0].dispatchEvent(new view.PointerEvent("pointerleave"));
-  const unlit = shown(), details = place.querySelector("details");
+  const unlit = shown(), details = place.querySelector("details:has(.strip)");
   details.open = true;
   await until(() => [...details.querySelectorAll("canvas")].length === 12 && [...details.querySelectorAll("canvas")].pop().width === 64);
   const made = [];
@@ -176,7 +176,7 @@ def test_a_live_figure_draws_what_the_post_drew_then_what_its_reader_asks(served
     problems, answers = look(tmp_path, ["page.html"], widths=(320,), extra=ONE)
     assert problems == []
     answer = answers["page.html"]
-    assert [name.rpartition("/")[2] for name in answer["before"] if "/live/" in name] == ["start.js"]
+    assert [name.rpartition("/")[2] for name in answer["before"] if "/live/" in name] == ["start.js", "live.css"]
     assert re.fullmatch(r"Draw it here, with other settings \(\d\d MB, once\)", answer["button"])
     assert answer["first"]["said"] == "Drawn in your browser, on its processor."
     assert (answer["first"]["hash"], answer["first"]["wide"]) == ("", False)

@@ -272,7 +272,7 @@ def test_what_an_author_put_into_the_site_stops_the_build_and_outlives_a_clean(b
     shown = "_site/.git/" if ".git" in name else name
     for command in ("build", "check"):
         assert press(built, command) == 1
-        assert re.search(rf"error: _quarto\.yml:3: output-dir '_site' holds .*: {shown}\. ", capsys.readouterr().err)
+        assert re.search(rf"error: _quarto\.yml:3: output-dir '_site' contains .*: {shown}\. ", capsys.readouterr().err)
         assert everything(built.root / "_site") == site
     with pytest.raises(PressError, match="contains files that the press did not put there"):
         preview(open_project(built.root), port=0, jobs=1, renderer="pandoc", browser=False)

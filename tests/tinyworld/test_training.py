@@ -1,6 +1,7 @@
 """The training loop and the stages: resumed to the bit, killed at any moment, extended, and wrong checkpoints."""
 
 import csv
+import itertools
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,7 +129,9 @@ def test_a_finished_run_is_left_alone_without_extend(tmp_path):
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_time_limit_ends_with_a_cooldown(tmp_path):
+def test_a_time_limit_ends_with_a_cooldown(tmp_path, monkeypatch):
+    ticks = itertools.count()  # a clock that no other work on the machine can stop
+    monkeypatch.setattr("tinyworld.trainer.time", SimpleNamespace(monotonic=lambda: 0.001 * next(ticks)))
     state = toy(tmp_path, Budget(None, 0.02, 0.5)).state
     start, length = state["cooldown"]
     assert state["finished"]
