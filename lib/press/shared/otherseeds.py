@@ -20,12 +20,11 @@ from press.papers.boxes import claim_of, measurements
 from press.papers.ledger import NOT_MEASURED
 from press.papers.recorded import SEED
 from press.papers.schema import Paper
-from press.posts.cache import Cache, with_reads
 from press.posts.notebook import with_outputs
 from press.posts.notebookfile import text_of
 from press.posts.plan import Plan, Step
 from press.posts.run import execute
-from press.shared.seeding import name_of, seeded_step, seedless
+from press.shared.seeding import held, kept_runs, name_of, seeded_step, seedless
 
 NEWEST = 60  # runs that are kept for the next command
 BROKEN = re.compile(r"(?i)^(none|)$|(?<![\w.])[-+\N{MINUS SIGN}]?(nan|inf(inity)?)(?!\w)|<[\w.]+ .*at 0x[0-9a-f]+>")
@@ -79,18 +78,17 @@ def run_with(
     Returns:
         The runs that ran through, post by post, and what went wrong in the others.
     """
-    own = replace(plan, cache=Cache(project.work / "seeds"), executed={}, failures={}, notes=[], entered=set())
+    own = replace(plan, cache=kept_runs(project), executed={}, failures={}, notes=[], entered=set())
     runs = {name_of(step, seed): (step, seed) for step in steps for seed in seeds}
     hashes: dict[Path, str] = {}
     own.steps = []
     for step, seed in runs.values():
-        new = seeded_step(step, seed, own, project.root, hashes, "verdicts")
-        key = with_reads(new.base, own.cache.reads(new.base.digest), project.root, hashes)
-        book = own.cache.get(key.digest)
+        wanted = seeded_step(step, seed, own, project.root, hashes, "verdicts")
+        new, book = held(wanted, own.cache, project.root, hashes)
         if book is not None:
             own.executed[new.post.slug] = book
-            own.entered |= {new.base.digest, key.digest}
-        own.steps.append(replace(new, key=key, reasons=[] if book is not None else new.reasons))
+            own.entered |= {new.base.digest, new.key.digest}
+        own.steps.append(new)
     how["progress"].planned([step.post.slug for step in own.stale], len(own.steps))
     execute(own, project, dask=None, **how)
     own.cache.sweep(own.entered, NEWEST)

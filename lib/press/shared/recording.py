@@ -1,7 +1,8 @@
 """`press record`: run posts again and again, each time with another seed, and keep what their claims measured.
 
 The record itself is the state of the work: each run is written down as it ends, so after a kill
-the same command continues with the missing seeds. Results, notebooks and site of the project stay as they are.
+the same command continues with the missing seeds. A run that `press verdicts` has made is not made again. Results,
+notebooks and site of the project stay as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from press.posts.made import versions_of
 from press.posts.plan import Plan, Step, trial_of
 from press.posts.post import Post, named_in
 from press.posts.run import execute
-from press.shared.seeding import name_of, seeded_step, seedless
+from press.shared.seeding import held, kept_runs, name_of, seeded_step, seedless
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,15 @@ def record(
         hashes: dict[Path, str] = {}
         pairs = sorted(((seed, one.step) for one in work for seed in one.seeds), key=lambda pair: pair[0])
         runs = {name_of(step, seed): (step, seed) for seed, step in pairs}
-        trial.steps = [seeded_step(step, seed, trial, project.root, hashes, "record") for seed, step in pairs]
         keeper = Keeper(project, trial, papers, runs, progress)
+        kept, trial.steps = kept_runs(project), []
+        for seed, step in pairs:
+            wanted = seeded_step(step, seed, trial, project.root, hashes, "record")
+            new, book = held(wanted, kept, project.root, hashes)
+            if book is None:
+                trial.steps.append(wanted)
+            else:
+                keeper.found(new.post.slug, book, kept.record(new.key.digest) or {})
         execute(trial, project, jobs=jobs, dask=None, progress=keeper)
     return sorted([*trial.failed, *keeper.problems])
 
@@ -139,10 +147,17 @@ class Keeper:
 
     def finished(self, name: str, seconds: float) -> None:
         """A run ran through, and its result is in the plan."""
-        step, seed = self.runs[name]
         book = self.plan.executed.pop(name)
+        key = book["metadata"]["press"]["key"]
+        noted = self.plan.cache.record(key) or {}
+        shutil.rmtree(self.plan.cache.folder / key, ignore_errors=True)  # hundreds of runs take much room
+        self.found(name, book, noted)
+
+    def found(self, name: str, book: dict[str, Any], noted: dict[str, Any]) -> None:
+        """There is the result of a run, and what was noted of it."""
+        step, seed = self.runs[name]
         try:
-            said = self._keep(step, seed, book)
+            said = self._keep(step, seed, book, noted)
         except PressError as error:
             self.problems += error.problems
             self._tell(f"FAILED {name}: {error.problems[0]}")
@@ -153,12 +168,10 @@ class Keeper:
         self.ended += 1
         self.progress.said(f"{line} ({len(self.runs) - self.ended} of {len(self.runs)} runs left)")
 
-    def _keep(self, step: Step, seed: int, book: dict[str, Any]) -> str:
+    def _keep(self, step: Step, seed: int, book: dict[str, Any], noted: dict[str, Any]) -> str:
         """Add a run to the records of the papers whose claims it measured; returns what is said about it."""
         by_paper, scale = self.measured(step.post, book)
         parts, made = parts_of(book), book["metadata"]["press"]
-        noted = self.plan.cache.record(made["key"]) or {}
-        shutil.rmtree(self.plan.cache.folder / made["key"], ignore_errors=True)  # hundreds of runs take much room
         about = (identity(parts), scale, made["device"] or "cpu", _as_json(step.parameters), versions_of(parts))
         used = float(noted.get("processor", 0.0))
         for citekey, values in by_paper.items():

@@ -1,14 +1,16 @@
-"""A post that is to run with another value of its parameter `seed`, under a name of its own."""
+"""A post that is to run with another value of its parameter `seed`, under a name of its own; the runs that are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from press.core.errors import Problem
+from press.core.project import Project
 from press.papers.recorded import SEED
-from press.posts.cache import make_key
+from press.posts.cache import Cache, make_key, with_reads
 from press.posts.parameters import parameter_line
 from press.posts.plan import Plan, Step
 from press.posts.post import Post
@@ -43,3 +45,19 @@ def seeded_step(step: Step, seed: int, plan: Plan, root: Path, hashes: dict[Path
     post, parameters = replace(step.post, slug=name_of(step, seed)), step.parameters | {SEED: seed}
     key = make_key(post, parameters, plan.library, root, hashes)
     return Step(post, parameters, key, key, [why])
+
+
+def kept_runs(project: Project) -> Cache:
+    """The runs with other seeds that `press verdicts` has made, and `press record` need not make again."""
+    return Cache(project.work / "seeds")
+
+
+def held(step: Step, kept: Cache, root: Path, hashes: dict[Path, str]) -> tuple[Step, dict[str, Any] | None]:
+    """The step of a run with the files that the same run has read before, and what that gave; None: it has to run.
+
+    Args:
+        hashes: memo of file hashes, filled as it goes.
+    """
+    key = with_reads(step.base, kept.reads(step.base.digest), root, hashes)
+    book = kept.get(key.digest)
+    return replace(step, key=key, reasons=step.reasons if book is None else []), book

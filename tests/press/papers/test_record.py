@@ -159,6 +159,16 @@ def test_killed_anywhere_it_goes_on_with_what_is_missing(measured, tmp_path):
     assert all(counts[str(seed)] == 1 for seed in kept)
 
 
+def test_runs_of_press_verdicts_are_not_made_again(measured, tmp_path):
+    tally = tmp_path / "tally"
+    measured.press("verdicts", "a", "--seeds", "1", "2", TALLY=str(tally))
+    measured.press("record", "a", "--seeds", "3", TALLY=str(tally))
+    assert sorted(tally.read_text().split()) == ["1", "2", "3"]
+    [record] = records(measured)
+    assert [run.values["few-steps"] for run in record.runs] == [pytest.approx(2.0 + off) for off in OFF[1:4]]
+    assert all(run.day and run.seconds > 0 for run in record.runs)
+
+
 def test_another_version_begins_a_record_and_the_old_one_stays_until_it_is_outgrown(measured):
     write_record(measured, [2.0, 2.1, 1.9])
     measured.post("a", POST.replace("value = 2.0", "value = 3.0"))
