@@ -48,9 +48,7 @@ def contrast_map(
             target differ in number, or see `image_to_image`; if the model returns NaN or infinity.
     """
     if models.inpaints:
-        raise ValueError(
-            "this checkpoint's U-Net is for inpainting; DiffEdit needs a text-to-image checkpoint"
-        )
+        raise ValueError("this checkpoint's U-Net is for inpainting; DiffEdit needs a text-to-image checkpoint")
     if n < 1:
         raise ValueError(f"n is {n}; it must be >= 1: the mask averages over n noise samples")
     if len(source) != len(target):

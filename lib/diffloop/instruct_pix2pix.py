@@ -95,7 +95,7 @@ def instructed_model(
         check_scale(scale)
     if negative is not None and len(check_prompts("negative", negative)) != len(instructions):
         raise ValueError(
-            f"negative has {len(negative)} and instructions {len(instructions)} prompts; give one per image, or None"
+            f"negative has {len(negative)} instructions for {len(instructions)} images; give one per image, or None"
         )
     n, empty = len(instructions), list(negative) if negative is not None else [None] * len(instructions)
     image: Latents = to_vae_scale(models.vae, encode_images(models, images))

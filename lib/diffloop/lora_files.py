@@ -66,9 +66,7 @@ def read_lora(path: str | Path, part: str, layers: Collection[str]) -> dict[str,
         alpha = alphas.get(layer, _setting(settings, "alpha_pattern", layer, settings.get("lora_alpha")))
         told = _setting(settings, "rank_pattern", layer, settings.get("r"))
         if told is not None and told != rank:
-            raise ValueError(
-                f"{path}: layer {layer} has rank {rank}, but the settings say {told}; the file is damaged"
-            )
+            raise ValueError(f"{path}: layer {layer} has rank {rank}, but the settings say {told}; the file is damaged")
         root = math.sqrt(rank) if settings.get("use_rslora") and layer not in alphas else rank
         found[layer] = Addition(**pair, scaling=1.0 if alpha is None else float(alpha) / root)
     return found
