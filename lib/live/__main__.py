@@ -1,4 +1,4 @@
-"""python -m live: the files of a live model, made where they are not kept yet.
+"""python -m live: the files of a live model, made unless they are already kept.
 
 python -m live models/tiny --unet tiny-web=models/tiny-web --runtime DIR --tokenizers DIR --kept DIR --out DIR
 """

@@ -173,7 +173,7 @@ def test_a_claim_that_cannot_be_judged_is_refused():
         ({"seeds": True}, "seeds is True"),
         ({"seeds": 3.0}, "seeds is 3.0"),
         ({"seeds": []}, r"seeds is \[\]; name at least one"),
-        ({"seeds": [1, 1, 2]}, "each may be there once"),
+        ({"seeds": [1, 1, 2]}, "each may occur only once"),
         ({"seeds": "123"}, "seeds is '123'"),
         ({"scale": "large"}, "scale is 'large'; legal: small, full"),
     ],
