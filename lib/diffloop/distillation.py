@@ -107,6 +107,12 @@ def distillation_loss(
 
     Source: salimans2022progressive, Algorithm 2 (L_theta). With "v" and "snr+1" it is the plain error of v.
 
+    Args:
+        output: the student's, at (x_t, level).
+        target: of x_0, see `two_step_target`.
+        prediction: what the output is: "eps", "x_0" or "v".
+        weighting: see `distillation_weight`.
+
     Raises:
         ValueError: if prediction or weighting is unknown; see `predictions`.
     """
@@ -121,6 +127,14 @@ def teacher_target(teacher: Model, x_t: State, at: Level, mid: Level, to: Level,
     """`two_step_target` of a teacher (x_t, level) -> prediction.
 
     Source: salimans2022progressive, Algorithm 2 (its two DDIM steps, each as in Eq. 7, and x-tilde).
+
+    Args:
+        x_t: the state at `at`.
+        at, mid, to: levels of falling noise, shared by all items or one per item.
+        prediction: what the teacher returns.
+
+    Raises:
+        ValueError: unless the noise falls; see `predictions`.
     """
     first, eps = predictions(teacher(x_t, at), x_t, at, prediction=prediction)
     x_mid = add_noise(first, eps, mid)  # a DDIM step with eta = 0

@@ -88,7 +88,11 @@ def lora_parameters(module: nn.Module) -> list[nn.Parameter]:
 
 
 def lora_state(module: nn.Module, *, part: str = "unet") -> dict[str, Tensor]:
-    """The A's and B's under the names that Diffusers' `load_lora_weights` expects. part: "unet" or "text_encoder"."""
+    """The A's and B's under the names that Diffusers' `load_lora_weights` expects. part: "unet" or "text_encoder".
+
+    Raises:
+        ValueError: if part is neither, or the module has no LoRA layers.
+    """
     if part not in ("unet", "text_encoder"):
         raise ValueError(f"part is {part!r}; choose 'unet' or 'text_encoder'")
     lora_parameters(module)

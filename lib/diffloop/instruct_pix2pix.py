@@ -87,6 +87,9 @@ def instructed_model(
 
     Args:
         others: as for `instruct`.
+
+    Raises:
+        ValueError: as `instruct`.
     """
     if not models.instructs:
         n, c = models.unet.config.in_channels, models.latent_channels

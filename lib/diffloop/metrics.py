@@ -87,6 +87,11 @@ def ssim(a: Images, b: Images, *, data_range: float = 1.0, window: int = 11, std
 
     Source: wang2004ssim, Eq. 13 (11 x 11 window of standard deviation 1.5). Only windows that lie in the image count.
 
+    Args:
+        data_range: the largest value minus the least one, > 0.
+        window: its side in pixels, odd.
+        std: of the window, in pixels, > 0.
+
     Raises:
         ValueError: if window is not odd and positive or larger than the image, or std or data_range <= 0.
     """

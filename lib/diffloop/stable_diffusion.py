@@ -78,7 +78,11 @@ class OnUNet(OnTrainedTimesteps):
         extra: Extra | None,
         *added: Tensor,
     ) -> Latents:
-        """The U-Net's output in float32; inside, it computes in its own type. added: SDXL's pooled text and sizes."""
+        """The U-Net's output in float32; inside, it computes in its own type. added: SDXL's pooled text and sizes.
+
+        Raises:
+            ValueError: if the U-Net takes the guidance scale as an input.
+        """
         if self.unet.config.get("time_cond_proj_dim"):
             raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
         x = x_t if extra is None else torch.cat([x_t, extra], dim=1)

@@ -148,6 +148,9 @@ class StableDiffusion3(InLatents):
         Args:
             condition: from `encode_text`.
             extra: None; no such checkpoint takes further channels.
+
+        Raises:
+            ValueError: if extra is given.
         """
         if extra is not None:
             raise ValueError("extra is given; the transformer takes no further channels")

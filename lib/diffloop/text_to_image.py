@@ -196,7 +196,11 @@ def denoise(
 ) -> Latents:
     """The last state of a sampler that starts from x_t at levels[0]; x_t itself if there is no second level.
 
-    A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
+    A sampler continues from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
+
+    Args:
+        model: (x_t, level) -> prediction, as from `prompted_model`.
+        others: as for `text_to_image`.
 
     Raises:
         ValueError: see the sampler. On a GPU, a model that returns NaN or infinity is reported after the last step.

@@ -15,6 +15,7 @@ from live.bundle import live_files
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m live", description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path, help="a Stable Diffusion in the Diffusers layout")
     parser.add_argument(

@@ -69,7 +69,7 @@ class Claim:
 
     @property
     def margin(self) -> float:
-        """How far from `expected` still counts as equal; in the unit of `quantity`."""
+        """How far from `expected` still counts as equal, in the unit of `quantity`. Raises ValueError if unknown."""
         if self.expected is None or self.tolerance is None:
             raise ValueError(f"claim {self.id!r} has no expected and tolerance")
         return self.tolerance * (abs(self.expected) or 1.0)

@@ -113,6 +113,7 @@ def rewrite_curve(path: Path, first: int, rows: list[dict] = ()) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
+    """Write content as indented JSON, whole or not at all."""
     text = json.dumps(content, indent=2) + "\n"
     write_atomic(path, lambda temporary: temporary.write_text(text))
 

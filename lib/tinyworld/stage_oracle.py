@@ -1,4 +1,4 @@
-"""Stage `oracle`: train the classifier and mask head on renders, roughened to prepare them for generated pictures."""
+"""Stage `oracle`: train the classifier and mask head on renders, roughened to prepare for generated pictures."""
 
 from __future__ import annotations
 

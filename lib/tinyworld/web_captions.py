@@ -15,7 +15,7 @@ from tinyworld.scene import COLOURS, GROUNDS, SIZES, Scene, edit, split_of
 
 class Lies(NamedTuple):
     """How often a caption fails, each independently: the whole caption is missing; one of two things is forgotten; a
-    thing's colour, its size, or the ground is wrong, all wrong ones being equally likely."""
+    thing's colour, its size, or the ground is wrong, all wrong values being equally likely."""
 
     missing: float = 0.15
     forgotten: float = 0.15
