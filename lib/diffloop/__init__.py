@@ -67,7 +67,7 @@ glide              glide_sample, Stage, beside_low_res, shrink, noised_clip_simi
 
 metrics            frechet_distance, kernel_distance, diversity, psnr, ssim, mask_iou, bootstrap_interval
 exact              gaussian_mixture, condition, sample_mixture, mixture_eps_model, dataset_eps_model,
-                   gaussian_flow_map, gaussian_recursion: denoisers in closed form, and what samplers must do on a Gaussian
+                   gaussian_flow_map, gaussian_recursion: denoisers in closed form, and what samplers must do with them
 branches           two_trees: two classes with narrow branches, as a Gaussian mixture
 
 Timesteps are variance preserving (VP) and 0-based: t = 0 is the least noisy state, t = T - 1 the noisiest, and clean
