@@ -26,7 +26,7 @@ Maps = Float[Tensor, "b tokens h w"]
 
 @contextmanager
 def cross_attention_maps(unet: nn.Module) -> Iterator[dict[str, Maps]]:
-    """Inside the `with`, a dict that holds the weights of the U-Net's latest call, by layer, in the order of the call.
+    """Inside the `with`: a dict of the attention weights of the U-Net's latest call, by layer, in call order.
 
         softmax(Q K^T / sqrt(d)), Q from the pixels, K from the tokens, averaged over the heads
 
@@ -46,7 +46,7 @@ def cross_attention_maps(unet: nn.Module) -> Iterator[dict[str, Maps]]:
     """
     layers = {name: layer for name, layer in unet.named_modules() if name.endswith(".attn2")}
     if not layers:
-        raise ValueError(f"{type(unet).__name__} has no layer that is called 'attn2'; give a U-Net that takes text")
+        raise ValueError(f"{type(unet).__name__} has no layer called 'attn2'; pass a U-Net that takes text")
     maps: dict[str, Maps] = {}
     sizes: dict[str, tuple[int, int]] = {}
     with ExitStack() as hooks:
@@ -60,21 +60,21 @@ def cross_attention_maps(unet: nn.Module) -> Iterator[dict[str, Maps]]:
 
 
 def word_positions(tokenizer: Any, prompt: str, word: str) -> list[int]:
-    """Where the tokens of a word stand in a prompt, the start token being 0; all places, if it occurs more than once.
+    """Positions of a word's tokens in a prompt, counting the start token as 0; all of them if the word recurs.
 
     Args:
-        tokenizer: of `StableDiffusion`.
+        tokenizer: that of a `StableDiffusion`.
         word: one word or more, as the prompt spells it; a word may be several tokens.
 
     Raises:
-        ValueError: if the prompt, as far as the text encoder takes it, does not have the word.
+        ValueError: if the part of the prompt that the text encoder reads does not contain the word.
     """
     ids = tokenizer(expand_words(tokenizer, prompt), truncation=True, max_length=tokenizer.model_max_length).input_ids
     wanted = tokenizer(expand_words(tokenizer, word)).input_ids[1:-1]  # without start and end
     n = len(wanted)
     starts = [i for i in range(1, len(ids) - n) if n and ids[i : i + n] == wanted]
     if not starts:
-        raise ValueError(f"the prompt {prompt!r} does not have the word {word!r}; choose one of {prompt.split()}")
+        raise ValueError(f"the prompt {prompt!r} does not contain the word {word!r}; choose one of {prompt.split()}")
     return [i + k for i in starts for k in range(n)]
 
 

@@ -1,7 +1,7 @@
-"""Two classes in the plane that look like trees: data with narrow branches, whose score and density are formulas.
+"""Two classes in the plane that look like trees: narrow branches, with score and density in closed form.
 
-Pictures are said to lie near thin sheets that part again and again as noise is taken away. A tree does so in two
-dimensions, where one can see which branches a sampler leaves out and which points lie beside them.
+Pictures are said to lie near thin sheets that branch again and again as noise is removed. A tree does so in two
+dimensions, where one can see which branches a sampler misses and which samples lie beside them.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from diffloop.exact import GaussianMixture, gaussian_mixture
 class Trees(NamedTuple):
     """What `two_trees` returns."""
 
-    mixture: GaussianMixture  # of both classes, each half of it
+    mixture: GaussianMixture  # of both classes, weighted equally
     classes: tuple[range, range]  # the components of each class, for `exact.condition`
     branch: Tensor  # (K,) int64: the branch of each component, unique over both classes
     tips: tuple[list[int], list[int]]  # the outermost branches of each class
 
 
 def two_trees(generator: torch.Generator, *, depth: int = 4, per_branch: int = 5, std: float = 0.5) -> Trees:
-    """Two trees that grow from nearly one place in directions at a right angle, their branches turned at random.
+    """Two trees that grow from nearly the same point, at a right angle to each other, with randomly turned branches.
 
-    Each branch is a row of Gaussians, and parts into two that are shorter and together weigh less than it.
+    Each branch is a row of Gaussians and splits into two shorter ones, which together weigh less than it does.
 
     Source: karras2024autoguidance, Appendix C. Departure: 4 generations and 75 components for each class, where the
     paper has 7 and 1016, and somewhat wider branches, so that a network of a few thousand weights can learn them.
 
     Args:
-        generator: turns the branches; on the CPU.
+        generator: draws the branches' angles and lengths; on the CPU.
         depth: generations of branches, >= 1.
-        per_branch: Gaussians in each, >= 1.
-        std: root mean square deviation of the data along an axis, > 0; their mean is 0.
+        per_branch: Gaussians per branch, >= 1.
+        std: root-mean-square deviation of the data along an axis, > 0; the mean is 0.
 
     Raises:
         ValueError: if depth, per_branch or std is out of range.

@@ -1,6 +1,6 @@
 """A checkpoint's files: whether they are all there, and whether they are of a model that our loops know.
 
-Everything here reads names and JSON only, so that a folder of another kind is named before any weights are loaded.
+Everything here reads names and JSON only, so that an unsupported folder is rejected before any weights are loaded.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Configs = Mapping[str, dict[str, Any]]  # part -> what its config.json holds; of those that are there
+Configs = Mapping[str, dict[str, Any]]  # part -> the content of its config.json; only parts that have one
 
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 WAY_OUT = "Use such a checkpoint, or sample this one with its own Diffusers pipeline"
-FOREIGN_PARTS = {  # a folder that none of our families has, or another one only, and what it is
+FOREIGN_PARTS = {  # a folder that no family of ours has, or only another family, and what it is
     "transformer": "a transformer in place of the U-Net (DiT, PixArt, Flux and their relatives)",
     "text_encoder_2": "a second text encoder (SDXL's is a CLIPTextModelWithProjection; Flux, HunyuanDiT)",
     "prior": "a prior (unCLIP, Kandinsky, Wuerstchen)",
@@ -27,7 +27,7 @@ FOREIGN_PARTS = {  # a folder that none of our families has, or another one only
     "motion_adapter": "a motion module (video)",
 }
 CLIP = ("model_type", ("clip_text_model", "clip"))
-NAMED = {  # what the config.json of a class from Transformers names; those of Diffusers name the class itself
+NAMED = {  # what config.json says for a class from Transformers; for one from Diffusers it names the class
     "CLIPTextModel": CLIP,
     "CLIPTextModelWithProjection": CLIP,
     "T5EncoderModel": ("model_type", ("t5",)),
@@ -41,12 +41,12 @@ TOKENIZERS = {  # the class of a tokenizer -> its files, one of which must be th
 
 @dataclass(frozen=True)
 class Family:
-    """A row of `pretrained.FAMILIES`: how checkpoints of a family are told, what they are made of, what loads them."""
+    """A row of `pretrained.FAMILIES`: what tells a family's checkpoints, what they consist of, what loads them."""
 
     what: str  # for messages
-    models: Any  # the class; `models.misfits(configs)` says what the parts' files ask for that it does not do
-    mark: str  # the part that tells the family, by its class
-    pipelines: str  # how its pipelines' names begin: what tells it where the files do not name that part's class
+    models: Any  # the class; `models.misfits(configs)` lists what the parts' files ask for and it does not do
+    mark: str  # the part whose class identifies the family
+    pipelines: str  # how its pipelines' names begin: identifies it where no file names that part's class
     parts: dict[str, str]  # folder -> library and class
     settings: Callable[[dict[str, Any], Path], tuple[dict[str, Any], str]]  # reads the scheduler's file
     optional: tuple[str, ...] = ()  # text encoders that may be null in model_index.json
@@ -70,10 +70,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_kind(folder: Path, families: Sequence[Family]) -> Family:
-    """The family of a checkpoint; the last of them, if it has no other's mark.
+    """The family of a checkpoint; the last one if it has no other family's mark.
 
     Raises:
-        ValueError: which names every reason, if the folder is a checkpoint of a family that we do not know.
+        ValueError: if the checkpoint is of a family that we do not know; the message gives every reason.
     """
     index = read_index(folder)
     named = _named(index)
@@ -92,7 +92,7 @@ def check_kind(folder: Path, families: Sequence[Family]) -> Family:
     if not {"unet", "transformer"} & set(configs) and root.is_file():
         reasons.append(f"its own config.json is that of a single {read_json(root).get('_class_name', 'network')}")
     if index.get("requires_aesthetics_score"):
-        reasons.append("it is SDXL's refiner, which is told an aesthetic score and has one text encoder")
+        reasons.append("it is SDXL's refiner, which takes an aesthetic score and has one text encoder")
     reasons = reasons or family.models.misfits(configs)
     if reasons:
         kind = f"a {pipeline}" if pipeline else "a checkpoint"
@@ -104,7 +104,7 @@ def check_kind(folder: Path, families: Sequence[Family]) -> Family:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """What model_index.json holds; nothing, if it is not there."""
+    """The content of model_index.json; empty if there is no such file."""
     path = folder / "model_index.json"
     return read_json(path) if path.is_file() else {}
 
@@ -120,7 +120,7 @@ def parts_of(folder: Path, family: Family) -> dict[str, str]:
 
 
 def patterns(families: Sequence[Family], variant: str | None) -> list[str]:
-    """What to download of a checkpoint of any of these families."""
+    """Patterns of the files to download for a checkpoint of any of these families."""
     parts = {part: cls for family in families for part, cls in family.parts.items()}
     weights = [f"{stem}*.{variant}*" if variant else f"{stem}*.safetensors*" for stem in _stems(parts)]
     configs = [f"{part}/config.json" for part in _networks(parts)]
@@ -129,8 +129,8 @@ def patterns(families: Sequence[Family], variant: str | None) -> list[str]:
 
 
 def check_layout(folder: Path, family: Family, variant: str | None) -> None:
-    """Raises FileNotFoundError unless every file is there that will be read, and ValueError if a weights file is cut
-    short. variant: such as "fp16", whose weights are files of their own."""
+    """Raises FileNotFoundError unless every file to be read is there, and ValueError if a weights file is truncated.
+    variant: such as "fp16", whose weights have files of their own."""
     parts = parts_of(folder, family)
     names = [*(f"{part}/config.json" for part in _networks(parts)), SCHEDULER_CONFIG]
     missing = [name for name in names if not (folder / name).is_file()]
@@ -153,17 +153,17 @@ def check_layout(folder: Path, family: Family, variant: str | None) -> None:
                 pass
         except (SafetensorError, OSError) as error:
             raise ValueError(
-                f"{path} is damaged or cut short ({path.stat().st_size:,} bytes; {error}); download or write it again"
+                f"{path} is damaged or truncated ({path.stat().st_size:,} bytes; {error}); download or write it again"
             ) from error
 
 
 def _named(index: dict[str, Any]) -> dict[str, Any]:
-    """The parts that model_index.json names, each with its class; null is none."""
+    """The parts that model_index.json names, each with its class; those that are null are left out."""
     return {part: entry[-1] for part, entry in index.items() if isinstance(entry, list) and any(entry)}
 
 
 def _marked(folder: Path, family: Family, named: dict[str, Any], pipeline: str) -> bool:
-    """Whether the part that tells the family is there, or named by model_index.json, and of the family's class."""
+    """Whether the part that identifies the family is there, or in model_index.json, and has the family's class."""
     path = folder / family.mark / "config.json"
     if family.mark not in named and not path.parent.is_dir():
         return False
@@ -201,7 +201,7 @@ def _weights(folder: Path, stem: str, variant: str | None) -> list[str]:
 
 
 def _way_out(folder: Path, missing: list[str], stems: list[str], family: Family) -> str:
-    """What to do about missing files, from what lies beside them."""
+    """What to do about missing files, judging by the files beside them."""
     stems = [stem for stem in stems if any(name.startswith(f"{stem}.") for name in missing)]
     beside = [p for stem in stems for p in sorted((folder / stem).parent.glob("*"))]
     pickled = [p for p in beside if p.suffix in (".bin", ".msgpack", ".h5", ".onnx")]

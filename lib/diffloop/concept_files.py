@@ -1,4 +1,4 @@
-"""Files with a new word: of `save_concept`, of Diffusers' training script (.bin too) and of A1111 (.pt too)."""
+"""Files that hold a new word: from `save_concept`, Diffusers' training script (also .bin) or A1111 (also .pt)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
 
 def read_concept(path: str | Path) -> tuple[str, Tensor]:
-    """The word of a file and its vectors, in the shape and the type that the file has.
+    """The word in a file and its vectors, in the file's shape and type.
 
-    The word is what the file calls it. Where it names none (A1111's `emb_params`), it is the file's own name.
+    The word is the name that the file gives it or, where it gives none (A1111's `emb_params`), the file's own name.
 
     Raises:
-        ValueError: if the file cannot be read, needs code to be run, or does not hold one word.
+        ValueError: if the file cannot be read, would have to run code, or does not hold exactly one word.
     """
     path = Path(path)
     state = _read(path)
@@ -47,7 +47,7 @@ def read_concept(path: str | Path) -> tuple[str, Tensor]:
 
 
 def _read(path: Path) -> Any:
-    """What is in the file. Pickles are read without running what they ask for."""
+    """The file's content. Pickles are read without running any code in them."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -63,6 +63,6 @@ def _read(path: Path) -> Any:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         reason = str(error).split("\n")[0]
         raise ValueError(
-            f"{path} cannot be read ({reason}); it is damaged, of another kind than its name says, or a pickle that "
-            "asks for more than tensors, which is not run: get it as .safetensors"
+            f"{path} cannot be read ({reason}); it is damaged, not of the type that its name says, or a pickle that "
+            "holds more than tensors, which is not run: get it as .safetensors"
         ) from error

@@ -1,6 +1,6 @@
 """Consistency models: one call leads to clean data; more calls add fresh noise and go there again.
 
-A consistency function is a model that predicts x_0, and returns its input where there is no noise. Latent consistency
+A consistency function is a model that predicts x_0, and returns its input when there is no noise. Latent consistency
 models (LCM) make one of a U-Net by mixing its x_0_hat with the state: `consistency_function`.
 
 Against Diffusers' LCMScheduler the results agree to rounding.
@@ -22,7 +22,7 @@ from diffloop.types import Generators, Model, State
 
 
 def lcm_timesteps(steps: int, T: int = 1000, *, distilled_steps: int = 50) -> Int[Tensor, " n"]:
-    """The timesteps of a latent consistency model: evenly among those that it was distilled at.
+    """The timesteps of a latent consistency model: evenly spaced among those at which it was distilled.
 
     Source: luo2023lcm, Sec. 4.3 (skipping steps), as Diffusers' LCMScheduler spaces them.
 
@@ -34,7 +34,7 @@ def lcm_timesteps(steps: int, T: int = 1000, *, distilled_steps: int = 50) -> In
         ValueError: if steps or distilled_steps is out of range.
     """
     if not 1 <= steps <= distilled_steps <= T:
-        raise ValueError(f"steps is {steps}; it must be in [1, {distilled_steps}], and that at most {T}")
+        raise ValueError(f"steps is {steps}; it must be in [1, {distilled_steps}], and distilled_steps at most {T}")
     distilled = torch.arange(1, distilled_steps + 1).flip(0) * (T // distilled_steps) - 1
     return distilled[(torch.arange(steps, dtype=torch.float64) * (distilled_steps / steps)).floor().long()]
 
@@ -42,14 +42,19 @@ def lcm_timesteps(steps: int, T: int = 1000, *, distilled_steps: int = 50) -> In
 def consistency_function(
     model: Model, *, prediction: str = "eps", sigma_data: float = 0.5, timestep_scaling: float = 10.0
 ) -> Model:
-    """(x_t, level) -> c_skip * x_t + c_out * x_0_hat, which is x_t itself at t = 0: an LCM, to be sampled as "x_0".
+    """(x_t, level) -> c_skip * x_t + c_out * x_0_hat, which is x_t itself at t = 0: an LCM; sample it as "x_0".
 
         c_skip = sigma_data^2 / (tau^2 + sigma_data^2)    c_out = tau / sqrt(tau^2 + sigma_data^2)    tau = scaling * t
 
     Source: song2023consistency, Eq. 5, with the two functions of luo2023lcm, Sec. 4, as Diffusers has them.
 
     Args:
-        model: (x_t, level) -> prediction, of a network that was distilled so.
+        model: (x_t, level) -> prediction, of a network that was distilled as a consistency model.
+        prediction: what it returns: "eps", "x_0" or "v".
+        sigma_data, timestep_scaling: as in its distillation.
+
+    Raises:
+        ValueError: if prediction is unknown.
     """
     check_prediction(prediction)
 
@@ -69,7 +74,7 @@ def consistency_sample(
     prediction: str = "x_0",
     generator: Generators | None = None,
 ) -> Iterator[Tensor]:
-    """x_prev after each step, the last one being the sample: x_0_hat, noised afresh to the next level.
+    """x_prev after each step, the last one being the sample: x_0_hat with fresh noise of the next level.
 
         x_prev = to.signal * x_0_hat + to.noise * noise
 
@@ -81,8 +86,8 @@ def consistency_sample(
         generator: needed unless the only step leads to clean data.
 
     Raises:
-        ValueError: at the call: see `levels.steps_down`, or prediction unknown, or generator None although noise is
-            due; while iterating: if the model returns NaN or infinity.
+        ValueError: at the call: see `levels.steps_down`, or prediction unknown, or generator None if noise is
+            needed; while iterating: if the model returns NaN or infinity.
     """
     check_prediction(prediction)
     steps = steps_down(levels)

@@ -1,4 +1,4 @@
-"""Consistency distillation and consistency training: a network learns to say the same of two neighbours on one path.
+"""Consistency distillation and consistency training: learning to answer alike at two neighbours on a path.
 
 With models (x_t, level, cond) -> prediction, cond being whatever they take, and a ladder from noise down to clean data:
 
@@ -8,7 +8,7 @@ With models (x_t, level, cond) -> prediction, cond being whatever they take, and
     ...                                                                     # an optimizer's step
     follow(follower_unet, student_unet, mu=0.95)
 
-Without a teacher, x_prev is the same x_0 with the same noise, less of it: consistency training. `consistency.py` draws.
+Without a teacher, x_prev is the same x_0 with less of the same noise: consistency training. `consistency.py` samples.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Skip = Callable[[Level], tuple[Number, Number]]  # level -> (c_skip, c_out)
 
 
 def lcm_skip(level: Level, *, sigma_data: float = 0.5, timestep_scaling: float = 10.0) -> tuple[Number, Number]:
-    """(c_skip, c_out) of a latent consistency model: (1, 0) at t <= 0, nearly (0, 1) at every trained timestep else.
+    """(c_skip, c_out) of a latent consistency model: (1, 0) at t <= 0, nearly (0, 1) at every other trained timestep.
 
         c_skip = sigma_data^2 / (tau^2 + sigma_data^2)    c_out = tau / sqrt(tau^2 + sigma_data^2)    tau = scaling * t
 
@@ -63,7 +63,7 @@ def edm_skip(level: Level, *, sigma_data: float = 0.5, sigma_min: float = 0.002)
 
 
 def adaptive_schedule(k: int, K: int, *, first: int = 2, last: int = 150, mu_first: float = 0.9) -> tuple[int, float]:
-    """(N, mu) for update k of K: how many levels the ladder of consistency training has, and how slow the follower is.
+    """(N, mu) for update k of K: the number of levels in the ladder of consistency training, and the follower's decay.
 
         N  = ceil(sqrt(k / K * ((last + 1)^2 - first^2) + first^2) - 1) + 1
         mu = exp(first * log(mu_first) / N)
@@ -85,11 +85,11 @@ def adaptive_schedule(k: int, K: int, *, first: int = 2, last: int = 150, mu_fir
 def through_boundary(output: State, x_t: State, level: Level, *, prediction: str, skip: Skip = lcm_skip) -> State:
     """f(x_t, t) = c_skip * x_t + c_out * x_0_hat from a network's output: x_t itself where the level is clean.
 
-    Source: song2023consistency, Eq. 5; luo2023lcm, Sec. 4.1 (with x_0_hat from predicted noise, here from v, too).
+    Source: song2023consistency, Eq. 5; luo2023lcm, Sec. 4.1 (x_0_hat from predicted noise; here also from v).
 
     Args:
         output: of the network at x_t.
-        prediction: what it is: "eps", "x_0" or "v".
+        prediction: "eps", "x_0" or "v".
         skip: level -> (c_skip, c_out).
     """
     x_0_hat, _ = predictions(output, x_t, level, prediction=prediction)
@@ -121,10 +121,10 @@ def neighbours(
     Args:
         x_0, eps: clean data and noise.
         levels: a ladder of falling noise.
-        i: the rung of each item, 0 <= i < len(levels) - 1; where fewer than `skip` are left, the neighbour is the last.
+        i: the rung of each item, 0 <= i < len(levels) - 1; where fewer than `skip` are left, it is the last.
         skip: >= 1.
         teacher: (x_t, level) -> prediction; None: consistency training.
-        heun: the mean of the predictions at both ends makes the step, as in `heun.heun_sample`. `to` must have noise.
+        heun: step with the mean of the predictions at both ends, as in `heun.heun_sample`. `to` must then have noise.
 
     Raises:
         ValueError: if the noise does not fall, i or skip is out of range, or heun is set without a teacher.
@@ -132,11 +132,11 @@ def neighbours(
     steps_down(levels)
     if skip < 1 or not bool(((i >= 0) & (i < len(levels) - 1)).all()):
         raise ValueError(
-            f"skip is {skip}, i reaches from {int(i.min())} to {int(i.max())}; "
+            f"skip is {skip}, i ranges from {int(i.min())} to {int(i.max())}; "
             f"skip must be >= 1, i in [0, {len(levels) - 2}]"
         )
     if heun and teacher is None:
-        raise ValueError("heun is True and teacher None; without a teacher there is no step: leave heun False")
+        raise ValueError("heun is True and teacher is None; Heun's step needs a teacher: pass one, or leave heun False")
     at, to = pick(levels, i, x_0.ndim), pick(levels, (i + skip).clamp(max=len(levels) - 1), x_0.ndim)
     x_t = add_noise(x_0, eps, at)
     if teacher is not None:
@@ -161,7 +161,7 @@ def consistency_loss(
     skip: Skip = lcm_skip,
     delta: float | None = None,
 ) -> Float[Tensor, " b"]:
-    """How far the student's f(x_t) is from the follower's f(x_prev), of each item; no gradient reaches the follower.
+    """Distance from the student's f(x_t) to the follower's f(x_prev), per item; no gradient reaches the follower.
 
         |d|^2                                     delta is None
         sqrt(|d|^2 + delta^2) - delta             else (pseudo-Huber), with |d|^2 the mean over an item's values
@@ -170,10 +170,10 @@ def consistency_loss(
     (with a Huber loss).
 
     Args:
-        student, follower: (x_t, level) -> prediction: the network, and a slow average of it.
+        student, follower: (x_t, level) -> prediction: the network, and its moving average.
     """
     with torch.no_grad():
-        # a clean neighbour is its own answer; the network is still asked, of the cleanest level that it knows
+        # a clean neighbour is its own answer; the network is still called, at the cleanest level that it knows
         wanted = through_boundary(follower(x_prev, to), x_prev, to, prediction=prediction, skip=skip)
     found = through_boundary(student(x_t, at), x_t, at, prediction=prediction, skip=skip)
     square = (found - wanted).square().flatten(1).mean(1)
@@ -187,7 +187,7 @@ def follow(follower: nn.Module, student: nn.Module, mu: float | Tensor) -> None:
     Source: song2023consistency, Eq. 8.
 
     Args:
-        follower, student: of one structure; weights that are not trained are left alone.
+        follower, student: of the same structure; weights that are not trained are left alone.
         mu: in [0, 1); 0 copies the student. A tensor has to broadcast with every weight.
 
     Raises:

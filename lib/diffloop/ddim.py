@@ -2,19 +2,19 @@
 
     x_prev = to.signal * x_0_hat + sqrt(to.noise^2 - step_std^2) * eps + step_std * noise
 
-A model says what of x_t is data and what is noise (`parameterization.predict`); a step puts the two together again at
-the next level, and may exchange a part of the noise for fresh one. Samplers differ in how much that is:
+A model says which part of x_t is data and which is noise (`parameterization.predict`); a step recombines the two at the
+next level, and may replace a part of the noise by fresh noise. Samplers differ in how much that is:
 
     step_std = 0                            DDIM; Euler's step of the probability-flow ODE in sigma, or of a flow
     step_std = eta * posterior_std(at, to)  DDIM with eta; at eta = 1 DDPM with the small variance, ancestral Euler
     step_std = to.noise                     consistency models: all noise is fresh
 
-The others do something to the two halves first: Heun takes the mean of two calls, DPM-Solver++ extends a line through
-two x_0_hat, DEIS one through two eps; DDPM's large variance adds more noise than it takes away.
+The others do something to the two halves first: Heun takes the mean of two calls, DPM-Solver++ extrapolates along two
+x_0_hat, DEIS along two eps; DDPM's large variance adds more noise than it takes away.
 
 Against Diffusers' DDIMScheduler (with clip_sample=False) the results agree to rounding, with one departure: each step
 here leads to the next level of the ladder. Diffusers steps to t - T // steps instead, which for "linspace", and for
-"trailing" where `steps` does not divide T, is another level than the one at which the network is called next.
+"trailing" where `steps` does not divide T, is not the level at which the network is called next.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def ddim_step_std(at: Level, to: Level, *, eta: float) -> float:
 def ddim_step(
     x_0_hat: State, eps: State, at: Level, to: Level, *, eta: float = 0.0, noise: State | None = None
 ) -> State:
-    """x_prev: what was predicted as data, and as noise, put together again at the next level.
+    """x_prev: the predicted data and the predicted noise, recombined at the next level.
 
         x_prev = to.signal * x_0_hat + sqrt(to.noise^2 - step_std^2) * eps + step_std * noise
 
-    Source: song2021ddim, Eq. 12 (Eq. 7 with x_0_hat in the place of x_0); step_std from Eq. 16.
+    Source: song2021ddim, Eq. 12 (Eq. 7 with x_0_hat in place of x_0); step_std from Eq. 16.
 
     Args:
         x_0_hat, eps: the two halves of x_t, from `parameterization.predict`.
@@ -117,7 +117,7 @@ def ddim_invert(model: Model, x_0: State, levels: Sequence[Level], *, prediction
     Source: song2021ddim, Eq. 13 and 14 with t increasing, and Sec. 5.4. The same as Diffusers' DDIMInverseScheduler.
 
     The step that samples from `next` to t uses eps_hat(x_next, next). Here x_next is not known yet, so the model is
-    told of `next` and shown x_t, and what it says is split at the level of x_t: the right timestep, the state one step
+    told of `next` and shown x_t, and its output is split at the level of x_t: the timestep is right, the state one step
     behind. This is the only error; it shrinks in proportion to the step.
 
     Args:

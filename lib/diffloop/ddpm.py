@@ -48,8 +48,8 @@ def posterior_coefficients(at: Level, to: Level) -> tuple[float, float, float]:
 def ddpm_step_std(at: Level, to: Level, *, variance: str = "small") -> float:
     """step_std, the standard deviation of the noise that a DDPM step adds (the paper's sigma_t).
 
-        "small"   sqrt(beta_tilde), right if the data is a single known point
-        "large"   sqrt(beta_t) of the VP chain, right if the data is standard normal; 0 in a step to clean data
+        "small"   sqrt(beta_tilde), optimal if the data is a single known point
+        "large"   sqrt(beta_t) of the VP chain, optimal if the data is standard normal; 0 in a step to clean data
 
     Source: ho2020ddpm, Sec. 3.2 (both choices) and Algorithm 2, line 3 (no noise in the last step). DDIM writes
     sigma-hat for "large" (song2021ddim, Sec. 5).
@@ -69,7 +69,7 @@ def ddpm_step_std(at: Level, to: Level, *, variance: str = "small") -> float:
 def ddpm_step(
     x_t: State, x_0_hat: State, at: Level, to: Level, *, variance: str = "small", noise: State | None
 ) -> State:
-    """x_prev ~ p(x_prev | x_t): the posterior with x_0_hat in the place of x_0.
+    """x_prev ~ p(x_prev | x_t): the posterior with x_0_hat in place of x_0.
 
         x_prev = coef_x_0 * x_0_hat + coef_x_t * x_t + step_std * noise
 
@@ -108,8 +108,8 @@ def ddpm_sample(
         variance: "small" or "large", see `ddpm_step_std`.
 
     Raises:
-        ValueError: at the call: see `levels.steps_down`, or variance or prediction unknown, or generator None although
-            noise is due; while iterating: see `parameterization.predict`.
+        ValueError: at the call: see `levels.steps_down`, or variance or prediction unknown, or generator None if
+            noise is needed; while iterating: see `parameterization.predict`.
     """
     _check_variance(variance)
     check_prediction(prediction)

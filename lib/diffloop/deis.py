@@ -1,7 +1,7 @@
-"""DEIS of second order: one call per step; eps extended along a line in log sigma, and the step integrated exactly.
+"""DEIS of second order: one call per step; eps extrapolated along a line in log sigma, and the step integrated exactly.
 
-The exponential integrator removes what is known of the ODE (the linear part), and what is left, eps, changes slowly.
-The counterpart of DPM-Solver++(2M), which extends x_0_hat instead.
+The exponential integrator solves the known, linear part of the ODE exactly; what is left, eps, changes slowly.
+The counterpart of DPM-Solver++(2M), which extrapolates x_0_hat instead.
 
 Against Diffusers' DEISMultistepScheduler (order 2, "logrho") the results agree to rounding.
 """
@@ -19,7 +19,7 @@ from diffloop.types import Generators, Model, State
 
 
 def deis_step(x_0_hat: State, eps: State, at: Level, to: Level, *, before: tuple[State, Level] | None = None) -> State:
-    """x_prev: to the second order if the step before is given, else to the first (then it is DDIM's with eta = 0).
+    """x_prev: to second order if the step before is given, else to first order (DDIM's step with eta = 0).
 
         eps(sigma) ~ eps + (eps - eps_before) * log(sigma / sigma_t) / log(sigma_t / sigma_before)
         x_prev     = to.signal * (x_t / at.signal + integral of eps(sigma) d sigma from sigma_t to sigma_prev)
@@ -30,6 +30,7 @@ def deis_step(x_0_hat: State, eps: State, at: Level, to: Level, *, before: tuple
 
     Args:
         x_0_hat, eps: the two halves of x_t, from `parameterization.predict`.
+        at, to: level of x_t, and of the result.
         before: (eps, level) of the step before, from a noisier level. Not used from pure noise or into clean data.
     """
     x_prev = to.signal * x_0_hat + to.noise * eps

@@ -1,4 +1,4 @@
-"""The loss that every training here has: how well a network denoises, at random timesteps and noises."""
+"""The loss of every training here: how well a network denoises, at random timesteps and with random noise."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def denoising_loss(
     *,
     prediction: str = "eps",
 ) -> Float[Tensor, " b"]:
-    """One number an item: the mean square error of what the model predicts, at a random timestep and noise.
+    """One number per item: the mean squared error of the model's prediction, at a random timestep with random noise.
 
     Source: ho2020ddpm, Eq. 14 (L_simple), for eps; on latents rombach2022ldm, Eq. 2. Departure: the timesteps of a
-    batch are stratified, one in each of b equal parts of the range, in random order. Each by itself is uniform still;
+    batch are stratified, one in each of b equal parts of the range, in random order. Each one alone is still uniform;
     the batch's mean varies less.
 
     Args:
@@ -44,9 +44,16 @@ def denoising_loss(
 def level_loss(
     model: Model, x_0: State, level: Level, generator: torch.Generator, *, prediction: str = "eps"
 ) -> Float[Tensor, " b"]:
-    """The same at given levels, one per item: of a flow, say, `Level(1 - u, u, u.flatten())` with u of (b, 1, ..., 1).
+    """The same at given levels, one per item; for a flow, say, `Level(1 - u, u, u.flatten())` with u of (b, 1, ..., 1).
 
     Source: ho2020ddpm, Eq. 14; for a velocity liu2023rectified, Eq. 1.
+
+    Args:
+        level: one for each item, see `levels.pick`.
+        others: as for `denoising_loss`.
+
+    Raises:
+        ValueError: if prediction is unknown.
     """
     eps = draw_noise(x_0.shape, generator, dtype=x_0.dtype, device=x_0.device)
     wanted = target(x_0, eps, level, prediction=prediction)
@@ -60,7 +67,7 @@ def stratified(b: int, n: int, generator: torch.Generator) -> Int[Tensor, " b"]:
 
 
 def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) -> Model:
-    """(x_t, level) -> the U-Net's output in float32, under these text embeddings, with gradients. One serves all items.
+    """(x_t, level) -> the U-Net's output in float32, under these text embeddings, with gradients. One can serve all.
 
     Source: rombach2022ldm, Eq. 3 (its epsilon_theta, with the text already encoded).
     """
@@ -74,12 +81,12 @@ def text_conditioned(unet: nn.Module, text: Float[Tensor, "#b tokens width"]) ->
 
 
 def check_latents(unet: nn.Module, x_0: Latents, batch: int) -> None:
-    """Raises ValueError if batch < 1, there is no latent, or its channels are not those that the U-Net takes."""
+    """Raises ValueError if batch < 1, x_0 is empty, or its channels are not those that the U-Net takes."""
     if batch < 1:
         raise ValueError(f"batch is {batch}; it must be >= 1")
     takes = unet.config.in_channels
     if len(x_0) == 0 or x_0.shape[1] != takes:
         raise ValueError(
-            f"x_0 has shape {tuple(x_0.shape)} and the U-Net takes {takes} channels; give latents (n, {takes}, height, "
-            "width), one at least, and a text-to-image checkpoint"
+            f"x_0 has shape {tuple(x_0.shape)} and the U-Net takes {takes} channels; give at least one latent, "
+            f"(n, {takes}, height, width), and a text-to-image checkpoint"
         )

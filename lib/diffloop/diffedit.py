@@ -1,4 +1,4 @@
-"""DiffEdit: find by itself what a change of prompt should change, then change only that.
+"""DiffEdit: find where a change of prompt should change an image, then change only that.
 
     1. mask     where the model's predictions under the two prompts differ, averaged over n noises
     2. encode   DDIM inversion of the image to the level r = strength
@@ -7,8 +7,8 @@
 Each step comes with the paper's rule and with Diffusers' (StableDiffusionDiffEditPipeline, which it equals on the same
 noise to 1/255 of the pixel range); they differ in how a map becomes a mask, and in which state is put back.
 
-Departure in both: guidance does nothing to the mask. With the same negative prompt on both sides it multiplies the
-contrast by s, and the threshold is relative. So the mask takes two predictions a noise, and not Diffusers' four.
+Departure in both: guidance does not affect the mask. With the same negative prompt on both sides it multiplies the
+contrast by s, and the threshold is relative. So the mask takes two predictions per noise sample, not Diffusers' four.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def diffedit(
         source: what each image shows. "" is allowed: the contrast is then with the unconditional prediction.
         target: what it should show.
         generator: one CPU generator, or one per image. Draws for the mask, then for the encoding.
-        masks: at the latents' size, 1 where to change, instead of computing them: one's own, or a post's oracle.
+        masks: to be used instead of computed ones, at the latents' size, 1 where to change.
         strength: r in [0, 1]: how far the image is encoded, and so how much may change.
-        steps: of DDIM, if r were 1.
+        steps: of DDIM for r = 1; the edit takes its share of them.
         guidance_scale: of the decoding, as for `text_to_image`.
-        n: noises that the mask averages over, >= 1.
+        n: noise samples that the mask averages over, >= 1.
         rule: "paper" or "diffusers", see `binary_masks` and `masked_decode`.
         callback: as for `text_to_image`, in the decoding.
 
@@ -65,7 +65,7 @@ def diffedit(
         images in [0, 1], and masks (b, h, w) of 0 and 1 at the latents' size.
 
     Raises:
-        ValueError: if rule is unknown; if source has another length than target; see `contrast_map`, `masked_decode`.
+        ValueError: if rule is unknown; if source and target differ in length; see `contrast_map`, `masked_decode`.
     """
     check_rule(rule)
     levels = last_levels(ladder(models, steps, None), strength)
@@ -86,7 +86,7 @@ def encode(
     prompts: Sequence[str] | None = None,
     guidance_scale: float | Guidance = 1.0,
 ) -> list[Tensor]:
-    """The states of DDIM inversion, noisiest first: one at each level; the last are the image's own latents.
+    """The states of DDIM inversion, noisiest first: one per level; the last is the image's own latents.
 
     Source: couairon2023diffedit, Eq. 3 and Sec. 3.2, step two; song2021ddim, Eq. 14, see `ddim.ddim_invert`.
 
@@ -94,8 +94,8 @@ def encode(
         images: in [0, 1].
         levels: the ladder that the decoding will walk down.
         generator: for the VAE's sample; None: its mean.
-        prompts: None: unconditional, as in the paper. Diffusers asks for one, and guides by 7.5.
-        guidance_scale: of the inversion; 1 is off. Guided inversion does not come back to the image as well.
+        prompts: None: unconditional, as in the paper. Diffusers requires them, and guides with a scale of 7.5.
+        guidance_scale: of the inversion; 1 is off. Guided inversion reconstructs the image less well.
 
     Returns:
         len(levels) latents.
@@ -125,7 +125,7 @@ def masked_decode(
     rule: str = "paper",
     callback: Callback | None = None,
 ) -> Images:
-    """DDIM from states[0] under the prompts, the part outside the mask put back after each step.
+    """DDIM from states[0] under the prompts, with the part outside the mask put back after each step.
 
         x_prev <- mask * x_prev + (1 - mask) * state of the inversion
 
@@ -135,19 +135,19 @@ def masked_decode(
         states: from `encode`.
         levels: the same as there.
         masks: (b, h, w) at the latents' size, of 0 and 1.
-        rule: "paper" puts back the state of the same level as x_prev, in the end the image's latents: outside the mask
-            the result is the image as the VAE gives it back. "diffusers" puts back the state of the level *before* the
+        rule: "paper" puts back the state of the same level as x_prev, in the end the image's latents: outside the mask,
+            it is the image as the VAE reconstructs it. "diffusers" puts back the state of the level *before* the
             step, so that a little noise is left outside the mask in the end.
         others: as for `text_to_image`.
 
     Raises:
-        ValueError: if rule is unknown; if masks has another shape than the latents, or a value other than 0 and 1; if
+        ValueError: if rule is unknown; if the shape of masks is not the latents', or a value is not 0 or 1; if
             there is not one state for each level; see `text_to_image`.
     """
     check_rule(rule)
     b, _, h, w = states[0].shape
     if tuple(masks.shape) != (b, h, w) or not ((masks == 0) | (masks == 1)).all():
-        raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {(b, h, w)}, the latents', of 0 and 1 only")
+        raise ValueError(f"masks has shape {tuple(masks.shape)}; it must be {(b, h, w)}, as the latents, of 0 and 1")
     if len(states) != len(levels):
         raise ValueError(f"{len(states)} states for {len(levels)} levels; give the {len(levels)} of `encode`")
     size = (h * models.scale, w * models.scale)

@@ -1,4 +1,4 @@
-"""The masks of DiffEdit: where a model's predictions under two prompts differ, as a map, and that map cut in two."""
+"""The masks of DiffEdit: where a model's predictions under two prompts differ, as a map, and the map thresholded."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def contrast_map(
     strength: float = 0.5,
     steps: int = 50,
 ) -> Map:
-    """|prediction under target - prediction under source|, averaged over n noises and the latents' channels.
+    """|prediction under target - prediction under source|, averaged over n noise samples and the latents' channels.
 
     Source: couairon2023diffedit, Sec. 3.2, step one. For a model that predicts v or x_0 the map is that of eps times a
-    number that the next step divides out.
+    factor, which the next step divides out.
 
     Args:
-        strength: the noise level, as a share of the way, in (0, 1]; the paper's 0.5.
-        steps: of the list of timesteps that strength is a share of.
+        strength: how far the image is noised, as a share of the steps, in (0, 1]; the paper's is 0.5.
+        steps: of the list of timesteps of which strength is a share.
         others: as for `diffedit.diffedit`.
 
     Returns:
@@ -45,19 +45,17 @@ def contrast_map(
 
     Raises:
         ValueError: if n < 1; if strength is not in (0, 1]; if the U-Net is an inpainting one; if images, source and
-            target do not fit each other, or see `image_to_image`; if the model returns NaN or infinity.
+            target differ in number, or see `image_to_image`; if the model returns NaN or infinity.
     """
     if models.inpaints:
-        raise ValueError(
-            "this checkpoint's U-Net is an inpainting one; DiffEdit needs one of a text-to-image checkpoint"
-        )
+        raise ValueError("this checkpoint's U-Net is for inpainting; DiffEdit needs a text-to-image checkpoint")
     if n < 1:
-        raise ValueError(f"n is {n}; the mask averages over n noises, it must be >= 1")
+        raise ValueError(f"n is {n}; it must be >= 1: the mask averages over n noise samples")
     if len(source) != len(target):
         raise ValueError(f"source has {len(source)} prompts and target {len(target)}; give one per image in each")
     check_images(models, images, len(target))
     if strength == 0:
-        raise ValueError("strength is 0; the mask needs noise: it must be in (0, 1], 0.5 in the paper")
+        raise ValueError("strength is 0; it must be in (0, 1], 0.5 in the paper: the mask needs noise")
     level = last_levels(ladder(models, steps, None), strength)[0]
     z_0 = encode_images(models, images, generator=generator, copies=n)
     noise = draw_noise((len(images), n, *z_0.shape[1:]), generator, device=models.device).flatten(0, 1)
@@ -76,7 +74,7 @@ def binary_masks(contrast: Map, *, rule: str = "paper", clip: float | None = Non
         "diffusers"  clipped at clip * mean, divided by that, > threshold
 
     Source: couairon2023diffedit, Sec. 3.2, step one: extreme values are removed, the rest is rescaled to [0, 1] and cut
-    at 0.5. How they are removed it does not say; we clip at a quantile.
+    at 0.5. It does not say how they are removed; we clip at a quantile.
 
     Departure: Diffusers takes the mean over the whole batch, so that a mask depends on the other images in it.
 
@@ -87,7 +85,7 @@ def binary_masks(contrast: Map, *, rule: str = "paper", clip: float | None = Non
         threshold: in [0, 1).
 
     Returns:
-        float32, like contrast. A map that is constant gives an empty mask under "paper".
+        float32, like contrast. A constant map gives an empty mask under "paper".
 
     Raises:
         ValueError: if rule is unknown, or clip or threshold out of range.

@@ -34,13 +34,13 @@ Draw = Callable[[torch.Generator], tuple[Tensor, Any]]  # a batch: (x_0, cond)
 
 
 def implied_x_0(x_t: State, x_prev: State, at: Level, to: Level) -> State:
-    """The x_0_hat with which one DDIM step goes from x_t to x_prev, however x_prev came about.
+    """The x_0_hat with which one DDIM step goes from x_t to x_prev, however x_prev was obtained.
 
         ratio = to.noise / at.noise
         x_0   = (x_prev - ratio * x_t) / (to.signal - ratio * at.signal)
 
-    Source: salimans2022progressive, Algorithm 2 (its x-tilde) and Appendix G. For steps close to each other this is a
-    small difference over a small difference; `two_step_target` is the same without the loss of digits.
+    Source: salimans2022progressive, Algorithm 2 (its x-tilde) and Appendix G. For nearby levels this divides one small
+    difference by another; `two_step_target` gives the same without losing digits.
 
     Raises:
         ValueError: unless the noise falls from `at` to `to`.
@@ -65,7 +65,7 @@ def two_step_target(x_0_hat: State, x_0_hat_mid: State, at: Level, mid: Level, t
     Args:
         x_0_hat: the teacher's prediction at (x_t, at).
         x_0_hat_mid: its prediction at the state that its first step leads to, at `mid`.
-        at, mid, to: levels of falling noise, of all items or of each.
+        at, mid, to: levels of falling noise, shared by all items or one per item.
 
     Raises:
         ValueError: unless the noise falls.
@@ -81,7 +81,7 @@ def two_step_target(x_0_hat: State, x_0_hat_mid: State, at: Level, mid: Level, t
 def distillation_weight(level: Level, *, weighting: str) -> Number:
     """The factor before |target - x_0_hat|^2, from SNR = signal^2 / noise^2.
 
-        snr             SNR           the loss is that of eps; 0 where the signal is, so x_0 is not learned there
+        snr             SNR           the loss is that of eps; 0 where the signal is 0, so x_0 is not learned there
         truncated_snr   max(SNR, 1)   the larger of the losses of x_0 and of eps
         snr+1           SNR + 1       the loss is that of v
 
@@ -107,6 +107,12 @@ def distillation_loss(
 
     Source: salimans2022progressive, Algorithm 2 (L_theta). With "v" and "snr+1" it is the plain error of v.
 
+    Args:
+        output: the student's, at (x_t, level).
+        target: of x_0, see `two_step_target`.
+        prediction: what the output is: "eps", "x_0" or "v".
+        weighting: see `distillation_weight`.
+
     Raises:
         ValueError: if prediction or weighting is unknown; see `predictions`.
     """
@@ -121,6 +127,14 @@ def teacher_target(teacher: Model, x_t: State, at: Level, mid: Level, to: Level,
     """`two_step_target` of a teacher (x_t, level) -> prediction.
 
     Source: salimans2022progressive, Algorithm 2 (its two DDIM steps, each as in Eq. 7, and x-tilde).
+
+    Args:
+        x_t: the state at `at`.
+        at, mid, to: levels of falling noise, shared by all items or one per item.
+        prediction: what the teacher returns.
+
+    Raises:
+        ValueError: unless the noise falls; see `predictions`.
     """
     first, eps = predictions(teacher(x_t, at), x_t, at, prediction=prediction)
     x_mid = add_noise(first, eps, mid)  # a DDIM step with eta = 0
@@ -151,7 +165,7 @@ def halving_loss(
     teacher_prediction: str | None = None,
     weighting: str = "truncated_snr",
 ) -> Float[Tensor, ""]:
-    """How far one step of the student is from two of the teacher, at random steps and noises: one batch's loss.
+    """Error of one student step against two of the teacher, at random steps with random noise: one batch's loss.
 
     Source: salimans2022progressive, Algorithm 2. The steps of a batch are stratified, as in `denoising_loss`.
 
@@ -185,15 +199,15 @@ def halve_steps(
     save_every: int = 100,
     inputs: Sequence[Tensor] = (),
 ) -> Iterator[tuple[int, float]]:
-    """Train a student to sample in half as many DDIM steps as its teacher: one round. (step, loss).
+    """Train a student to sample in half as many DDIM steps as its teacher: one round. Yields (step, loss).
 
     Source: salimans2022progressive, Algorithm 2; with (cond, guidance_scale) as cond, meng2023guided, Sec. 3.2.
-    Departure: the paper's noisiest state is pure noise; here it is as the ladder has it.
+    Departure: the paper's noisiest state is pure noise; here it is the ladder's.
 
     Args:
         student: (x_t, level, cond) -> prediction; starts as a copy of the teacher.
         teacher: the same, frozen.
-        draw: generator -> a batch (x_0, cond); cond goes to both models as it is.
+        draw: generator -> a batch (x_0, cond); cond is passed to both models unchanged.
         levels: the teacher's ladder, of an even number of steps; the student's is `halved(levels)`.
         optimizer: holds the student's parameters.
         prediction, teacher_prediction: what they return: "eps", "x_0" or "v". None: the same.

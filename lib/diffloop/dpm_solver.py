@@ -1,9 +1,9 @@
 """DPM-Solver++(2M): a second-order multistep solver that needs one network call per step, as DDIM does.
 
 It follows the data prediction x_0_hat in lambda = log(signal / noise), which is minus the log of Karras' sigma. Where
-DDIM takes x_0_hat as constant over a step, this extends the line through the last two predictions.
+DDIM takes x_0_hat as constant over a step, this extrapolates the line through the last two predictions.
 
-Against Diffusers' DPMSolverMultistepScheduler as Stable Diffusion users have it (order 2, "dpmsolver++", "midpoint",
+Against Diffusers' DPMSolverMultistepScheduler as configured for Stable Diffusion (order 2, "dpmsolver++", "midpoint",
 final sigma zero) the results agree to rounding. Departures are at `dpm_solver_timesteps` and, for ladders from pure
 noise, at `dpm_solver_step`.
 """
@@ -24,7 +24,7 @@ from diffloop.types import Generators, Model, State
 def dpm_solver_timesteps(
     steps: int, T: int = 1000, *, spacing: str = "linspace", steps_offset: int = 0
 ) -> Int[Tensor, " n"]:
-    """The `steps` timesteps that Diffusers' DPM-Solver visits: for two spacings not those of DDIM.
+    """The `steps` timesteps that Diffusers' DPM-Solver visits: for two spacings, these are not DDIM's.
 
         leading    the noisiest `steps` of steps + 1 leading timesteps, i * (T // (steps + 1)) + steps_offset
         linspace   the noisiest `steps` of steps + 1 even points on [0, T-1]
@@ -50,14 +50,14 @@ def dpm_solver_timesteps(
     if spacing == "trailing":
         return spaced_timesteps(steps, T, spacing=spacing, steps_offset=steps_offset)
     if spacing in ("leading", "linspace") and not 1 <= steps < T:
-        raise ValueError(f"steps is {steps}; with spacing {spacing!r} it must be in [1, {T - 1}], or take 'trailing'")
+        raise ValueError(f"steps is {steps}; with spacing {spacing!r} it must be in [1, {T - 1}], or use 'trailing'")
     return spaced_timesteps(steps + 1, T, spacing=spacing, steps_offset=steps_offset)[:-1]
 
 
 def dpm_solver_step(
     x_t: State, x_0_hat: State, at: Level, to: Level, *, before: tuple[State, Level] | None = None
 ) -> State:
-    """x_prev: to the second order if the step before is given, else to the first (then it is DDIM's with eta = 0).
+    """x_prev: to second order if the step before is given, else to first order (DDIM's step with eta = 0).
 
         h, h_before = lambda_prev - lambda_t, lambda_t - lambda_before
         D           = x_0_hat + h / (2 * h_before) * (x_0_hat - x_0_hat_before)
@@ -65,8 +65,8 @@ def dpm_solver_step(
 
     Source: lu2022dpmsolverpp, Algorithm 2 (its alpha_t and sigma_t are our signal and noise, its r is h_before / h).
 
-    A step into clean data (h infinite) is of first order in any case: no line can be followed for ever. A step after
-    one from pure noise (h_before infinite) is, too. Departure: Diffusers puts alpha_bar = 2**-24 in the place of 0.
+    A step into clean data (h infinite) is always of first order: no line can be extrapolated to infinity. So is a step
+    after one from pure noise (h_before infinite). Departure: Diffusers replaces alpha_bar = 0 by 2**-24.
 
     Args:
         x_t: state at level `at`, of some noise.
@@ -94,7 +94,7 @@ def dpm_solver_sample(
 ) -> Iterator[Tensor]:
     """x_prev after each step, the last one being the sample.
 
-    Source: lu2022dpmsolverpp, Algorithm 2. The first step has no step before it, and is of first order.
+    Source: lu2022dpmsolverpp, Algorithm 2. The first step has no predecessor and is of first order.
 
     Args:
         model, x_T, levels, prediction: see `types.Sampler`. Diffusers' timesteps are those of `dpm_solver_timesteps`.

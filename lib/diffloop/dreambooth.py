@@ -30,10 +30,10 @@ Latents = Float[Tensor, "n c h w"]
 def prior_preservation_loss(
     instance: Float[Tensor, " b"], prior: Float[Tensor, " p"], *, prior_weight: float
 ) -> Float[Tensor, ""]:
-    """mean(instance) + prior_weight * mean(prior), of one denoising loss a picture.
+    """mean(instance) + prior_weight * mean(prior), of one denoising loss per picture.
 
     Source: ruiz2023dreambooth, Eq. 2 (its lambda is prior_weight). Departure: its terms are errors of x_0_hat with
-    weights w_t; ours are errors of whatever the model predicts, for eps the same with w_t = SNR.
+    weights w_t; ours are errors of whatever the model predicts, for eps this is the same with w_t = SNR.
 
     Raises:
         ValueError: if prior_weight is negative or not finite.
@@ -57,7 +57,7 @@ def dreambooth(
     checkpoint: str | Path | None = None,
     save_every: int = 100,
 ) -> Iterator[tuple[int, float]]:
-    """Tune the U-Net, and the text encoder if the optimizer holds weights of it, to the subject. (step, loss).
+    """Tune the U-Net, and the text encoder if the optimizer holds weights of it, to the subject. Yields (step, loss).
 
     Source: ruiz2023dreambooth, Eq. 1, and with a prior Eq. 2.
 
@@ -70,7 +70,7 @@ def dreambooth(
         prior: latents of pictures of the class, made by the *base* model under class_prompt. None: no prior.
         class_prompt: the prompt without the identifier, such as "a ball"; given with prior, and only with it.
         prior_weight: >= 0.
-        batch: pictures of the subject a step, and as many of the class; drawn with replacement.
+        batch: pictures of the subject per step, and as many of the class; drawn with replacement.
 
     Raises:
         ValueError: if the optimizer holds other tensors, batch < 1, only one of prior and class_prompt is given, prior

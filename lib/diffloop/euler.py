@@ -21,17 +21,17 @@ from diffloop.types import Generators, Model, State
 
 @dataclass(frozen=True, kw_only=True)
 class Churn:
-    """How much noise is added before a step, to be taken away with the rest: karras2022edm, Algorithm 2, line 5.
+    """How much noise is added before a step, to be removed with the rest: karras2022edm, Algorithm 2, line 5.
 
-    The signal stays, so that on a ladder of another scale than Karras' the level leaves that scale: a network that was
-    trained in it must be wrapped by `preconditioning.seen_as`, which brings every state back.
+    The signal is unchanged, so on a ladder whose scale is not Karras' the level leaves that scale: a network that was
+    trained in it must be wrapped in `preconditioning.seen_as`, which scales every state back.
     """
 
     amount: float  # S_churn, >= 0, spread over all steps
-    sigma_min: float = 0.0  # S_tmin, S_tmax: where
+    sigma_min: float = 0.0  # S_tmin, S_tmax: at which levels
     sigma_max: float = math.inf
     noise_std: float = 1.0  # S_noise; the paper's is slightly above 1
-    clock: Clock = edm_clock  # what the network is told of the level that the noise leads up to
+    clock: Clock = edm_clock  # what the network is told at the level that the noise leads up to
 
     def __post_init__(self) -> None:
         if not (self.amount >= 0 and 0 <= self.sigma_min <= self.sigma_max and self.noise_std > 0):

@@ -23,7 +23,7 @@ Points = Float[Tensor, "n ..."]
 
 
 class GaussianMixture(NamedTuple):
-    """p(x_0) = sum_k weights[k] * N(means[k], covariance k), each in its own axes. Made by `gaussian_mixture`."""
+    """p(x_0) = sum_k weights[k] * N(means[k], covariance k), each along its own axes. Made by `gaussian_mixture`."""
 
     weights: Tensor  # (K,), sums to 1
     means: Tensor  # (K, D)
@@ -46,7 +46,7 @@ def gaussian_mixture(weights: Float[Tensor, " K"], means: Float[Tensor, "K D"], 
     weights, means, covs = weights.double(), means.double(), covs.double()
     K, D = means.shape
     if not (weights >= 0).all() or not weights.sum() > 0:
-        raise ValueError(f"weights is {weights.tolist()}; every weight must be >= 0, and one at least > 0")
+        raise ValueError(f"weights is {weights.tolist()}; every weight must be >= 0, and at least one > 0")
     if covs.shape not in ((K,), (K, D), (K, D, D)):
         raise ValueError(f"covs has shape {tuple(covs.shape)}; it must be ({K},), ({K}, {D}) or ({K}, {D}, {D})")
     if covs.ndim == 3:
@@ -65,7 +65,7 @@ def condition(mixture: GaussianMixture, components: Iterable[int]) -> GaussianMi
     """p(x_0 | class): the mixture with only these components (a class is one or more of them), weights renormalised.
 
     Raises:
-        ValueError: if components is empty, names one that is not there, or only such of weight 0.
+        ValueError: if components is empty, names one that does not exist, or only ones of weight 0.
     """
     K, keep = len(mixture.weights), list(components)
     if not keep or not all(0 <= k < K for k in keep) or not mixture.weights[keep].sum() > 0:
@@ -87,7 +87,7 @@ def mixture_log_density(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, lev
     Source: ho2020ddpm, Eq. 4, integrated over x_0.
 
     Args:
-        level: of x_t, one for all points or one per point (see `levels.pick`); so in all functions of mixtures.
+        level: of x_t, one for all points or one per point (see `levels.pick`); likewise in all functions of mixtures.
 
     Raises:
         ValueError: if the noised variance is 0 (a point mass without noise).
@@ -103,7 +103,7 @@ def mixture_score(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Le
 
 
 def mixture_posterior_mean(x_t: Float[Tensor, "n D"], mixture: GaussianMixture, level: Level) -> Float[Tensor, "n D"]:
-    """x_0_hat = E[x_0 | x_t]: the best guess of x_0 in the mean square, defined for pure noise too.
+    """x_0_hat = E[x_0 | x_t]: the best estimate of x_0 in mean square, defined for pure noise too.
 
         sum_k p(k | x_t) * (mean_k + signal * cov_k @ inv(signal^2 * cov_k + noise^2 * I) @ (x_t - signal * mean_k))
 
@@ -125,7 +125,7 @@ def mixture_eps_model(mixture: GaussianMixture) -> Model:
 
 
 def dataset_posterior_mean(x_t: Batch, points: Points, level: Level) -> Batch:
-    """x_0_hat = E[x_0 | x_t] if the data is exactly these points, each as likely: a softmax over the points.
+    """x_0_hat = E[x_0 | x_t] if the data is exactly these points, all equally likely: a softmax over the points.
 
         sum_i softmax_i(-|x_t - signal * x_i|^2 / (2 * noise^2)) * x_i
 
@@ -189,7 +189,7 @@ def gaussian_recursion(
     Source: song2021ddim, Eq. 12 and 16, with eps = noise * (x_t - signal * mean) / var_t.
 
     Args:
-        mean, variance: of the data; variance >= 0. A float64 tensor of variances is followed as that many data sets.
+        mean, variance: of the data; variance >= 0. A float64 tensor of variances is treated as that many data sets.
         levels, eta: as for `ddim_sample`; eta = 1 is DDPM with the small variance.
         large: use DDPM's large variance (then eta must be 1).
 
@@ -215,12 +215,12 @@ def _log_joint(x_t: Tensor, mixture: GaussianMixture, level: Level) -> tuple[Ten
     """log p(component, x_t) (K, n); the offset from each mean along its axes (K, D, n); the noised variances, (K, D, 1)
     or, where each point has its own level, (K, D, n).
 
-    The many points come last: sums and softmaxes over a few components are slow along the last axis.
+    Points come last: sums and softmaxes over a few components are slow along the last axis.
     """
     signal, noise = _along_points(level.signal), _along_points(level.noise)
     var = signal**2 * mixture.variances[:, :, None] + noise**2
     if not (var > 0).all():
-        raise ValueError(f"{level} has no noise and a component no variance; point masses need noise above 0")
+        raise ValueError(f"{level} has no noise and a component has no variance; point masses need noise above 0")
     centres = torch.einsum("ki,kij->kj", mixture.means, mixture.axes)
     along = mixture.axes.mT.flatten(0, 1) @ x_t.double().T  # (K D, n)
     z = along.unflatten(0, centres.shape) - signal * centres[:, :, None]
@@ -229,7 +229,7 @@ def _log_joint(x_t: Tensor, mixture: GaussianMixture, level: Level) -> tuple[Ten
 
 
 def _along_points(value: Number) -> Number:
-    """A level's number, or one per point, beside arrays whose last axis is that of the points."""
+    """A level's number, or one per point, shaped to go with arrays whose last axis is the points."""
     return value.double().reshape(-1) if isinstance(value, Tensor) else value
 
 

@@ -27,7 +27,7 @@ ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # the projections of Diffusers
 def full_copy(module: nn.Module) -> nn.Module:
     """A copy with weights of its own, all of which need gradients. In evaluation mode: no dropout.
 
-    Weights in half precision become float32: an update is often smaller than half precision can add, and then lost.
+    Weights in half precision become float32: an update is often too small to add in half precision, and is lost.
     """
     return master_weights(copy.deepcopy(module)).requires_grad_(True).eval()
 
@@ -45,16 +45,16 @@ def lora_copy(
     targets: Sequence[str] = ATTENTION,
     generator: torch.Generator,
 ) -> nn.Module:
-    """A shared copy in which each targeted linear layer W x became W x + B A x; only A and B need gradients.
+    """A shared copy in which each targeted linear layer W x becomes W x + B A x; only A and B need gradients.
 
-    A (rank, in) is drawn, B (out, rank) is zero, so that before training the copy computes what the base does, to the
-    bit. The usual factor alpha / rank is 1. They are float32 if the base is in half precision. Needs `peft`.
+    A (rank, in) is drawn, B (out, rank) is zero, so before training the copy computes what the base does, bit for bit.
+    The usual factor alpha / rank is 1. They are float32 if the base is in half precision. Needs `peft`.
 
     Args:
         module: a U-Net or a text encoder.
         rank: >= 1.
-        targets: ends of layer names. Those of Diffusers' attention; for CLIP's text encoder
-            ("q_proj", "k_proj", "v_proj", "out_proj").
+        targets: ends of layer names; by default of Diffusers' attention. For CLIP's text encoder
+            use ("q_proj", "k_proj", "v_proj", "out_proj").
         generator: draws the A's, on the CPU.
 
     Raises:
@@ -65,7 +65,7 @@ def lora_copy(
         raise ValueError(f"rank is {rank}; it must be >= 1")
     names = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
     if not any(name == end or name.endswith(f".{end}") for name in names for end in targets):
-        raise ValueError(f"targets is {tuple(targets)}; no linear layer is called so: there are {', '.join(names[:8])}")
+        raise ValueError(f"targets is {tuple(targets)}; no linear layer is named so: there are {', '.join(names[:8])}")
     tuned = _injected(module, rank, list(targets), {})
     for name, parameter in tuned.named_parameters():
         if ".lora_A." in name:
@@ -88,7 +88,11 @@ def lora_parameters(module: nn.Module) -> list[nn.Parameter]:
 
 
 def lora_state(module: nn.Module, *, part: str = "unet") -> dict[str, Tensor]:
-    """The A's and B's under the names that Diffusers' `load_lora_weights` expects. part: "unet" or "text_encoder"."""
+    """The A's and B's under the names that Diffusers' `load_lora_weights` expects. part: "unet" or "text_encoder".
+
+    Raises:
+        ValueError: if part is neither, or the module has no LoRA layers.
+    """
     if part not in ("unet", "text_encoder"):
         raise ValueError(f"part is {part!r}; choose 'unet' or 'text_encoder'")
     lora_parameters(module)
@@ -99,7 +103,7 @@ def lora_state(module: nn.Module, *, part: str = "unet") -> dict[str, Tensor]:
 def save_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> None:
     """`lora_state` as a safetensors file. Diffusers loads it: `pipeline.load_lora_weights(path)`.
 
-    Where alpha is not the rank, as in a LoRA that came from elsewhere, the file's metadata has it.
+    Where alpha is not the rank, as in a LoRA from elsewhere, the file's metadata has it.
     """
     from safetensors.torch import save_file
 
@@ -113,7 +117,7 @@ def save_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> Non
 
 
 def load_lora(path: str | Path, module: nn.Module, *, part: str = "unet") -> nn.Module:
-    """A copy of the base `module`, as of `lora_copy`, with the A's and B's of a file: of `save_lora`, of Diffusers,
+    """A copy of the base `module`, as from `lora_copy`, with the A's and B's of a file from `save_lora`, Diffusers,
     PEFT or kohya, with their alphas, and with another rank in each layer if need be.
 
     Raises:

@@ -12,7 +12,7 @@ def fingerprint(*networks: nn.Module) -> str:
     """SHA-256 of names, types, shapes and bits of all weights and buffers, in hexadecimal; the same on every device.
 
     Raises:
-        ValueError: there is no network, or one without weights.
+        ValueError: if there is no network, or one has no weights.
     """
     states = [network.state_dict() for network in networks]
     if not states or not all(states):

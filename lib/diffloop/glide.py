@@ -62,7 +62,7 @@ def glide_sample(
 
     Returns:
         a lazy iterator over len(base.levels) + len(upsampler.levels) - 2 states, in [-1, 1] at the end of each stage
-        but for what the model overshoots.
+        except where the model overshoots.
 
     Raises:
         ValueError: at the call: if n < 1, a prediction is unknown, or the upsampler's size is below the base's; while
@@ -90,12 +90,12 @@ def glide_sample(
 
 
 def beside_low_res(model: Model, low_res: Pictures) -> Model:
-    """(x_t, level) -> model(x_t and the small picture, enlarged to x_t's size, one above the other as channels; level).
+    """(x_t, level) -> model(x_t and the small picture, enlarged to x_t's size, stacked as channels; level).
 
     For sampling and for training alike: `denoising_loss(beside_low_res(unet, shrink(x_0, size)), x_0, ...)`.
 
     Source: nichol2022glide, Sec. 2.1 and 4.1 (the upsampler of Dhariwal and Nichol (2021), conditioned by channels).
-    Departure: enlarged bilinearly, as in the released code; the paper says bicubically.
+    Departure: enlarged bilinearly, as in the released code; the paper says bicubic.
 
     Args:
         model: takes twice the channels.
@@ -129,7 +129,7 @@ def noised_clip_similarity(
 
     Args:
         encode_image: f, (x_t, t of shape (b,)) -> (b, d), of a CLIP trained on noised pictures. A CLIP that knows only
-            clean ones also fits here, with t ignored: the paper's comparison.
+            clean ones also works here, with t ignored: the paper's comparison.
         text: g(caption), one per picture.
     """
     text = F.normalize(text.detach(), dim=1)

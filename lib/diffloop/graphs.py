@@ -1,23 +1,23 @@
-"""Network calls that a GPU repeats by itself: what a CUDA graph is, and when one may stand for a call.
+"""Network calls that a GPU repeats by itself: what a CUDA graph is, and when one may replace a call.
 
     models = load("models/tiny", device="cuda")                 # graphs=True is the default there
     models = load("models/tiny", device="cuda", graphs=False)   # every call through Python
 
-A GPU is handed its work in small pieces, kernels. One call of a U-Net is a thousand or two of them, and Python takes
-about ten microseconds to hand over each. At a batch of one many a kernel is done before the next one arrives, and the
-GPU waits for Python more than half of the time. A CUDA graph is the list of those kernels, written down once while
-Python hands them over (capture), and later started as a whole by one short call (replay).
+A GPU receives its work in small pieces, kernels. One call of a U-Net is a thousand or two of them, and Python takes
+about ten microseconds to launch each. At a batch size of one, many kernels finish before the next one arrives, and the
+GPU waits for Python more than half of the time. A CUDA graph is the list of those kernels, recorded once while Python
+launches them (capture) and later started as a whole by one short call (replay).
 
-A replay is the same kernels on the same addresses. Nothing else happens, and three rules follow:
+A replay runs the same kernels on the same addresses, and nothing else. Three rules follow:
 
 1. The inputs are copied to where the captured call read them.
 2. The result is copied from where it wrote it: the next replay writes there again, and samplers keep earlier results.
-3. Python does not run: no hook is called, and nothing is noticed that was put in since, be it another LoRA or weights
+3. Python does not run: no hook is called, and nothing that was added since is noticed, be it another LoRA or weights
    at other addresses. So before each replay the network is compared with what it was (`watched.py`), and if it has
-   changed, its graphs are thrown away. Values written into its weights, as an optimizer does, are no change: the
-   kernels read them.
+   changed, its graphs are discarded. Values written into its weights, as an optimizer does, do not count as a change:
+   the kernels read them.
 
-Where a replay would be wrong, the call is made as without graphs: with gradients, autocast, hooks (as
+Where a replay would be wrong, the call is made without one: with gradients, autocast, hooks (as
 `attention.cross_attention_maps` sets them), in training mode, or on a stream of the caller's own.
 """
 
@@ -43,11 +43,11 @@ Run = Callable[..., Tensor]  # (network, *tensors) -> tensor, a function of thes
 class Graphs:
     """Calls networks, by a graph where there is one: `graphs(network, run, *inputs)` is run(network, *inputs).
 
-    The first call of its kind (function, shapes, types, settings of torch) is made as ever, and the second one is
-    captured, so that what occurs once costs nothing.
+    The first call of a kind (function, shapes, types, settings of torch) is made as usual, and the second one is
+    captured, so a call that occurs only once costs nothing extra.
 
     Args:
-        most: graphs of one network; the one that was not used for longest goes.
+        most: how many graphs of one network are kept; the least recently used one is dropped.
         capture: whether to make graphs at all.
         compiled: whether calls go through torch.compile, with graphs or without.
     """
@@ -64,10 +64,10 @@ class Graphs:
         return _again, (self.most, self.capture, self.compiled)  # a copy makes its own
 
     def __call__(self, network: nn.Module, run: Run, *inputs: Tensor) -> Tensor:
-        """run(network, *inputs), without gradients to the bit, in memory of the caller's own.
+        """run(network, *inputs), in memory of the caller's own; where no gradients are needed, the same bit for bit.
 
         Args:
-            run: computes nothing on the CPU, and keeps nothing; the same function at every call, not a new closure.
+            run: computes nothing on the CPU, and keeps no state; the same function at every call, not a new closure.
 
         Warns:
             UserWarning: once, if the network cannot be captured, and why.
@@ -88,7 +88,7 @@ class Graphs:
             return run(network, *inputs) if graph is None else graph.replay(inputs)
 
     def _graph(self, known: _Known, network: nn.Module, run: Run, inputs: tuple[Tensor, ...]) -> _Graph | None:
-        """The graph of such a call, captured at the second one; None: it is to be made as ever."""
+        """The graph of such a call, captured at the second one; None: make it as usual."""
         kind = (run, *((x.shape, x.stride(), x.dtype, x.device) for x in inputs), *_settings())
         if kind not in known.graphs:
             known.graphs[kind] = "called once"
@@ -110,7 +110,7 @@ class Graphs:
     def _say(self, reason: str) -> None:
         if reason not in self._said:
             self._said.add(reason)
-            end = "it is called without graphs, which is slower and no less right; load(..., graphs=False) is silent"
+            end = "it is called without graphs, which is slower but as right; load(..., graphs=False) silences this"
             warnings.warn(f"the network {reason}: {end}", stacklevel=4)
 
 
@@ -131,7 +131,7 @@ class _Graph:
 
 @torch.no_grad()
 def _capture(network: nn.Module, run: Run, inputs: tuple[Tensor, ...], pool: Any, aside: Any) -> _Graph:
-    """The graph of run(network, *inputs). During the capture nothing is computed.
+    """The graph of run(network, *inputs). Nothing is computed during the capture.
 
     Args:
         pool: the memory for what is computed between input and output, that of the network's other graphs: no two of
@@ -173,7 +173,7 @@ def _in_python(device: torch.device) -> bool:
 
 
 def _settings() -> tuple:
-    """Settings of torch by which kernels are chosen."""
+    """Settings of torch on which the choice of kernels depends."""
     cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
     attention = (cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled())
     exact = (cuda.matmul.fp32_precision, cudnn.conv.fp32_precision, torch.are_deterministic_algorithms_enabled())
@@ -181,7 +181,7 @@ def _settings() -> tuple:
 
 
 def callers(device: torch.device, graphs: bool | None, compiled: bool) -> Graphs | None:
-    """What calls the networks of a checkpoint on this device, by two arguments of `pretrained.load`, which says what is
+    """What calls a checkpoint's networks on this device, from two arguments of `pretrained.load`; see there for what is
     raised."""
     if graphs and device.type != "cuda":
         raise ValueError(f"graphs is True and device {str(device)!r}; only a CUDA device has graphs: leave it out")

@@ -1,4 +1,4 @@
-"""Guidance: a value that says how, and wrappers from models to a model, `(x_t, level) -> output`.
+"""Guidance: a value that says how to guide, and wrappers from models to a model, `(x_t, level) -> output`.
 
 There are two conventions. Ours, Imagen's and Diffusers' `guidance_scale` s means
 
@@ -7,7 +7,7 @@ There are two conventions. Ours, Imagen's and Diffusers' `guidance_scale` s mean
 and Ho & Salimans' w means (1 + w) * output_c - w * output_u: their w is our s - 1. A negative prompt needs no function
 of its own: it takes the place of the empty prompt in output_u; so does a weaker model (autoguidance).
 
-The weights of output_u and output_c sum to 1, so that guiding eps, x_0 or v is all the same; only the rescale is not.
+The weights of output_u and output_c sum to 1, so guiding eps, x_0 or v gives the same result; only rescaling does not.
 Two later ways to combine them, APG and CFG++, are in `guidance_kinds.py`.
 """
 
@@ -38,10 +38,10 @@ class Guidance:
     """
 
     scale: float = 7.5  # s >= 0; 1 is off. See the top of this file
-    negative: Sequence[str] | None = None  # prompts in the place of the empty one, one per image
+    negative: Sequence[str] | None = None  # prompts in place of the empty one, one per image
     rescale: float = 0.0  # 0 (off) to 1, see `rescale`
     interval: tuple[float, float] | None = None  # first and last t at which to guide, both included; None: everywhere
-    weak: Any = None  # a weaker model's `types.Models`, asked in the place of the unconditional one (autoguidance)
+    weak: Any = None  # a weaker model's `types.Models`, called in place of the unconditional one (autoguidance)
     combine: Combine | None = None  # None: `guide`; or one of `guidance_kinds`
 
     def __post_init__(self) -> None:
@@ -65,11 +65,11 @@ def guide(uncond: State, cond: State, *, guidance_scale: float) -> State:
 
 
 def rescale(guided: State, cond: State, *, guidance_rescale: float) -> State:
-    """The guided output with, in part, the standard deviation of the conditional one.
+    """The guided output, its standard deviation moved towards that of the conditional one.
 
         guidance_rescale * guided * std(cond) / std(guided) + (1 - guidance_rescale) * guided
 
-    Source: lin2023zerosnr, Eq. 15 and 16 (its phi). Against pictures that are too bright or too dark at a large s.
+    Source: lin2023zerosnr, Eq. 15 and 16 (its phi). Counters pictures that are too bright or too dark at a large s.
 
     Args:
         guided, cond: outputs of the model; each standard deviation is over all values of one item.
@@ -99,7 +99,7 @@ def classifier_free_guidance(
     Source: ho2022cfg, Eq. 6.
 
     Departure: Diffusers' pipelines return the *conditional* output for every s <= 1. Here s = 0 is unconditional, and
-    what lies between is interpolated. At s = 1 and s = 0 only one of the two models is called.
+    scales between them interpolate. At s = 1 and s = 0 only one of the two models is called.
 
     Args:
         cond: the model under the prompt.
@@ -108,14 +108,14 @@ def classifier_free_guidance(
         guidance_rescale: 0 (off) to 1.
         both: (x_t, level) -> (output of uncond, output of cond), where one call is cheaper than two.
         combine: None: `guide`; or one of `guidance_kinds`, which then also says what s means.
-        prediction: what both models return; only `combine` asks.
+        prediction: what both models return; only `combine` uses it.
 
     Raises:
         ValueError: if guidance_scale is negative or not finite, or guidance_rescale is not in [0, 1].
     """
     check_scale(guidance_scale)
     _check_rescale(guidance_rescale)
-    if combine is None and guidance_scale == 1:  # the rescale would change nothing: its two deviations are one
+    if combine is None and guidance_scale == 1:  # the rescale would change nothing: its two deviations are equal
         return cond
     if combine is None and guidance_scale == 0 and guidance_rescale == 0:
         return uncond
@@ -131,7 +131,7 @@ def classifier_free_guidance(
 
 
 def on_interval(guided: Model, plain: Model, *, interval: tuple[float, float]) -> Model:
-    """`guided` while first <= t <= last, `plain` (usually the conditional model) outside, where it is not called.
+    """`guided` where first <= t <= last; elsewhere `plain` (usually the conditional model), and `guided` is not called.
 
     Source: kynkaanniemi2024interval, Sec. 3. Their interval is in sigma, ours in what the network is told, both ends
     included: a `Level` knows both.
@@ -150,7 +150,7 @@ def clip_guidance(
     guidance_scale: float,
     prediction: str = "eps",
 ) -> Model:
-    """A model pushed towards where the noisy state is more similar to the prompt.
+    """A model pushed towards states that are more similar to the prompt.
 
         eps_hat <- eps_hat - s * noise * grad_{x_t} similarity(x_t, t)
 
@@ -162,15 +162,15 @@ def clip_guidance(
 
     Args:
         model: (x_t, level) -> prediction.
-        similarity: (x_t, level) -> one number an image, shape (b,), differentiable in x_t. GLIDE's is the dot product
-            of the embeddings that a noised CLIP gives to x_t and to the caption. An image's number may depend on it
-            only.
+        similarity: (x_t, level) -> one number per image, shape (b,), differentiable in x_t. GLIDE's is the dot product
+            of the embeddings that a noised CLIP gives to x_t and to the caption. An image's number may depend on that
+            image only.
         guidance_scale: s, finite.
         prediction: what the model returns: "eps", "x_0", "v" or "velocity".
 
     Raises:
-        ValueError: if prediction is unknown or guidance_scale not finite; when called: if similarity has another shape
-            than (b,), or its gradient is not finite, or the signal is 0 and prediction is not "eps".
+        ValueError: if prediction is unknown or guidance_scale not finite; when called: if similarity's shape is not
+            (b,), or its gradient is not finite, or the signal is 0 and prediction is not "eps".
     """
     check_prediction(prediction)
     if not math.isfinite(guidance_scale):
@@ -182,7 +182,7 @@ def clip_guidance(
             return output
         if level.signal == 0 and prediction != "eps":
             raise ValueError(f"signal is 0 at t = {level.t}: no gradient reaches x_0 there; it must be > 0")
-        push = guidance_scale * level.noise * _gradient(similarity, x_t, level)  # eps loses it, so x_0 wins some
+        push = guidance_scale * level.noise * _gradient(similarity, x_t, level)  # eps loses it, so x_0 gains some
         gained = push * (level.noise / level.signal) if level.signal > 0 else push
         return output + target(gained, -push, level, prediction=prediction)
 
@@ -214,4 +214,4 @@ def _check_interval(interval: tuple[float, float]) -> tuple[float, float]:
 
 def _check_rescale(guidance_rescale: float) -> None:
     if not 0 <= guidance_rescale <= 1:
-        raise ValueError(f"guidance_rescale is {guidance_rescale}; it must be in [0, 1], 0 is off")
+        raise ValueError(f"guidance_rescale is {guidance_rescale}; it must be in [0, 1] (0 is off)")

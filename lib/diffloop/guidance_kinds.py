@@ -1,8 +1,8 @@
-"""Later ways to put a guided and an unguided output together: CFG++ and adaptive projected guidance (APG).
+"""Later ways to combine a conditional and an unconditional output: CFG++ and adaptive projected guidance (APG).
 
-Each is for `Guidance(combine=...)` and `classifier_free_guidance(combine=...)`, and a change of a few lines against
-`guidance.guide`: CFG++ of where the noise comes from, APG of the part of the difference that is used. Autoguidance
-needs nothing here: a weaker model in the place of the unconditional one, `Guidance(weak=...)`.
+Each goes into `Guidance(combine=...)` or `classifier_free_guidance(combine=...)` and changes a few lines of
+`guidance.guide`: CFG++ where the noise comes from, APG which part of the difference is used. Autoguidance needs nothing
+here: a weaker model replaces the unconditional one, `Guidance(weak=...)`.
 
 CFG++ has an inversion of its own, `cfg_plus_plus_invert`; all others are inverted by `ddim.ddim_invert`.
 """
@@ -25,9 +25,9 @@ from diffloop.types import Model, State
 def cfg_plus_plus(
     output_u: State, output_c: State, x_t: State, level: Level, *, guidance_scale: float, prediction: str
 ) -> tuple[State, State]:
-    """CFG++: x_0_hat from the guided output, the noise that is added again from the unconditional one.
+    """CFG++: x_0_hat from the guided output, the noise that is added back from the unconditional one.
 
-    The scale is another: in [0, 1], 0 is unconditional, 1 takes x_0_hat from the conditional output alone.
+    The scale is a different one, in [0, 1]: 0 is unconditional, 1 takes x_0_hat from the conditional output alone.
 
     Source: chung2024cfgpp, Algorithm 2. Only `ddim_sample` honours the pair.
 
@@ -45,7 +45,7 @@ def cfg_plus_plus_invert(
 
         x_next = next.signal * x_0_hat(output_u, x_t) + next.noise * eps_hat(guided output, x_t)
 
-    The roles are exchanged: on the way down x_0_hat is guided and the noise is not. As in `ddim.ddim_invert`, the
+    The roles are swapped: on the way down x_0_hat is guided and the noise is not. As in `ddim.ddim_invert`, the
     models are told of `next` and shown x_t, as x_next is not known yet. This is the only error.
 
     Source: chung2024cfgpp, Algorithm 2, solved for its state as in the authors' code.
@@ -82,7 +82,7 @@ def cfg_plus_plus_invert(
 
 
 def projected(*, eta: float = 0.0, norm_threshold: float = math.inf, momentum: float = 0.0) -> Combine:
-    """APG: guidance without its part along the conditional x_0_hat, which makes pictures too saturated.
+    """APG: guidance without its part along the conditional x_0_hat, which oversaturates pictures.
 
         difference <- x_0_c - x_0_u + momentum * difference of the step before
         difference <- difference * min(1, norm_threshold / |difference|)
@@ -93,12 +93,12 @@ def projected(*, eta: float = 0.0, norm_threshold: float = math.inf, momentum: f
 
     Args:
         eta: share of the parallel part that is kept, >= 0; the paper's is 0.
-        norm_threshold: > 0; longest difference of an item, its r.
-        momentum: in (-1, 1); the paper's are negative. A call that is not less noisy than the one before starts
-            anew, so that one `projected` serves run after run.
+        norm_threshold: > 0; the longest that an item's difference may be, the paper's r.
+        momentum: in (-1, 1); the paper's are negative. A call at a level no less noisy than the last one starts over,
+            so one `projected` serves run after run.
 
     Raises:
-        ValueError: if one is out of range.
+        ValueError: if any of them is out of range.
     """
     if not (eta >= 0 and norm_threshold > 0 and -1 < momentum < 1):
         raise ValueError(

@@ -74,7 +74,7 @@ def with_scales(draw: Draw, *, low: float = 1.0, high: float = 5.0) -> Draw:
         ValueError: unless 0 <= low <= high, both finite.
     """
     if not 0 <= low <= high < math.inf:
-        raise ValueError(f"low, high are {low}, {high}; they must be 0 <= low <= high (1 is no guidance)")
+        raise ValueError(f"low, high are {low}, {high}; need 0 <= low <= high, both finite (1 is no guidance)")
 
     def scaled(generator: torch.Generator) -> tuple[Tensor, tuple[Any, Tensor]]:
         x_0, cond = draw(generator)
@@ -96,7 +96,7 @@ def guided_loss(
     teacher_prediction: str | None = None,
     weighting: str = "truncated_snr",
 ) -> Float[Tensor, ""]:
-    """How far the student is from the guided teacher, at random timesteps and noises: one batch's loss of stage 1.
+    """Error of the student against the guided teacher, at random timesteps with random noise: one batch's stage-1 loss.
 
     Source: meng2023guided, Sec. 3.1. Departure: discrete timesteps, stratified over the batch.
 
@@ -131,7 +131,7 @@ def distill_guidance(
     save_every: int = 100,
     inputs: Sequence[Tensor] = (),
 ) -> Iterator[tuple[int, float]]:
-    """Stage 1: one student for all guidance scales, at all timesteps. (step, loss).
+    """Stage 1: one student for all guidance scales, at all timesteps. Yields (step, loss).
 
         E  weight(level) * |x_0_student(x_t, cond, s) - x_0_guided(x_t, cond, s)|^2
 
@@ -181,14 +181,14 @@ def guidance_embedding(guidance_scale: Float[Tensor, " b"], dim: int = 256) -> F
 def guided_student(unet: nn.Module, *, dim: int = 256) -> nn.Module:
     """A copy of a Diffusers U-Net that takes a guidance embedding, added to that of time through a new linear layer.
 
-    The layer starts at zero: the student first computes what the U-Net does under the prompt, for every scale. Weights
+    The layer starts at zero: the student first computes what the U-Net does under the prompt, at every scale. Weights
     in half precision become float32, as in `full_copy`.
 
     Raises:
         ValueError: if the U-Net already takes such an embedding.
     """
     if unet.config.time_cond_proj_dim is not None:
-        raise ValueError(f"this U-Net already takes an embedding of {unet.config.time_cond_proj_dim}; copy it instead")
+        raise ValueError(f"this U-Net already takes an embedding of width {unet.config.time_cond_proj_dim}; copy it")
     # without "_use_default_values", where Diffusers keeps the names of settings that it would reset to their defaults
     config = {name: value for name, value in unet.config.items() if not name.startswith("_")}
     student = type(unet).from_config(config | {"time_cond_proj_dim": dim}).to(next(unet.parameters()))

@@ -1,7 +1,7 @@
-"""Heun's method: an Euler step, a second call where it led, and the step once more with the mean of both answers.
+"""Heun's method: an Euler step, a second call where it led, and the step again with the mean of both predictions.
 
-Of second order for two calls a step, the last one (to clean data) excepted. EDM's sampler, on Karras' ladder; on other
-ladders it takes the mean along their own coordinates, so that a flow is followed in its own time.
+Second order at two calls per step, except the last one (to clean data). EDM's sampler, on Karras' ladder; on other
+ladders it averages along their own coordinates, so a flow is followed in its own time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """SDEdit: noise an image part of the way, then denoise it under a prompt.
 
 Equal to Diffusers' StableDiffusionImg2ImgPipeline on the same noise to 1/255 of the pixel range. Departures: strength 0
-returns the image as the VAE gives it back (Diffusers fails with a message about tensor sizes); a
-strength above 0 that is too small for a single step is refused; guidance below 1, see `guidance.py`.
+returns the image as the VAE reconstructs it (Diffusers fails with a message about tensor sizes); a strength above 0
+that is too small for a single step raises an error; guidance below 1, see `guidance.py`.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def image_to_image(
         images in [0, 1], float32, on the models' device.
 
     Raises:
-        ValueError: if strength is not in [0, 1], or is above 0 and below 1 / steps; if images has another number than
-            prompts, another shape, a side that is not a multiple of models.scale, or values outside [0, 1]; see also
-            `text_to_image`.
+        ValueError: if strength is not in [0, 1], or is above 0 and below 1 / steps; if images and prompts differ in
+            number, or images has another shape, a side that is not a multiple of models.scale, or values outside
+            [0, 1]; see also `text_to_image`.
     """
     check_text_to_image(models)
     levels = last_levels(ladder(models, steps, timesteps), strength)
@@ -75,7 +75,7 @@ def last_levels(levels: Sequence[Level], strength: float) -> list[Level]:
     """
     n = len(levels) - 1
     if not 0 <= strength <= 1:
-        raise ValueError(f"strength is {strength}; it must be in [0, 1], from 'leave it' to 'all steps'")
+        raise ValueError(f"strength is {strength}; it must be in [0, 1]: 0 keeps the image, 1 does all steps")
     if strength > 0 and int(n * strength) == 0:
         raise ValueError(
             f"strength is {strength}; with {n} steps it must be 0 or at least {1 / n:.3g}: it gives no step"
@@ -90,7 +90,7 @@ def encode_images(
     generator: Generators | None = None,
     copies: int = 1,
 ) -> Encoded:
-    """Latents in the U-Net's scale, drawn from the VAE's posterior as Stable Diffusion was trained.
+    """Latents in the U-Net's scale, drawn from the VAE's posterior, as in Stable Diffusion's training.
 
     Source: kingma2014vae, Sec. 3 (mean + std * noise); rombach2022ldm, Sec. 3.1 (its encoder) and Appendix G (scaled to
     about unit variance).
@@ -110,17 +110,17 @@ def encode_images(
 
 
 def as_floats(images: Tensor) -> Tensor:
-    """The same pictures in a type whose arithmetic neither wraps nor rounds to 1/2048: float32, or float64 as it is.
+    """The same pictures in a type whose arithmetic neither wraps nor rounds to 1/2048: float32, float64 stays.
 
     Raises:
-        ValueError: if they hold integers above 0: whether 1 is white or 1/255 cannot be told.
+        ValueError: if they hold integers above 0: it cannot be told whether 1 means white or 1/255.
     """
     if images.dtype in (torch.float32, torch.float64):
         return images
     if not images.is_floating_point() and images.dtype != torch.bool and images.any():
         raise ValueError(
             f"images is {images.dtype} with values up to {images.max().item()}; give floats in [0, 1]: "
-            "images / 255 for pictures of 8 bits"
+            "pass images / 255 for 8-bit pictures"
         )
     return images.float()
 
@@ -130,7 +130,7 @@ def check_images(models: Models, images: Tensor, n: int) -> None:
     s = models.scale
     if images.ndim != 4 or images.shape[:2] != (n, 3) or any(side == 0 or side % s for side in images.shape[2:]):
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; it must be ({n}, 3, height, width), one image a prompt, "
+            f"images has shape {tuple(images.shape)}; it must be ({n}, 3, height, width), one image per prompt, "
             f"height and width multiples of {s}"
         )
     images = as_floats(images)

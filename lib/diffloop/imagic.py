@@ -50,11 +50,11 @@ def optimize_embedding(
     checkpoint: str | Path | None = None,
     save_every: int = 100,
 ) -> Iterator[tuple[int, float]]:
-    """Stage 1: move the target text's embedding until the frozen model denoises the picture better. (step, loss).
+    """Stage 1: move the target text's embedding until the frozen model denoises better. Yields (step, loss).
 
         argmin over embedding of  E |eps - eps_hat(x_t, t, embedding)|^2
 
-    Several pictures can share the steps, each with an embedding of its own. Their losses are summed, so that each
+    Several pictures can share the steps, each with its own embedding. Their losses are summed, so that each
     embedding gets the gradient that it would get alone.
 
     Source: kawar2023imagic, Eq. 2 (Sec. 3.2: few steps from the target's embedding, so that it stays near).
@@ -63,11 +63,11 @@ def optimize_embedding(
         models: the base models; they stay as they are.
         x_0: the picture's latent, or those of n pictures.
         embedding: starts as the target text's, from `encode_prompts(...).clone()`; needs gradients; trained in place.
-            As many as there are pictures.
-        optimizer: holds the embedding and nothing else. One that treats every number by itself (Adam, SGD without
+            One per picture.
+        optimizer: holds the embedding and nothing else. One that treats each number separately (Adam, SGD without
             clipping) keeps the pictures apart.
         generator, steps, checkpoint, save_every: as for `train`.
-        batch: how many noises and timesteps of each picture make a step.
+        batch: noise samples and timesteps of each picture per step.
 
     Raises:
         ValueError: if the optimizer holds anything else, batch < 1, x_0 has other channels, or there are more or fewer
@@ -75,7 +75,7 @@ def optimize_embedding(
     """
     check_latents(models.unet, x_0, batch)
     if len(embedding) != len(x_0):
-        raise ValueError(f"{len(embedding)} embeddings, {len(x_0)} pictures; give one embedding a picture")
+        raise ValueError(f"{len(embedding)} embeddings, {len(x_0)} pictures; give one embedding per picture")
     check_trains(optimizer, [embedding], "the embedding")
     x_0 = x_0.detach().clone()  # the encoders return inference tensors, which cannot be saved for a gradient
 
@@ -99,7 +99,7 @@ def fine_tune(
     checkpoint: str | Path | None = None,
     save_every: int = 100,
 ) -> Iterator[tuple[int, float]]:
-    """Stage 2: with the optimised embedding fixed, tune the U-Net until it gives back the picture. (step, loss).
+    """Stage 2: with the optimised embedding fixed, tune the U-Net until it reproduces the picture. Yields (step, loss).
 
     Source: kawar2023imagic, Eq. 2, over the model's weights (Sec. 3.2).
 
@@ -109,7 +109,7 @@ def fine_tune(
         embedding: what stage 1 found.
         optimizer: holds weights of models.unet.
         generator, steps, checkpoint, save_every: as for `train`.
-        batch: how many noises and timesteps of the one picture make a step.
+        batch: noise samples and timesteps of the one picture per step.
 
     Raises:
         ValueError: if the optimizer holds other tensors, batch < 1, or x_0 has other channels; see `train`.

@@ -40,22 +40,22 @@ def inpaint(
     callback: Callback | None = None,
     paste_back: bool = True,
 ) -> Images:
-    """Each image, with the masked part redrawn under its prompt. Which way depends on the checkpoint.
+    """Each image, with the masked part redrawn under its prompt. How depends on the checkpoint.
 
     A U-Net of 4 channels: known-region replacement. After each step the part to keep is set to the image's latents,
-    noised to the level just reached, by the same noise every time; after the last step, to the latents themselves.
+    noised to the level just reached, with the same noise every time; after the last step, to the latents themselves.
 
         x_prev <- mask * x_prev + (1 - mask) * (to.signal * z_0 + to.noise * noise)
 
     A U-Net of 9 channels (`models.inpaints`): nothing is replaced. It sees the mask and the latents of the image with
     the masked part grey, next to x_t.
 
-    A mask is hard if it holds 0 and 1 only, else soft; each of a batch for itself. At the latents' size a hard one
-    counts by every models.scale-th pixel, as in Diffusers, so that each latent is either kept or redrawn, and a soft
-    one by its mean, so that nothing of a smooth edge is lost. There the two parts of x_prev are added; as their noises
+    A mask is hard if it holds only 0 and 1, else soft; each mask of a batch is taken by itself. At the latents' size a
+    hard one is sampled at every models.scale-th pixel, as in Diffusers, so each latent is either kept or redrawn, and a
+    soft one is averaged, so nothing of a smooth edge is lost. There the two parts of x_prev are added; as their noises
     differ, the sum has less noise than its level says, and lies between two pictures rather than on a third: an edge of
-    a latent or two looks smooth, half a mask all over looks blurred. A U-Net of 9 channels was trained on hard masks,
-    and is shown a soft one cut at 0.5, as in Diffusers. The pixels are blended by the mask itself either way.
+    a latent or two looks smooth, a mask of 0.5 all over looks blurred. A U-Net of 9 channels was trained on hard masks
+    and is shown a soft one cut at 0.5, as in Diffusers. Either way the pixels are blended by the mask itself.
 
     Source: song2021sde, Appendix I.2 (replacement); rombach2022ldm, Sec. 4.5 (the conditioning by extra channels).
 
@@ -123,14 +123,14 @@ def latent_masks(masks: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _warn_of_lost_marks(mask: Tensor, masks: Tensor, scale: int) -> None:
-    """Says so if most of an image's marks fall on latents that are kept."""
+    """Warns if most of an image's marked pixels fall on latents that are kept."""
     marked = masks.flatten(1).sum(1)
     redrawn = (masks * (mask > 0).repeat_interleave(scale, 2).repeat_interleave(scale, 3)).flatten(1).sum(1)
     lost = [i for i, (n, k) in enumerate(zip(marked.tolist(), redrawn.tolist(), strict=True)) if 2 * k < n]
     if lost:
         warnings.warn(
             f"masks {lost}: most of the marked pixels are kept, as only every {scale}-th pixel of a mask of 0 and 1 "
-            "counts at the latents' size, and for an inpainting checkpoint nothing below 0.5; widen what is thinner "
+            "counts at the latents' size, and for an inpainting checkpoint nothing below 0.5; widen marks thinner "
             f"than {scale} pixels",
             stacklevel=3,
         )
@@ -145,5 +145,5 @@ def check_masks(masks: Tensor, images: Tensor) -> None:
     if len(odd):
         raise ValueError(
             f"masks holds {odd[0].item():.3g}; every value must be in [0, 1], from keep to redraw: "
-            "masks / 255 for a picture of 8 bits"
+            "pass masks / 255 for an 8-bit picture"
         )

@@ -1,7 +1,7 @@
-"""InstructPix2Pix: a picture edited as told, by a U-Net that sees it beside the noisy state, guided by two scales.
+"""InstructPix2Pix: edit a picture by an instruction, with a U-Net that sees it beside the noisy state, and two scales.
 
 Equal to Diffusers' StableDiffusionInstructPix2PixPipeline on the same noise to 1/255 of the pixel range. Departure:
-that pipeline guides by neither scale if guidance_scale <= 1 or image_guidance_scale < 1. Here each is taken as it is.
+that pipeline guides by neither scale if guidance_scale <= 1 or image_guidance_scale < 1. Here each is used as given.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def instruct(
         generator: one CPU generator, or one per image. Draws the noise, then what the sampler needs.
         guidance_scale: s_T, how strongly the instruction is followed; >= 0, 1 is off.
         image_guidance_scale: s_I, how much of the picture is kept; >= 0, 1 is off.
-        negative: in the place of the empty instruction, one per image.
+        negative: in place of the empty instruction, one per image.
         others: as for `text_to_image`.
 
     Returns:
         images in [0, 1], float32, on the models' device.
 
     Raises:
-        ValueError: if the U-Net takes other channels, there are more or fewer negative instructions, or a scale is
+        ValueError: if the U-Net takes other channels, the negative instructions differ in number, or a scale is
             negative or not finite; see also `image_to_image`.
     """
     levels = ladder(models, steps, timesteps)
@@ -77,16 +77,19 @@ def instructed_model(
     *,
     negative: Sequence[str] | None = None,
 ) -> Model:
-    """(x_t, level) -> the U-Net's output under picture and instruction, guided by both; all its calls are one.
+    """(x_t, level) -> the U-Net's output under picture and instruction, guided by both, in one call.
 
         e(0, 0) + s_I * (e(image, 0) - e(0, 0)) + s_T * (e(image, text) - e(image, 0))
 
-    A call whose weight in this sum is 0 is not made: of neither at s_I = 1, of the picture alone at s_T = s_I.
+    A term whose weight in this sum is 0 is not computed: e(0, 0) at s_I = 1, e(image, 0) at s_T = s_I.
 
     Source: brooks2023instructpix2pix, Sec. 3.2.1. Its image is the mean of the VAE's posterior, in the VAE's own scale.
 
     Args:
         others: as for `instruct`.
+
+    Raises:
+        ValueError: as `instruct`.
     """
     if not models.instructs:
         n, c = models.unet.config.in_channels, models.latent_channels
@@ -95,7 +98,7 @@ def instructed_model(
         check_scale(scale)
     if negative is not None and len(check_prompts("negative", negative)) != len(instructions):
         raise ValueError(
-            f"negative has {len(negative)} and there are {len(instructions)} instructions; give one per image, or None"
+            f"negative has {len(negative)} instructions for {len(instructions)} images; give one per image, or None"
         )
     n, empty = len(instructions), list(negative) if negative is not None else [None] * len(instructions)
     image: Latents = to_vae_scale(models.vae, encode_images(models, images))

@@ -33,14 +33,14 @@ def trained_levels(
         alphas_cumprod: alpha_bar for t = 0 .. T-1.
         timesteps: strictly decreasing integers in [0, T-1], as from `schedules.spaced_timesteps`: a tensor, an array or
             a list (1.0 is an integer, 0.5 is not).
-        set_alpha_to_one: the end is clean data if true, else alphas_cumprod[0], the cleanest level that the network was
+        set_alpha_to_one: the end is clean data if True, else alphas_cumprod[0], the cleanest level that the network was
             trained on: a little noise remains, as Stable Diffusion is configured.
 
     Returns:
         len(timesteps) + 1 levels; t is -1 for clean data.
 
     Raises:
-        ValueError: if timesteps is empty, holds other than integers, leaves [0, T-1] or does not decrease.
+        ValueError: if timesteps is empty, holds anything but integers, leaves [0, T-1] or does not decrease.
     """
     ts, bars = as_timesteps(timesteps).tolist(), alphas_cumprod.tolist()
     if not ts or any(a <= b for a, b in pairwise(ts)) or not 0 <= ts[-1] <= ts[0] < len(bars):
@@ -70,7 +70,7 @@ def karras_levels(
         clock: what the network is told; None: `edm_clock`.
 
     Raises:
-        ValueError: if one is out of range.
+        ValueError: if any of them is out of range.
     """
     if steps < 1 or not 0 < sigma_min < sigma_max or not rho > 0:
         raise ValueError(
@@ -91,12 +91,12 @@ def flow_levels(steps: int, *, shift: float = 1.0, last: float | None = None, T:
 
     Args:
         steps: >= 1.
-        shift: > 0; above 1 spends more steps where it is noisy.
-        last: u of the last call of the network, in (0, 1]; None: 1 / steps, so that all steps are alike.
+        shift: > 0; above 1 spends more steps at high noise.
+        last: u of the last call of the network, in (0, 1]; None: 1 / steps, so that all steps are equal.
         T: the network is told T * u: 1000 for Stable Diffusion 3.
 
     Raises:
-        ValueError: if one is out of range.
+        ValueError: if any of them is out of range.
     """
     last = 1 / steps if last is None and steps >= 1 else last
     if steps < 1 or not 0 < last <= 1 or not shift > 0:
@@ -112,8 +112,8 @@ def edm_clock(level: Level) -> float:
 
 
 def trained_clock(alphas_cumprod: Float[Tensor, " T"]) -> Clock:
-    """The timestep, mostly a fraction, at which the trained ladder has the level's sigma: linear in log sigma between
-    neighbours, 0 and T-1 outside. Networks take fractions, though they were trained on integers only."""
+    """The timestep, usually a fraction, at which the trained ladder has the level's sigma: interpolated in log sigma, 0
+    and T-1 outside. Networks accept fractions, though they were trained on integers only."""
     logs = ((1 - alphas_cumprod) / alphas_cumprod).double().log() / 2
 
     def clock(level: Level) -> float:
@@ -128,7 +128,7 @@ def trained_clock(alphas_cumprod: Float[Tensor, " T"]) -> Clock:
 
 
 def retold(levels: Sequence[Level], clock: Clock) -> list[Level]:
-    """The same levels, the network told otherwise."""
+    """The same levels, with t from this clock."""
     return [replace(level, t=clock(level)) for level in levels]
 
 
@@ -138,7 +138,7 @@ def as_timesteps(timesteps: Any) -> Int[Tensor, " n"]:
     Raises:
         ValueError: if one is not an integer.
     """
-    message = f"timesteps is {timesteps}; it must be integers in a row: the network knows no others"
+    message = f"timesteps is {timesteps}; it must be a sequence of integers: the network knows no others"
     try:
         values = torch.as_tensor(timesteps).cpu()
     except (TypeError, ValueError, RuntimeError) as error:  # words, rows of unequal length, None

@@ -86,7 +86,7 @@ def in_own_type(vae: nn.Module, run: Callable[[nn.Module, Tensor], Tensor], x: T
         what: "decoder" or "encoder", for messages.
 
     Raises:
-        ValueError: if x, or after all the result, holds NaN or an infinity.
+        ValueError: if x, or the result in the end, holds NaN or an infinity.
     """
     first = next(vae.parameters())
     result = run(vae, x.to(first.device, first.dtype)).float()
@@ -94,7 +94,7 @@ def in_own_type(vae: nn.Module, run: Callable[[nn.Module, Tensor], Tensor], x: T
         return result
     if not x.isfinite().all():
         raise ValueError(
-            f"what goes into the VAE's {what} holds NaN or infinities; look for the first step that made them"
+            f"the input of the VAE's {what} holds NaN or infinities; look for the first step that produced them"
         )
     again = first.dtype in HALF and vae.config.get("force_upcast", True)
     if again:
@@ -129,7 +129,7 @@ def latent_size(size: Size | None, *, trained: Any, scale: int) -> tuple[int, in
         scale: pixels along one side of a latent.
 
     Raises:
-        ValueError: if the sides are not positive multiples of scale, or None and the checkpoint has no size.
+        ValueError: if a side is not a positive multiple of scale, or size is None and the checkpoint has none.
     """
     if size is None:
         if trained is None:
@@ -144,7 +144,7 @@ def latent_size(size: Size | None, *, trained: Any, scale: int) -> tuple[int, in
 
 
 class InLatents:
-    """What families share that work in a VAE's latents: a base of their classes, which have a `vae` and a `network`."""
+    """What families in a VAE's latents share: a base for their classes, which have a `vae` and a `network`."""
 
     vae: nn.Module
     network: nn.Module  # what denoises: the U-Net, or the transformer

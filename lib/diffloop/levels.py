@@ -2,8 +2,8 @@
 
 A sampler walks down a ladder, a list of levels; `ladders.py` makes them. What a ladder looks like depends on how the
 network was trained: VP levels have signal^2 + noise^2 = 1, EDM's signal = 1, those of flow matching signal + noise = 1.
-The three describe the same states up to a factor, which `vp`, `karras` and `straight` take away: two levels of one
-`sigma` hold the same information. So every sampler works on every ladder.
+The three describe the same states up to a factor, and `vp`, `karras` and `straight` convert between them: two levels of
+the same `sigma` hold the same information. So every sampler works on every ladder.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def straight(level: Level) -> Level:
 
 def initial_std(level: Level) -> float:
     """Standard deviation of the states at a level, for data of unit variance: what standard normal noise is multiplied
-    with to start there. 1 on VP ladders and from a flow's pure noise, sqrt(1 + sigma^2) on Karras'."""
+    by to start there. 1 on VP ladders and from a flow's pure noise, sqrt(1 + sigma^2) on Karras'."""
     return math.hypot(level.signal, level.noise)
 
 
 def steps_down(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
-    """(at, to) for each step of a ladder: the network is called at the one, the state is taken to the other.
+    """(at, to) for each step of a ladder: the network is called at the first, the state is taken to the second.
 
     Raises:
         ValueError: if there are fewer than two levels, or the noise does not fall from each to the next. Only the last
@@ -111,15 +111,15 @@ def steps_down(levels: Sequence[Level]) -> list[tuple[Level, Level]]:
 
 
 def number_like(value: Number, like: Tensor) -> Number:
-    """A Python float, or a tensor where `like` is and in its type. What is computed of a level is computed before it is
-    cast: in float32 signal^2 + noise^2 is often not 1."""
+    """A Python float, or a tensor on `like`'s device and in its type. Compute with a level's numbers before this cast:
+    in float32 signal^2 + noise^2 is often not 1."""
     return carried(value, like.device, like.dtype) if isinstance(value, Tensor) else value
 
 
 def told(t: Number, like: Tensor) -> Tensor:
-    """What the network is told, as a tensor where `like` is.
+    """What the network is told, as a tensor on `like`'s device.
 
-    A single number is written there by the device itself. `torch.as_tensor(t, device=...)` would send it over, and the
+    A single number is written there by the device itself. `torch.as_tensor(t, device=...)` would copy it over, and the
     host would wait for the GPU at every step; a tensor goes by `carried`, which does not wait either.
     """
     return carried(t, like.device) if isinstance(t, Tensor) else torch.full((), t, device=like.device)
@@ -138,7 +138,7 @@ def forward_std(at: Level, to: Level) -> float:
         sqrt(at.noise^2 - (at.signal / to.signal * to.noise)^2)        for VP levels sqrt(beta_t)
 
     Raises:
-        ValueError: if `to` is the noisier one.
+        ValueError: if `to` is noisier than `at`.
     """
     if to.signal == 0 or at.noise * to.signal < to.noise * at.signal:
         raise ValueError(f"from {at} to {to}: this step must lead to less noise; to go up, use eta = 0")

@@ -36,12 +36,12 @@ def read_lora(path: str | Path, part: str, layers: Collection[str]) -> dict[str,
 
     Args:
         path: a .safetensors file, or a folder that PEFT wrote.
-        part: "unet" or "text_encoder"; what a file holds of another part is left out.
+        part: "unet" or "text_encoder"; what a file holds for another part is ignored.
         layers: names in the module.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file cannot be read, holds nothing of the part, or something that is not a LoRA of `layers`.
+        ValueError: if the file cannot be read, holds nothing for the part, or something that is not a LoRA of `layers`.
     """
     path = Path(path)
     if path.is_dir():
@@ -66,9 +66,7 @@ def read_lora(path: str | Path, part: str, layers: Collection[str]) -> dict[str,
         alpha = alphas.get(layer, _setting(settings, "alpha_pattern", layer, settings.get("lora_alpha")))
         told = _setting(settings, "rank_pattern", layer, settings.get("r"))
         if told is not None and told != rank:
-            raise ValueError(
-                f"{path}: layer {layer} is of rank {rank}, and the settings say {told}; the file is damaged"
-            )
+            raise ValueError(f"{path}: layer {layer} has rank {rank}, but the settings say {told}; the file is damaged")
         root = math.sqrt(rank) if settings.get("use_rslora") and layer not in alphas else rank
         found[layer] = Addition(**pair, scaling=1.0 if alpha is None else float(alpha) / root)
     return found
@@ -77,7 +75,7 @@ def read_lora(path: str | Path, part: str, layers: Collection[str]) -> dict[str,
 def metadata(part: str, ranks: dict[str, int], scalings: dict[str, float]) -> dict[str, str]:
     """What `save_lora` writes beside the tensors, so that Diffusers and `read_lora` scale them alike.
 
-    Nothing where every alpha is its rank, which is what both take for granted."""
+    Empty where every alpha equals its rank, as both assume."""
     plain = {"format": "pt"}
     if all(scaling == 1 for scaling in scalings.values()):
         return plain
@@ -137,7 +135,7 @@ def _sides(own: dict[str, Tensor], path: Path, layers: Collection[str]) -> tuple
         layer = next((flat[guess] for guess in guesses if guess in flat), None)
         if layer is None or not (match or old.endswith(".alpha")):
             raise ValueError(
-                f"{path} does not fit: {name} is of no layer of this network, such as {sorted(layers)[:3]}"
+                f"{path} does not fit: {name} belongs to no layer of this network, such as {sorted(layers)[:3]}"
             )
         if match:
             sides.setdefault(layer, {})["down" if match["side"].endswith(("A", "down")) else "up"] = value
@@ -147,7 +145,7 @@ def _sides(own: dict[str, Tensor], path: Path, layers: Collection[str]) -> tuple
 
 
 def _setting(settings: dict[str, Any], patterns: str, layer: str, default: Any) -> Any:
-    """PEFT's rule: a pattern is a regular expression for the end of a layer's name; the first that fits holds."""
+    """PEFT's rule: a pattern is a regular expression for the end of a layer's name; the first that fits applies."""
     for pattern, value in (settings.get(patterns) or {}).items():
         if re.match(rf"(.*\.)?({pattern})$", layer):
             return value

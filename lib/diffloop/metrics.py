@@ -1,6 +1,6 @@
-"""Metrics: distances between sets of features, diversity, likeness of images and masks, and intervals for all of them.
+"""Metrics: distances between sets of features, diversity, similarity of images and masks, and intervals for them.
 
-No feature network is in here: give it features, whatever they are. Everything is computed and returned in float64.
+There is no feature network here: pass features of any kind. Everything is computed and returned in float64.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Masks = Float[Tensor, "b *item"] | Bool[Tensor, "b *item"]
 
 
 def frechet_distance(a: Features, b: Float[Tensor, "m d"]) -> float:
-    """Squared 2-Wasserstein distance between the Gaussians fitted to two sets of features. FID, with its network's.
+    """Squared 2-Wasserstein distance between Gaussians fitted to two sets of features; FID if these are Inception's.
 
         |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 * (cov_a^(1/2) @ cov_b @ cov_a^(1/2))^(1/2))
 
-    Source: heusel2017gans, Eq. 6. Covariances are unbiased (n - 1), as in the usual code. Biased upwards when n is not
-    large against d: compare equal n only.
+    Source: heusel2017gans, Eq. 6. Covariances are unbiased (n - 1), as in the usual code. Biased upwards unless n is
+    large compared with d: compare only at equal n.
 
     Raises:
         ValueError: if a set has fewer than 2 items.
@@ -68,7 +68,7 @@ def diversity(features: Features) -> float:
 
 
 def psnr(a: Images, b: Images, *, data_range: float = 1.0) -> Float[Tensor, " b"]:
-    """Peak signal-to-noise ratio of each image in decibels, 10 log10(data_range^2 / mean square error). Same: inf.
+    """Peak signal-to-noise ratio of each image in decibels, 10 log10(data_range^2 / mean squared error). Equal: inf.
 
     Raises:
         ValueError: if data_range <= 0.
@@ -86,6 +86,11 @@ def ssim(a: Images, b: Images, *, data_range: float = 1.0, window: int = 11, std
     with means, variances and covariance under a Gaussian window, c1 = (0.01 data_range)^2, c2 = (0.03 data_range)^2.
 
     Source: wang2004ssim, Eq. 13 (11 x 11 window of standard deviation 1.5). Only windows that lie in the image count.
+
+    Args:
+        data_range: the largest value minus the least one, > 0.
+        window: its side in pixels, odd.
+        std: of the window, in pixels, > 0.
 
     Raises:
         ValueError: if window is not odd and positive or larger than the image, or std or data_range <= 0.
@@ -133,12 +138,12 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """(low, high): the percentile bootstrap interval of a statistic of the values.
 
-    Source: efron1993bootstrap, Sec. 13.3. The values are drawn again with replacement, along the first axis; the
+    Source: efron1993bootstrap, Sec. 13.3. The values are resampled with replacement, along the first axis; the
     interval holds the middle `confidence` of the statistics. Its coverage is too small when n is below 20 or so.
 
-    Take it for statistics that have no interval of their own, such as a diversity or a quotient of two medians. For a
-    mean, a share, a ratio of means or a difference of kernel distances take `evidence` instead: its intervals keep
-    their level from a few units on, near 0 and 1, and when the drawing stops early.
+    Use it for statistics that have no interval of their own, such as a diversity or a quotient of two medians. For a
+    mean, a share, a ratio of means or a difference of kernel distances use `evidence` instead: its intervals keep
+    their level from a few units on, near 0 and 1, and when sampling stops early.
 
     Args:
         values: n >= 2 of them; items may have any shape (features, for a distance).

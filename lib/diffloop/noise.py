@@ -23,15 +23,15 @@ def draw_noise(
     Args:
         shape: the batch comes first.
         generator: one CPU generator for the whole batch, or one per image. With one per image, an image's noise
-            depends on its own generator only, and the result does not depend on who else is in the batch.
-        dtype: the noise is drawn in this type. The same seed gives other numbers in float64 than in float32.
-        device: where the noise goes after it was drawn on the CPU, so that a seed means the same on every machine.
+            depends on its own generator only, and the result does not depend on what else is in the batch.
+        dtype: the noise is drawn in this type. The same seed gives different numbers in float64 and float32.
+        device: where the noise goes after being drawn on the CPU, so that a seed means the same on every machine.
 
     Returns:
         noise ~ N(0, I).
 
     Raises:
-        ValueError: if generator is None, is not on the CPU, or is a sequence of another length than the batch.
+        ValueError: if generator is None, is not on the CPU, or is a sequence whose length is not the batch's.
     """
     if generator is None:
         raise ValueError(
@@ -54,7 +54,7 @@ def with_noise(x: Tensor, step_std: float, noise: Tensor | None) -> Tensor:
     """x + step_std * noise; where step_std is 0, x itself, and the noise may be None.
 
     Raises:
-        ValueError: if noise is None although it is due.
+        ValueError: if noise is None although it is needed.
     """
     if step_std == 0:
         return x

@@ -1,8 +1,8 @@
-"""Null-text inversion: find, for each step, what to say in place of the empty prompt so that a picture comes back.
+"""Null-text inversion: find, for each step, what to use in place of the empty prompt so that a picture is reproduced.
 
     levels = models.levels(50)
     states = encode(models, images, levels, prompts=prompts)                  # DDIM inversion without guidance
-    nulls = list(null_text_optimization(models, states, levels, prompts))     # guided, kept near to these states
+    nulls = list(null_text_optimization(models, states, levels, prompts))     # guided, kept near these states
     model = null_text_model(models, prompts, nulls, levels)
     x_0 = denoise(models, model, states[0], levels)                           # the picture again
 
@@ -43,14 +43,14 @@ def null_text_optimization(
     rate: float = 0.01,
     stop: float = 1e-5,
 ) -> Iterator[Embeddings]:
-    """For each step of the ladder, embeddings in place of the empty prompt's, one per picture; as many as steps.
+    """For each step of the ladder, embeddings in place of the empty prompt's, one per picture.
 
         argmin over null of  |z*_prev - z_prev(z_t, null, prompt)|^2,      then z_t <- z_prev(z_t, null, prompt)
 
     Each starts from that of the step before, the first one from the empty prompt's. Pictures share the steps and do not
-    touch each other.
+    affect each other.
 
-    Source: mokady2023nulltext, Eq. 3 and Algorithm 1; Adam, a new one at each step, is the authors' code's.
+    Source: mokady2023nulltext, Eq. 3 and Algorithm 1; Adam, a new one at each step, is from the authors' code.
 
     Args:
         models: the models; they stay as they are.
@@ -58,10 +58,10 @@ def null_text_optimization(
             guidance, as in the paper.
         levels: the ladder of those states.
         prompts: what each picture shows.
-        guidance_scale: w = s of the sampling, finite and >= 0. At 1 the empty prompt has no say.
-        iterations: N of each step, >= 0; 0 leaves plain DDIM.
-        rate: of Adam.
-        stop: a picture's embedding rests, within a step, once its mean square error is below this.
+        guidance_scale: w = s of the sampling, finite and >= 0. At 1 the empty prompt has no effect.
+        iterations: N per step, >= 0; 0 leaves plain DDIM.
+        rate: Adam's learning rate.
+        stop: within a step, a picture's embedding is left alone once its mean squared error is below this.
 
     Raises:
         ValueError: at the first step: if there is not one state per level or not one prompt per picture, iterations is
@@ -99,12 +99,12 @@ def global_null_text_optimization(
     iterations: int = 10,
     rate: float = 0.01,
 ) -> Embeddings:
-    """One embedding per picture for all steps, which the paper compares with: the loops the other way round.
+    """One embedding per picture for all steps, the paper's comparison: the loops the other way round.
 
     Source: mokady2023nulltext, Algorithm 2. One Adam serves all its steps.
 
     Args:
-        iterations: how often the ladder is walked down, with a step of Adam at each of its steps.
+        iterations: how often the ladder is walked down, with one update by Adam at each of its steps.
         others: as for `null_text_optimization`.
 
     Raises:
@@ -144,7 +144,7 @@ def null_text_model(
 
     Args:
         models: as for `null_text_optimization`.
-        prompts: one per picture; or several blocks of so many, such as sources and then targets for
+        prompts: one per picture; or several blocks of that many, such as sources and then targets for
             `prompt_to_prompt.with_edited_maps`: each block gets the same embeddings.
         nulls: from `null_text_optimization`; one per step.
         levels: the ladder of those steps.
@@ -159,7 +159,7 @@ def null_text_model(
     if len(nulls) != len(called) or len(prompts) % len(nulls[0]):
         raise ValueError(
             f"{len(nulls)} embeddings for {len(called)} steps, of {len(nulls[0])} pictures for {len(prompts)} prompts; "
-            "give one per step, and prompts for each picture or for all of them several times"
+            "give one per step, and one prompt per picture or a multiple of that"
         )
     text = encode_prompts(models, prompts)
     copies = len(prompts) // len(nulls[0])
@@ -174,7 +174,7 @@ def null_text_model(
 
 
 def _texts(models: StableDiffusion, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """The prompts' embeddings, and as many of the empty one, in float32."""
+    """The prompts' embeddings, and as many of the empty prompt's, in float32."""
     text = encode_prompts(models, prompts)
     return text, models.encode_text([None] * len(prompts)).float()
 

@@ -92,7 +92,7 @@ def eps_from_v(x_t: State, v: State, level: Level) -> State:
 
 
 def velocity_from_x_0_eps(x_0: State, eps: State, level: Level) -> State:
-    """velocity = eps - x_0: where the straight path from data to noise goes, at every level alike.
+    """velocity = eps - x_0: the direction of the straight path from data to noise, the same at every level.
 
     Source: liu2023rectified, Eq. 1 (with the sign of Stable Diffusion 3: esser2024sd3, Eq. 13, time runs to noise).
     """
@@ -150,7 +150,7 @@ def target(x_0: State, eps: State, level: Level, *, prediction: str = "eps") -> 
 def predict(
     model: Model, x_t: State, level: Level, *, prediction: str = "eps", pairs: bool = False
 ) -> tuple[State, State]:
-    """(x_0_hat, eps_hat) of a model: one call, checked and split in its two halves.
+    """(x_0_hat, eps_hat) of a model: one call, checked and split into its two halves.
 
     Args:
         pairs: whether the model may answer with a pair (see `types.Model`). Only a sampler that puts x_prev together
@@ -190,7 +190,7 @@ def finite(output: Tensor, t: Number, *, what: str = "the model returned") -> Te
 
 @contextmanager
 def finite_in_the_end() -> Iterator[None]:
-    """Within it, `finite` does not wait for a GPU at each step: what it finds is raised at the end.
+    """Inside it, `finite` does not wait for a GPU at each step: what it finds is raised at the end.
 
     To read one number from a GPU, the host waits until all the work before it is done, and then the GPU waits until
     the host has handed over the next step.

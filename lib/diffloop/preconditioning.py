@@ -21,12 +21,12 @@ def seen_as(model: Model, view: View, clock: Clock, *, prediction: str = "eps") 
     """A model for any ladder from one that was trained in another view: `vp` with `trained_clock`, say.
 
     The state is scaled to what the network knows, and what it predicts is turned into the same prediction at the level
-    of the sampler (for eps and x_0 nothing is to be done: they do not depend on the scale).
+    of the sampler (eps and x_0 need no change: they do not depend on the scale).
 
     Args:
         model: (x_t, level) -> prediction, at levels of its view.
         view: `vp`, `karras` or `straight`.
-        clock: what it is told.
+        clock: level -> what it is told.
         prediction: what it predicts.
     """
 

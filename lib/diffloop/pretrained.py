@@ -1,7 +1,7 @@
 """A checkpoint as the class of its family: tokenizers, text encoders, VAE, the network that denoises, and its ladder.
 
-The only file that imports Diffusers and Transformers, and it does so when `load` is called. From these two come the
-networks; every loop around them is ours.
+The only file that imports Diffusers and Transformers, and only when `load` is called. The networks come from these two;
+every loop around them is ours.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from diffloop.stable_diffusion_3 import StableDiffusion3
 from diffloop.stable_diffusion_xl import StableDiffusionXL
 from diffloop.types import Models
 
-FAMILIES = (  # the last one is that of a checkpoint with no other's mark
+FAMILIES = (  # the last one is for checkpoints with no other family's mark
     Family(
-        what="Stable Diffusion 3 (text to image: two CLIPTextModelWithProjection, perhaps a T5EncoderModel, one "
+        what="Stable Diffusion 3 (text to image: two CLIPTextModelWithProjection, optionally a T5EncoderModel, one "
         "AutoencoderKL, one SD3Transformer2DModel)",
         models=StableDiffusion3,
         mark="transformer",
@@ -99,7 +99,7 @@ def load(
 
     The scheduler's file is read for the noise schedule, see `scheduler_settings`; a warning, kept in `note`, says which
     solver it names if that is not DDIM. Departure: `steps_offset` is used as it stands in the file. Diffusers' pipeline
-    classes overwrite it by 1.
+    classes overwrite it with 1.
 
     Args:
         checkpoint: a folder in the Diffusers layout, or a hub id, "owner/name". It is a folder if there is one of this
@@ -108,10 +108,10 @@ def load(
         dtype: the type that they compute in: torch.float32, torch.bfloat16 or torch.float16. In float16, the VAE of
             Stable Diffusion XL stays in float32 if its config has `force_upcast`: it overflows.
         variant: of the weights' files, such as "fp16" for unet/diffusion_pytorch_model.fp16.safetensors.
-        graphs: whether the network that denoises is called by CUDA graphs, which keep the memory of a call of each
+        graphs: whether the denoising network is called through CUDA graphs, which hold the memory of a call of each
             shape: the same pictures, sooner at small batches; see `graphs.py`. None: on a CUDA device only.
         compile: whether that network goes through `torch.compile`, on any device, with graphs or without. The first
-            call of each shape takes a minute or more; the pictures are the same but for rounding.
+            call of each shape takes a minute or more; the pictures are the same up to rounding.
 
     Returns:
         an instance of the family's class, see FAMILIES; its networks are in evaluation mode, without gradients.
@@ -119,8 +119,8 @@ def load(
     Raises:
         FileNotFoundError: if the folder is not there, or files are missing from it (names them all).
         ConnectionError: if it is a hub id that is not cached, and the hub cannot be reached or does not know it.
-        RuntimeError: if compile is asked for, and torch has no working compiler for this device.
-        ValueError: if graphs are asked for where there are none, the checkpoint is of another family (DiT, Flux, unCLIP
+        RuntimeError: if compile is requested, and torch has no working compiler for this device.
+        ValueError: if graphs are requested where there are none, the checkpoint is of another family (DiT, Flux, unCLIP
             ...), a weights file is damaged or lacks weights of its network, or a setting of the scheduler, the VAE or
             the U-Net is one that we do not know.
     """
@@ -210,8 +210,8 @@ def _class(dotted: str) -> Any:
 
 
 def _tokenizer(cls: Any, folder: Path, text: Any) -> Any:
-    """A tokenizer whose prompts fit the text encoder. Where its own limit is longer than the encoder has positions (or
-    missing: the library then puts 1e30), the encoder's holds."""
+    """A tokenizer whose prompts fit the text encoder. Where its own limit exceeds the encoder's positions (or is
+    missing: the library then sets 1e30), the encoder's applies."""
     tokenizer = cls.from_pretrained(folder)
     longest = getattr(text, "max_position_embeddings", None)  # a T5 has none: its positions are relative
     tokenizer.model_max_length = min(tokenizer.model_max_length, longest or tokenizer.model_max_length)
@@ -224,8 +224,8 @@ def _tokenizer(cls: Any, folder: Path, text: Any) -> Any:
 
 
 def _network(cls: Any, folder: Path, **kwargs: Any) -> nn.Module:
-    """A network with all its weights from the file. The two libraries only warn when some are missing, and make them
-    up."""
+    """A network with all its weights from the file. The two libraries only warn when some are missing, and initialise
+    them at random."""
     read_json(folder / "config.json")  # a broken one is named here, before the libraries see it
     network, info = cls.from_pretrained(folder, output_loading_info=True, local_files_only=True, **kwargs)
     missing = [k for k in sorted(info["missing_keys"]) if "position_ids" not in k]  # 0, 1, 2 ...; not of every version

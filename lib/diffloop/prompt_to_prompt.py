@@ -7,7 +7,7 @@ Both prompts are drawn from the same noise in one batch: sources first, targets 
 edit takes the two sets of maps and returns the ones that the targets use; their values stay those of the target prompt.
 An edit is a function (source's maps, target's own) -> maps. `swap`, `refine` and `reweight` make the paper's three.
 
-The network is not changed: a hook computes the targets' rows of a layer a second time. Only the rows under a prompt are
+The network is not changed: a hook recomputes the targets' rows of a layer. Only the rows under a prompt are
 edited, not those of the empty one, as in the authors' code for Stable Diffusion.
 """
 
@@ -58,14 +58,14 @@ def prompt_to_prompt(
         models: with a U-Net whose cross-attention layers are called "attn2", such as Stable Diffusion's.
         sources, targets: prompts, one of each per picture.
         edit: from `swap`, `refine` or `reweight`.
-        injected: the share of the steps, the first ones, in which maps are edited; in [0, 1].
+        injected: the share of the steps, from the first one on, in which maps are edited; in [0, 1].
         generator, x_T: as for `text_to_image`, for the sources; the targets get the same noise.
-        steps, guidance_scale, size: as for `text_to_image`; negative prompts are for sources and targets, in turn.
+        steps, guidance_scale, size: as for `text_to_image`; negative prompts: the sources', then the targets'.
         callback: as for `text_to_image`; the states are those of the sources and then of the targets.
 
     Raises:
-        ValueError: if there are more sources than targets or fewer, injected is not in [0, 1], or x_T has another
-            shape; see `prompted_model`.
+        ValueError: if sources and targets differ in number, injected is not in [0, 1], or x_T has another shape; see
+            `prompted_model`.
     """
     if len(check_prompts("sources", sources)) != len(check_prompts("targets", targets)):
         raise ValueError(f"{len(sources)} sources and {len(targets)} targets; give one of each per picture")
@@ -98,7 +98,7 @@ def with_edited_maps(model: Model, network: nn.Module, edit: Edit, *, tau: float
         edit: from `swap`, `refine` or `reweight`; or any function of the two maps.
         tau: in what the network is told of time; see `injection_end`. 0: at every level.
         layers: how the names of the layers to edit end: "attn2", the cross-attention; "attn1" is the self-attention,
-            whose maps are pixels by pixels: what the authors' code does besides, with (M, M*) -> M.
+            whose maps are pixels by pixels; the authors' code edits these too, by (M, M*) -> M.
 
     Raises:
         ValueError: when called: if the batch is odd, or the network has no such layer.
@@ -126,7 +126,7 @@ def injection_end(levels: Sequence[Level], injected: float) -> float:
 
 
 def swap(tokenizer: Any, sources: Sequence[str], targets: Sequence[str]) -> Edit:
-    """The edit for prompts of which words were exchanged: all maps are the source's.
+    """The edit for prompts in which words were exchanged: all maps are the source's.
 
     Where one word has more tokens than the other, the weight of the old ones is spread evenly over the new ones, so
     that weights still sum to 1 at each pixel.
@@ -146,7 +146,7 @@ def swap(tokenizer: Any, sources: Sequence[str], targets: Sequence[str]) -> Edit
 
 
 def refine(tokenizer: Any, sources: Sequence[str], targets: Sequence[str]) -> Edit:
-    """The edit for prompts to which words were added: the source's maps for the tokens that both have, else the own.
+    """The edit for prompts to which words were added: the source's maps for tokens that both have, else the target's.
 
     Source: hertz2022prompttoprompt, Sec. 3.2 (a new phrase): A(j) is the source's token for the target's j, or None.
 
@@ -165,7 +165,7 @@ def refine(tokenizer: Any, sources: Sequence[str], targets: Sequence[str]) -> Ed
 
 
 def reweight(tokenizer: Any, targets: Sequence[str], words: Sequence[str], scale: float, *, edit: Edit | None) -> Edit:
-    """The edit that makes a word count for more or for less: its maps are multiplied by c, the others stay.
+    """The edit that makes a word count more or less: its maps are multiplied by c, the others stay.
 
     Source: hertz2022prompttoprompt, Sec. 3.2 (re-weighting), with c in [-2, 2].
 
@@ -174,10 +174,10 @@ def reweight(tokenizer: Any, targets: Sequence[str], words: Sequence[str], scale
         targets: prompts.
         words: one per prompt, see `attention.word_positions`.
         scale: c, finite; 1 changes nothing.
-        edit: what is done before; None: the maps are the source's.
+        edit: an edit that is done first; None: the maps are the source's.
 
     Raises:
-        ValueError: if a prompt does not have its word.
+        ValueError: if a prompt does not contain its word.
     """
     factors = torch.ones(len(targets), 1, 1, tokenizer.model_max_length)
     for row, target, word in zip(factors, targets, words, strict=True):
@@ -192,7 +192,7 @@ def reweight(tokenizer: Any, targets: Sequence[str], words: Sequence[str], scale
 
 def _aligned(tokenizer: Any, source: str, target: str, *, exchange: bool) -> tuple[Tensor, Tensor]:
     """Which token of the source each of the target's gets its map from, (length, length) with columns of shares; and
-    which tokens keep their own, (length,) of 0 and 1. exchange: a token that differs gets that in its place."""
+    which tokens keep their own, (length,) of 0 and 1. exchange: one that differs gets that of the one in its place."""
     length = tokenizer.model_max_length
     short = {"truncation": True, "max_length": length}
     old, new = (list(tokenizer(expand_words(tokenizer, p), **short).input_ids) for p in (source, target))
@@ -224,7 +224,7 @@ def _hooked(network: nn.Module, edit: Edit, b: int, ending: str) -> Iterator[Non
     layers = [layer for name, layer in network.named_modules() if name.endswith("." + ending)]
     if b % 2 or not layers:
         raise ValueError(
-            f"a batch of {b} and {len(layers)} layers that are called {ending!r}; the batch must be sources and as "
+            f"a batch of {b} and {len(layers)} layers called {ending!r}; the batch must be sources and as "
             "many targets, and the network a U-Net with such layers"
         )
     with ExitStack() as hooks:

@@ -23,15 +23,15 @@ Paths = Float[Tensor, "n b ..."]
 
 
 def pair_loss(model: Model, x_0: State, eps: State, level: Level) -> Float[Tensor, " b"]:
-    """One number per pair: the mean square error of the velocity that the model predicts on the line between the two.
+    """One number per pair: the mean squared error of the velocity that the model predicts on the line between the two.
 
         mean |v(x_t) - (eps - x_0)|^2,   x_t = (1 - u) * x_0 + u * eps
 
     Source: liu2023rectified, Eq. 1 and Algorithm 1; lipman2023flow, Eq. 9 and 23 (with sigma_min = 0). Its gradient is
-    that of Eq. 5 there, which has the unknown mean velocity in the place of eps - x_0.
+    that of Eq. 5 there, which has the unknown mean velocity in place of eps - x_0.
 
     `denoising.level_loss` is the same for noise that is drawn independently of the data; here the pairs are given, as
-    reflow needs it.
+    reflow needs.
 
     Args:
         model: (x_t, level) -> velocity.
@@ -69,7 +69,7 @@ def straightness(states: Paths, times: Sequence[float] | Float[Tensor, " n"]) ->
         S = integral over t in [0, 1] of |(Z_1 - Z_0) - dZ/dt|^2
 
     Source: liu2023rectified, Sec. 2.2. Between two states the mean speed is taken, so that S grows towards the
-    integral as the states lie closer.
+    integral as the states get closer.
 
     Args:
         states: (n, b, ...), each path's states in order, n >= 2.
@@ -112,13 +112,13 @@ def conditional_velocity(x_t: State, x_0: State, level: Level, signal_rate: Numb
 
 
 def mixture_velocity_model(mixture: GaussianMixture, *, signal_rate: Number = -1.0, noise_rate: Number = 1.0) -> Model:
-    """(x_t, level) -> E[dx/dt | x_t], the mean of the velocities of all paths through x_t: what a perfect network says.
+    """(x_t, level) -> E[dx/dt | x_t], the mean of the velocities of all paths through x_t: what an ideal network gives.
 
     Source: lipman2023flow, Eq. 8; liu2023rectified, Eq. 2 (where the path is straight).
 
     Args:
         mixture: the data.
-        signal_rate, noise_rate: as for `conditional_velocity`; those of the straight path, to be sampled as "velocity".
+        signal_rate, noise_rate: as for `conditional_velocity`; by default of the straight path; sample as "velocity".
     """
 
     def model(x_t: Tensor, level: Level) -> Tensor:
@@ -135,7 +135,7 @@ def logit_normal(b: int, generator: torch.Generator, *, mean: float = 0.0, std: 
     Source: esser2024sd3, Eq. 19 (its m and s).
 
     Args:
-        mean: above 0 prefers noise, below it data.
+        mean: above 0 favours noise, below 0 data.
         std: > 0, how wide.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A checkpoint's scheduler file: read for its noise schedule, refused by name where our loops would misread it.
+"""A checkpoint's scheduler file: read for its noise schedule; what our loops would misread raises an error naming it.
 
 The class that a file names is a solver's. What belongs to the network is the schedule that it was trained on and what
 it predicts; which solver then samples is the caller's choice, and a note says so where the file names another one.
@@ -37,7 +37,7 @@ SOLVERS = (  # of the same trained timesteps (VP): only the steps between them d
     "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler",
     "SASolverScheduler",
 )  # fmt: skip
-OWN_ENDS = {  # what these classes take where a file leaves out beta_start and beta_end
+OWN_ENDS = {  # defaults of these classes where a file leaves out beta_start and beta_end
     name: {"beta_start": 0.00085, "beta_end": 0.012}
     for name in SOLVERS
     if name.startswith(("Heun", "KDPM2", "DPMSolverSDE"))
@@ -62,7 +62,7 @@ OTHER_CHECKPOINT = (
 )
 FLOW = "with a U-Net our loops know trained VP timesteps, not flow matching; " + OTHER_CHECKPOINT
 CONTINUOUS = "our loops know trained, discrete timesteps; " + OTHER_CHECKPOINT
-REFUSED = {  # fields that change a result and that we do not follow: their values without effect, and the way out
+REFUSED = {  # fields that change a result and that we do not follow: their harmless values, and the way out
     "thresholding": (
         (False, None),
         "set it to false: clipping by quantiles is for pixels, and Diffusers, too, advises against it on latents",
@@ -81,7 +81,7 @@ REFUSED = {  # fields that change a result and that we do not follow: their valu
 }
 STEPPING = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 
-KNOWN = {  # every field of these classes; one that is in none of them is told
+KNOWN = {  # every field of these classes; one that is in none of them is reported
     *CHOICES, *REFUSED, *STEPPING, "num_train_timesteps", "beta_start", "beta_end", "trained_betas", "steps_offset",
     "set_alpha_to_one", "rescale_betas_zero_snr", "clip_sample", "clip_sample_range", "sample_max_value",
     "dynamic_thresholding_ratio", "skip_prk_steps", "interpolation_type", "sigma_min", "sigma_max", "final_sigmas_type",
@@ -95,7 +95,7 @@ FLOW_REFUSED = (  # fields of that class that make another ladder, or other step
     "use_dynamic_shifting", "shift_terminal", "invert_sigmas", "use_karras_sigmas", "use_exponential_sigmas",
     "use_beta_sigmas", "stochastic_sampling",
 )  # fmt: skip
-FLOW_KNOWN = {  # the further ones are read only where shifting is dynamic
+FLOW_KNOWN = {  # the others are read only where shifting is dynamic
     *FLOW_REFUSED, "num_train_timesteps", "shift", "base_shift", "max_shift", "base_image_seq_len",
     "max_image_seq_len", "time_shift_type",
 }  # fmt: skip
@@ -104,7 +104,7 @@ FLOW_KNOWN = {  # the further ones are read only where shifting is dynamic
 def scheduler_settings(
     config: dict[str, Any], path: Path, *, learned_variance: bool = False
 ) -> tuple[dict[str, Any], str]:
-    """The noise schedule of a scheduler's file, and what has to be said about it.
+    """The noise schedule of a scheduler's file, and a note about it.
 
     Fields that the file leaves out get the defaults of Diffusers' DDIMScheduler, as DDIMScheduler.from_config does;
     beta_start and beta_end those of the class that the file names. `clip_sample` is not followed: Diffusers' pipelines
@@ -116,7 +116,7 @@ def scheduler_settings(
         learned_variance: whether the family's class leaves out the channels in which a network predicts its variance.
 
     Returns:
-        the fields of StableDiffusion and StableDiffusionXL that come from the file; and a sentence for the user if the
+        the fields of StableDiffusion and StableDiffusionXL that come from the file; and a note for the user if the
         file names another solver or a spacing of noise levels that we do not follow, else "".
 
     Raises:
@@ -147,12 +147,12 @@ def scheduler_settings(
 
 
 def flow_settings(config: dict[str, Any], path: Path) -> tuple[dict[str, Any], str]:
-    """The ladder of a flow's scheduler file, and what has to be said about it.
+    """The ladder of a flow's scheduler file, and a note about it.
 
     Args, Raises: as for `scheduler_settings`, with the one class and the fields of Stable Diffusion 3.
 
     Returns:
-        the fields of StableDiffusion3 that come from the file; and a sentence for the user if the file has fields that
+        the fields of StableDiffusion3 that come from the file; and a note for the user if the file has fields that
         we do not know, else "".
     """
     name = config.get("_class_name") or FLOW_SOLVER

@@ -1,7 +1,7 @@
 """Many small networks side by side, for experiments in the plane whose unit is a training: one matrix product for all.
 
-One by one such networks cost more in calls than in arithmetic. In one tensor each layer is a batched product, and an
-optimizer that treats every weight by itself, such as Adam, trains them as if they did not know of each other.
+Run one by one, such networks cost more in calls than in arithmetic. In one tensor each layer is a batched product, and
+an optimizer that treats each weight separately, such as Adam, trains them independently of each other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-OCTAVES = (1.0, 2.0, 4.0)  # of the waves as which a network sees its inputs too: it finds narrow shapes sooner
+# Frequencies of the sines and cosines of its inputs that a network also sees: it learns narrow shapes sooner.
+OCTAVES = (1.0, 2.0, 4.0)
 
 
 class SmallNetworks(nn.Module):
@@ -26,7 +27,7 @@ class SmallNetworks(nn.Module):
         self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
 
     def forward(self, x: Float[Tensor, "b n d"], u: float | Tensor) -> Float[Tensor, "b n d"]:
-        """What each network says of its own points.
+        """What each network returns at its own points.
 
         Args:
             x: row k of the second axis is seen by the k-th network alone.
@@ -49,12 +50,12 @@ class SmallNetworks(nn.Module):
 def small_networks(
     n: int, generator: torch.Generator, *, d: int = 2, width: int = 64, hidden: int = 3, copies: int = 1
 ) -> SmallNetworks:
-    """copies * n networks. Network k, k + n, k + 2n, ... have the same first weights, to be trained differently.
+    """copies * n networks. Network k, k + n, k + 2n, ... have the same initial weights, to be trained differently.
 
     Args:
-        n: networks with weights of their own, >= 1.
+        n: networks with initial weights of their own, >= 1.
         generator: on the CPU.
-        d: dimensions of a point, and of what a network says.
+        d: dimensions of a point, and of what a network returns.
         width, hidden: of the hidden layers, and their number, >= 1.
         copies: >= 1.
 

@@ -33,7 +33,7 @@ CONDITIONS = {  # settings of the U-Net that add an input, and what it is
 
 
 class OnTrainedTimesteps(InLatents):
-    """What families share whose network was trained on discrete VP timesteps: a base of their classes."""
+    """What families with a network trained on discrete VP timesteps share: a base for their classes."""
 
     alphas_cumprod: Tensor
     spacing: str
@@ -41,8 +41,8 @@ class OnTrainedTimesteps(InLatents):
     set_alpha_to_one: bool
 
     def levels(self, steps: int, timesteps: Timesteps | None = None) -> list[Level]:
-        """The ladder of `steps` timesteps, spaced as the checkpoint has it, or of these; it ends where the checkpoint
-        ends DDIM. `steps_offset` counts for "leading" only, as in Diffusers. Raises: see `trained_levels`."""
+        """The ladder of `steps` timesteps, spaced as in the checkpoint, or of those given; it ends where the checkpoint
+        ends DDIM. `steps_offset` applies to "leading" only, as in Diffusers. Raises: see `trained_levels`."""
         if timesteps is None:
             offset = self.steps_offset if self.spacing == "leading" else 0
             how = {"spacing": self.spacing, "steps_offset": offset}
@@ -51,7 +51,7 @@ class OnTrainedTimesteps(InLatents):
 
 
 class OnUNet(OnTrainedTimesteps):
-    """What those of them share whose network is a U-Net."""
+    """What those of them with a U-Net share."""
 
     unet: nn.Module
 
@@ -78,7 +78,11 @@ class OnUNet(OnTrainedTimesteps):
         extra: Extra | None,
         *added: Tensor,
     ) -> Latents:
-        """The U-Net's output in float32; inside, it computes in its own type. added: SDXL's pooled text and sizes."""
+        """The U-Net's output in float32; inside, it computes in its own type. added: SDXL's pooled text and sizes.
+
+        Raises:
+            ValueError: if the U-Net takes the guidance scale as an input.
+        """
         if self.unet.config.get("time_cond_proj_dim"):
             raise ValueError("this U-Net takes the guidance scale as an input; use guided_distillation.unet_student")
         x = x_t if extra is None else torch.cat([x_t, extra], dim=1)
@@ -119,15 +123,15 @@ class StableDiffusion(OnUNet):
 
     @staticmethod
     def misfits(configs: Configs) -> list[str]:
-        """What the parts' config.json files ask for that this class does not do."""
+        """What the parts' config.json files ask for and this class does not do."""
         return unet_misfits(configs, text=("text_encoder",), instructs=True)
 
     @torch.no_grad()
     def encode_text(
         self, prompts: Sequence[str | None], *, size: Size | None = None
     ) -> Float[Tensor, "b tokens width"]:
-        """The text encoder's last hidden states, each different prompt encoded once. None is the empty prompt; the size
-        is not asked for.
+        """The text encoder's last hidden states, each distinct prompt encoded once. None is the empty prompt; the size
+        is not used.
 
         A prompt longer than the context is cut, with a warning that names what is lost.
         """
@@ -157,7 +161,7 @@ class StableDiffusion(OnUNet):
 
 
 def tokenized(tokenizer: Any, prompts: Sequence[str], *, length: int | None = None) -> Any:
-    """The tokens of prompts, padded to the context's length; a longer one is cut, with a warning that names its end.
+    """The tokens of prompts, padded to the context's length; a longer one is cut, with a warning that quotes its end.
 
     Args:
         length: of the context; None: what the tokenizer says.
@@ -177,7 +181,7 @@ def tokenized(tokenizer: Any, prompts: Sequence[str], *, length: int | None = No
 def unet_misfits(
     configs: Configs, *, text: Sequence[str], instructs: bool = False, takes: Sequence[str] = ()
 ) -> list[str]:
-    """What of a U-Net is not supported, or does not fit the other parts.
+    """What a U-Net has that is not supported, or that does not fit the other parts.
 
     Args:
         text: the text encoders, whose widths together are the U-Net's.

@@ -1,4 +1,4 @@
-"""Stable Diffusion 3, as `pretrained.load` returns it: two CLIPs, mostly a T5, and a transformer on a flow."""
+"""Stable Diffusion 3, as `pretrained.load` returns it: two CLIPs, usually a T5, and a transformer on a flow."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from diffloop.stable_diffusion_xl import ENCODERS, clip_states
 from diffloop.types import Extra, Latents, Size, Timesteps
 from diffloop.words import expand_words
 
-T5_TOKENS = 256  # of its context; as many zeros stand for it where it is absent
+T5_TOKENS = 256  # its context; as many zeros replace it where it is absent
 
 
 class Text(NamedTuple):
     """What the transformer is told, one row per item."""
 
-    states: Float[Tensor, "b tokens width"]  # the CLIPs' side by side, filled up with zeros; then the T5's
+    states: Float[Tensor, "b tokens width"]  # the CLIPs' side by side, padded with zeros; then the T5's
     pooled: Float[Tensor, "b width_12"]  # of both CLIPs, projected, side by side
 
 
@@ -54,7 +54,7 @@ class StableDiffusion3(InLatents):
 
     @staticmethod
     def misfits(configs: Configs) -> list[str]:
-        """What the parts' config.json files ask for that this class does not do."""
+        """What the parts' config.json files ask for and this class does not do."""
         if not {"transformer", "vae", *ENCODERS} <= set(configs):
             return []
         network, latents = configs["transformer"], configs["vae"].get("latent_channels", 4)
@@ -81,7 +81,7 @@ class StableDiffusion3(InLatents):
         """The straight ladder with the checkpoint's shift, down to clean data, or the one over these timesteps.
 
         Equal to Diffusers' FlowMatchEulerDiscreteScheduler, which shifts the last noise of its range, 1 / T, twice:
-        once by itself, once with all the others.
+        once alone, once with all the others.
 
         Args:
             timesteps: T * noise of each call, falling, in (0, T]; they are not shifted.
@@ -117,10 +117,10 @@ class StableDiffusion3(InLatents):
 
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str | None], *, size: Size | None = None) -> Text:
-        """What the transformer is told of the prompts, each different one encoded once. None is the empty prompt.
+        """What the transformer is told of the prompts, each distinct one encoded once. None is the empty prompt.
 
         A prompt longer than a context is cut there, with a warning that names what is lost: the CLIPs take 77 tokens,
-        the T5 256. The size is checked only.
+        the T5 256. The size is only checked.
 
         Source: esser2024sd3, Sec. 4 (the pooled text, and the states padded to the T5's width).
         """
@@ -139,7 +139,7 @@ class StableDiffusion3(InLatents):
             return like.new_zeros(len(prompts), T5_TOKENS, self.transformer.config.joint_attention_dim)
         words = [expand_words(self.tokenizer_3, prompt) for prompt in prompts]
         tokens = tokenized(self.tokenizer_3, words, length=T5_TOKENS)
-        return self.text_encoder_3(tokens.input_ids.to(self.device))[0]  # padding is not masked: so it was trained
+        return self.text_encoder_3(tokens.input_ids.to(self.device))[0]  # padding is not masked, as in training
 
     @torch.no_grad()
     def predict(self, x_t: Latents, level: Level, condition: Text, *, extra: Extra | None = None) -> Latents:
@@ -148,6 +148,9 @@ class StableDiffusion3(InLatents):
         Args:
             condition: from `encode_text`.
             extra: None; no such checkpoint takes further channels.
+
+        Raises:
+            ValueError: if extra is given.
         """
         if extra is not None:
             raise ValueError("extra is given; the transformer takes no further channels")

@@ -34,8 +34,8 @@ class StableDiffusionXL(OnUNet):
     """Stable Diffusion XL, its base model: two CLIP text encoders, a VAE, and a U-Net on trained VP timesteps; text to
     image and inpainting (9 channels). A `types.Models`, in evaluation mode, without gradients.
 
-    The sizes that the U-Net was told in training (micro-conditioning) are those of the picture that is made, uncropped;
-    others through `dataclasses.replace(models, original_size=(512, 512), crop=(0, 256))`.
+    The sizes that the U-Net was told in training (micro-conditioning) are here those of the picture that is made,
+    uncropped; for others `dataclasses.replace(models, original_size=(512, 512), crop=(0, 256))`.
     """
 
     tokenizer: Any = field(repr=False)
@@ -49,7 +49,7 @@ class StableDiffusionXL(OnUNet):
     spacing: str  # of timesteps: "leading", "trailing" or "linspace"
     steps_offset: int  # added to "leading" timesteps
     set_alpha_to_one: bool  # where DDIM's last step leads: clean data, or alphas_cumprod[0]
-    force_zeros_for_empty_prompt: bool = True  # no prompt is text of zeros; false: the empty prompt
+    force_zeros_for_empty_prompt: bool = True  # no prompt is encoded as zeros; False: as the empty prompt
     original_size: Size | None = None  # (height, width) before resizing and cropping; None: of the picture
     crop: tuple[int, int] = (0, 0)  # (top, left)
     graphs: Graphs | None = field(default=None, repr=False, compare=False)
@@ -57,7 +57,7 @@ class StableDiffusionXL(OnUNet):
 
     @staticmethod
     def misfits(configs: Configs) -> list[str]:
-        """What the parts' config.json files ask for that this class does not do."""
+        """What the parts' config.json files ask for and this class does not do."""
         reasons = unet_misfits(configs, text=ENCODERS, takes=("addition_embed_type",))
         unet, encoder = configs.get("unet", {}), configs.get("text_encoder_2", {})
         if unet and unet.get("addition_embed_type") != "text_time":
@@ -74,7 +74,7 @@ class StableDiffusionXL(OnUNet):
 
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str | None], *, size: Size | None = None) -> Told:
-        """What the U-Net is told of the prompts, each different one encoded once, for pictures of this size.
+        """What the U-Net is told of the prompts, each distinct one encoded once, for pictures of this size.
 
         A prompt that is None is zeros, or the empty one: see `force_zeros_for_empty_prompt`. One longer than the
         context is cut, with a warning that names what is lost.

@@ -53,7 +53,7 @@ def text_to_image(
     x_T: Latents | None = None,
     callback: Callback | None = None,
 ) -> Images:
-    """One image a prompt.
+    """One image per prompt.
 
     Source: rombach2022ldm, Sec. 3.3 (conditional latent diffusion), guided as in ho2022cfg, Eq. 6.
 
@@ -62,11 +62,11 @@ def text_to_image(
         prompts: one per image; the same one n times gives n images of it, and is encoded once.
         generator: one CPU generator, or one per image (then an image does not depend on the others).
         steps: of the sampler. Not used if timesteps are given.
-        guidance_scale: s >= 0, 1 is off; or a `Guidance`, where there is more to say: negative prompts, an interval ...
+        guidance_scale: s >= 0, 1 is off; or a `Guidance`, for more: negative prompts, an interval ...
         sampler: `ddim_sample`, `ddpm_sample`, `dpm_solver_sample` ..., or one of them with options bound by
             functools.partial.
-        timesteps: trained timesteps, noisiest first, which end where the checkpoint ends DDIM; or a ladder of levels of
-            one's own. None: `steps` of them, spaced as the checkpoint has it.
+        timesteps: trained timesteps, noisiest first, which end where the checkpoint ends DDIM; or your own ladder of
+            levels. None: `steps` of them, spaced as in the checkpoint.
         size: (height, width) in pixels, multiples of `models.scale`. None: what the network was trained on.
         x_T: standard normal noise to start from, instead of drawing it.
         callback: called with (number of the step, the level reached, the state there), for a progress bar or a film
@@ -76,7 +76,7 @@ def text_to_image(
         images in [0, 1], float32, on the models' device.
 
     Raises:
-        ValueError: if prompts is empty or a plain string, there are more or fewer negative ones, the size is not a
+        ValueError: if prompts is empty or a plain string, the negative ones differ in number, the size is not a
             multiple of models.scale, x_T has another shape, the checkpoint is for inpainting or for editing; see also
             `draw_noise`, `Guidance` and the sampler.
     """
@@ -103,9 +103,10 @@ def prompted_model(
 ) -> Model:
     """(x_t, level) -> the network's output under the prompts, guided: what the samplers call.
 
-    Both halves of guidance are one call of twice the batch, the text of all of them encoded here, once. On a CPU that
-    took 0.77 of the time of two calls for one picture of 64 pixels, 0.94 for four, 1.07 for eight and 1.05 for sixteen,
-    whose layers no longer fit the caches: a gain that other last bits in all large batches would not be worth.
+    Both halves of guidance are one call of twice the batch; the text of all of them is encoded here, once. On a CPU
+    that took 0.77 of the time of two calls for one picture of 64 pixels, 0.94 for four, 1.07 for eight and 1.05 for
+    sixteen, whose layers no longer fit the caches: two calls for large batches would gain too little to be worth new
+    last bits.
 
     Args:
         guidance_scale: s, 1 is off; or a `Guidance`.
@@ -114,7 +115,7 @@ def prompted_model(
         others: as for `text_to_image`.
 
     Raises:
-        ValueError: if prompts is empty or a plain string, there are more or fewer negative ones, or the weak model of
+        ValueError: if prompts is empty or a plain string, the negative ones differ in number, or the weak model of
             an autoguidance predicts something else; see `Guidance`.
     """
     how = guidance_scale if isinstance(guidance_scale, Guidance) else Guidance(guidance_scale)
@@ -164,7 +165,7 @@ def rows(condition: Condition, index: Any) -> Condition:
 
 
 def encode_prompts(models: Models, prompts: Sequence[str], *, size: Size | None = None) -> Condition:
-    """What the network is told of the prompts, each different one encoded once: for Stable Diffusion the text encoder's
+    """What the network is told of the prompts, each distinct one encoded once: for Stable Diffusion the text encoder's
     last hidden states (b, tokens, width). "" is the empty prompt.
 
     Raises:
@@ -177,7 +178,7 @@ def decode_latents(models: Models, latents: Latents) -> Images:
     """Images in [0, 1], float32, from latents in the network's scale. Source: rombach2022ldm, Sec. 3.1 (its decoder).
 
     Raises:
-        ValueError: if the decoder gives NaN or infinities, in float32 too where it is asked again; see `latents.py`.
+        ValueError: if the decoder gives NaN or infinities, in float32 too where it is run again; see `latents.py`.
     """
     return models.decode(latents)
 
@@ -195,10 +196,14 @@ def denoise(
 ) -> Latents:
     """The last state of a sampler that starts from x_t at levels[0]; x_t itself if there is no second level.
 
-    A sampler goes on from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
+    A sampler continues from the tensor that it yielded: a callback that writes into it (`state.copy_(...)`) steers it.
+
+    Args:
+        model: (x_t, level) -> prediction, as from `prompted_model`.
+        others: as for `text_to_image`.
 
     Raises:
-        ValueError: see the sampler. On a GPU, a model that returns NaN or infinity is seen after the last step.
+        ValueError: see the sampler. On a GPU, a model that returns NaN or infinity is reported after the last step.
     """
     if len(levels) < 2:
         return x_t
@@ -211,7 +216,7 @@ def denoise(
 
 
 def ladder(models: Models, steps: int, timesteps: Timesteps | None) -> list[Level]:
-    """The ladder of `text_to_image`'s two arguments: its doc says what they may be."""
+    """The ladder of `text_to_image`'s two arguments: see there for what they may be."""
     if timesteps is not None and len(timesteps) > 0 and isinstance(timesteps[0], Level):
         steps_down(timesteps)
         return list(timesteps)
@@ -221,13 +226,13 @@ def ladder(models: Models, steps: int, timesteps: Timesteps | None) -> list[Leve
 def check_text_to_image(models: Models) -> None:
     """Raises ValueError if the checkpoint is one for inpainting, or for editing by instruction."""
     if models.inpaints:
-        raise ValueError("this checkpoint's U-Net is an inpainting one; use diffloop.inpainting.inpaint")
+        raise ValueError("this checkpoint's U-Net is for inpainting; use diffloop.inpainting.inpaint")
     if getattr(models, "instructs", False):
         raise ValueError("this checkpoint edits pictures by instruction; use diffloop.instruct_pix2pix.instruct")
 
 
 def check_prompts(name: str, prompts: Sequence[str]) -> Sequence[str]:
-    """The prompts. Raises ValueError, with this name, if they are a plain string, none, or hold other than strings."""
+    """The prompts. Raises ValueError, with this name, if they are a plain string, empty, or not all strings."""
     if isinstance(prompts, str) or len(prompts) == 0 or not all(isinstance(p, str) for p in prompts):
         raise ValueError(f"{name} is {prompts!r}; it must be a list of strings, one per image, and not empty")
     return prompts

@@ -1,4 +1,4 @@
-"""Textual inversion: a new word, learned from a few pictures; nothing of the model changes but the word's own vectors.
+"""Textual inversion: a new word, learned from a few pictures; nothing in the model changes but the word's vectors.
 
     concept = add_concept(models, "<toy>", initializer="circle", n_vectors=1)
     optimizer = torch.optim.AdamW([concept.vectors], lr=5e-3, weight_decay=0)
@@ -110,7 +110,7 @@ def learn_concept(
     checkpoint: str | Path | None = None,
     save_every: int = 100,
 ) -> Iterator[tuple[int, float]]:
-    """Move the word's vectors until prompts with the word describe the pictures. (step, loss).
+    """Move the word's vectors until prompts with the word describe the pictures. Yields (step, loss).
 
         argmin over vectors of  E |eps - eps_hat(x_t, t, text(prompt with the word))|^2
 
@@ -122,7 +122,7 @@ def learn_concept(
         prompts: each with the placeholder, such as "a photo of <toy>"; one is drawn for each picture of a batch.
         optimizer: holds concept.vectors and nothing else. With weight decay the vectors shrink.
         generator, steps, checkpoint, save_every: as for `train`.
-        batch: pictures a step, drawn with replacement.
+        batch: pictures per step, drawn with replacement.
 
     Raises:
         ValueError: if the optimizer holds anything else, batch < 1, there are no prompts, or one lacks the placeholder
@@ -153,9 +153,9 @@ def learn_concept(
 
 
 def expand(concept: Concept, prompt: str) -> str:
-    """The prompt with the placeholder written out as all its tokens. Once is enough, twice is the same.
+    """The prompt with the placeholder written out as all its tokens. Doing it twice changes nothing.
 
-    `encode_prompts`, and with it all that takes a prompt, does so by itself.
+    `encode_prompts`, and so everything that takes a prompt, does this itself.
     """
     return expand_words(concept.models.tokenizer, prompt)
 

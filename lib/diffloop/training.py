@@ -1,11 +1,11 @@
-"""Training that survives an interrupt: a generator of (step, loss) that goes on from a file, to the same bits.
+"""Training that survives an interruption: a generator of (step, loss) that resumes from a file, bit for bit.
 
     optimizer = torch.optim.AdamW(unet.parameters(), lr=1e-4)
     for step, loss in train(loss_at, optimizer, steps=500, generator=g, checkpoint="runs/a.pt"):
         ...
 
-Run again after an interrupt, from the same start, it first gives back the losses that the file holds, at once, and then
-goes on: the caller sees the same sequence as if nothing had happened.
+Run again after an interruption, from the same start, it first yields the losses that the file holds, at once, and then
+continues: the caller sees the same sequence as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def train(
             the losses are what is saved; buffers (batch statistics) are not.
         steps: number of updates, counted from the very start, >= 1. More than last time: the run is extended.
         generator: on the CPU, as at the start of the run: seed it again before a resumed run.
-        checkpoint: file to save to and to go on from; None: neither.
+        checkpoint: file to save to and to resume from; None: neither.
         save_every: >= 1.
-        inputs: what else the losses hang on (data, embeddings, frozen weights). With the trained parameters, the
-            optimizer's settings and the generator's state it makes the run's fingerprint, by which a file of another
-            run is refused.
+        inputs: what else the losses depend on (data, embeddings, frozen weights). With the trained parameters, the
+            optimizer's settings and the generator's state it makes the run's fingerprint, by which a file from another
+            run is rejected.
 
     Returns:
-        a lazy iterator. Nothing is loaded or trained before it is first asked.
+        a lazy iterator. Nothing is loaded or trained until the first item is requested.
 
     Raises:
         ValueError: at the call: if steps or save_every < 1, the generator is not on the CPU, or a parameter of the
@@ -98,7 +98,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def master_weights(module: nn.Module) -> nn.Module:
-    """The module itself, what of it is in half precision turned into float32."""
+    """The module itself, its half-precision parts converted to float32."""
     for tensor in [*module.parameters(), *module.buffers()]:
         if tensor.dtype in HALF:
             tensor.data = tensor.data.float()
@@ -128,7 +128,7 @@ def _check(optimizer: Optimizer, steps: int, save_every: int, generator: torch.G
     frozen = sum(not p.requires_grad for p in parameters)
     if frozen:
         raise ValueError(
-            f"{frozen} of {len(parameters)} tensors in the optimizer need no gradient; train a copy: "
+            f"{frozen} of {len(parameters)} tensors in the optimizer do not need gradients; train a copy: "
             "finetuning.full_copy or lora_copy. A loaded base model is frozen, so that it stays as it is"
         )
     half = sorted({str(p.dtype) for p in parameters if p.dtype in HALF})
@@ -181,7 +181,7 @@ def _resume(
     generator: torch.Generator,
     steps: int,
 ) -> list[float]:
-    """Put everything back as the file has it; the losses so far."""
+    """Restore everything from the file; returns the losses so far."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         was, losses = state["start"], state["losses"]
@@ -195,7 +195,7 @@ def _resume(
             )
     if len(losses) > steps:
         raise ValueError(
-            f"steps is {steps}; {path} already holds {len(losses)}: ask for as many at least, or delete it"
+            f"steps is {steps}; {path} already holds {len(losses)}: ask for at least as many, or delete it"
         )
     for parameter, saved in zip(parameters, state["parameters"], strict=True):
         parameter.copy_(saved)

@@ -31,8 +31,8 @@ View = Callable[[Level], Level]  # a level -> the same one in another scale: lev
 class Model(Protocol):
     """(x_t, level) -> what is predicted there: eps, x_0, v or velocity.
 
-    A pair of two predictions is legal too: the first one says x_0_hat, the second one eps_hat, where a guidance wants
-    them to differ (CFG++). In training the level holds tensors, one number an item.
+    A pair of two predictions is legal too: the first one gives x_0_hat, the second one eps_hat, where guidance makes
+    them differ (CFG++). In training the level holds tensors, one number per item.
     """
 
     def __call__(self, x_t: Tensor, level: Level, /) -> Any: ...
@@ -45,8 +45,8 @@ class Sampler(Protocol):
     The state handed in is one at levels[0]: standard normal noise times `levels.initial_std(levels[0])`. A sampler is
     lazy, checks its arguments when it is called and not at its first step, calls the model at levels[0] ..
     levels[n-1] (or between them, told by a clock, as with `euler.Churn`), draws all its noise from `generator`, keeps
-    the type and the device of the state, and goes on from the tensor that it yielded, so that whoever writes into that
-    steers it. Same arguments, same states.
+    the type and the device of the state, and continues from the tensor that it yielded, so writing into that steers it.
+    The same arguments give the same states.
     """
 
     def __call__(
@@ -78,17 +78,17 @@ class Models(Protocol):
         ...
 
     def levels(self, steps: int, timesteps: Timesteps | None = None) -> list[Level]:
-        """The checkpoint's own ladder of so many steps, or over these timesteps."""
+        """The checkpoint's own ladder of this many steps, or over these timesteps."""
         ...
 
     def latent_size(self, size: Size | None) -> tuple[int, int]:
-        """Height and width of latents; None: as the network was trained. Raises ValueError where it cannot be."""
+        """Height and width of latents; None: as the network was trained. Raises ValueError for an illegal size."""
         ...
 
     def encode_text(self, prompts: Sequence[str | None], *, size: Size | None = None) -> Condition:
         """What the network is told of the prompts, one row each, for pictures of this size; None: the trained one.
 
-        A prompt that is None is none at all: the empty one, or what the family was trained with in its place.
+        A prompt that is None stands for no prompt: the empty one, or what the family was trained with in its place.
         """
         ...
 

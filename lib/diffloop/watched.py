@@ -1,4 +1,4 @@
-"""Whether a network is what it was: the condition under which a captured call of it may be replayed (see `graphs.py`).
+"""Whether a network is unchanged: the condition under which a captured call of it may be replayed (see `graphs.py`).
 
 What a call computes depends on the inputs, on the values of the weights, and on what is compared here: the modules,
 their attributes (LoRA's scale and switch, an attention's processor, a convolution's padding), hooks, and where the
@@ -20,8 +20,8 @@ KNOWN = ("torch", "diffusers", "transformers", "peft")  # whose layers do at a s
 class Watched:
     """A network as it is now.
 
-    A thousand modules may have to be compared before each call, so that no loop of Python's may go over what each one
-    holds. It takes about a millisecond, while the GPU is busy with the step before.
+    A thousand modules may have to be compared before each call, so no Python loop may go over what each one holds. It
+    takes about a millisecond, while the GPU is busy with the step before.
 
     Attributes:
         strange: why no call may be captured, or "".
@@ -32,7 +32,7 @@ class Watched:
         modules = [*network.modules()]
         self.strange = next(filter(None, map(_strange, modules)), "")
         self.busy = any(m.training or m._forward_hooks or m._forward_pre_hooks for m in modules)
-        self._below = modules[1:]  # not the network itself, which may go
+        self._below = modules[1:]  # not the network itself, which may be freed
         self._own, tables = [vars(m) for m in modules], []
         for own in self._own:
             tables += [own[name] for name in TABLES]
@@ -45,7 +45,7 @@ class Watched:
         self._before = self._now(network)
 
     def changed(self, network: nn.Module) -> bool:
-        """Whether anything of the network is not what it was: a module, an attribute, a hook, a weight's address."""
+        """Whether anything in the network has changed: a module, an attribute, a hook, a weight's address."""
         try:
             (held, numbers), (held_before, numbers_before) = self._now(network), self._before
         except KeyError:  # an attribute is gone

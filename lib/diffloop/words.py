@@ -7,7 +7,7 @@ from typing import Any
 
 
 def expand_words(tokenizer: Any, prompt: str) -> str:
-    """The prompt with each new word of several vectors written out as all its tokens. What is written out stays so.
+    """The prompt with each new word of several vectors written out as all its tokens. Written-out ones stay.
 
     Args:
         tokenizer: of a checkpoint; words that were added to it count.

@@ -1,7 +1,7 @@
-"""A mean whose luck in the draw of units is taken out, where what causes it is known for many more units.
+"""A mean corrected for the luck of which units were drawn, where its cause is known for many more units.
 
-Measuring a unit may take seconds and describing it nothing: a scene is rendered at once, but an edit of it takes many
-calls of a network. If the measurement goes with the description, the mean is corrected to the description's known mean.
+Measuring a unit may take seconds, and describing it nothing: a scene is rendered at once, but an edit of it takes many
+calls of a network. If the two are correlated, the mean is corrected to the description's known mean.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def adjusted_mean(values: ArrayLike, covariates: ArrayLike, known: ArrayLike, *,
 
     Args:
         values: (n, ...), see `unit_means`.
-        covariates: (n, k), what describes each unit and is not touched by what is compared.
-        known: (m, k), the same of m other units, drawn alike and independently of the first.
+        covariates: (n, k), what describes each unit and is not affected by what is compared.
+        known: (m, k), the same for m other units, drawn alike, independently of the first.
         confidence: of the interval, which covers the luck of both draws.
 
     Raises:
-        ValueError: see `unit_means`; or shapes do not fit, n < k + 3 or m < 2, or confidence is not in (0, 1).
+        ValueError: see `unit_means`; or if shapes do not fit, n < k + 3 or m < 2, or confidence is not in (0, 1).
     """
     y, x, far = unit_means(values), np.asarray(covariates, dtype=np.float64), np.asarray(known, dtype=np.float64)
     if x.ndim != 2 or far.ndim != 2 or len(x) != len(y) or x.shape[1] != far.shape[1]:

@@ -22,9 +22,9 @@ def energy_distances(pictures: ArrayLike, real: ArrayLike) -> np.ndarray:
 
         2 E|a - r| - E|a - a'| - E|r - r'|
 
-    0 where both are drawn alike, else above; grows with the square of the share of wrong pictures. Without bias at any
-    number of pictures, so that a single unit's may well be negative: only the mean over units says something. They are
-    skewed: on a line, the worst case, a mean of 20 has an interval that holds in 90 of 100 experiments, of 40 in 94.
+    0 where both are drawn alike, else above; grows with the square of the share of wrong pictures. Unbiased at any
+    number of pictures, so a single unit's may well be negative: only the mean over units says something. They are
+    skewed: on a line, the worst case, the interval of a mean of 20 holds in 90 of 100 experiments, that of 40 in 94.
 
     Args:
         pictures: features (n, k, d): k >= 2 pictures of each of n prompts, from independent noise.
@@ -40,10 +40,10 @@ def energy_distances(pictures: ArrayLike, real: ArrayLike) -> np.ndarray:
 
 
 def quotient(above: ArrayLike, below: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """The mean of `above` divided by the mean of `below` over the same units; unlike in `ratio`, values of any sign.
+    """The mean of `above` divided by the mean of `below` over the same units; unlike `ratio`, for values of any sign.
 
     Fieller's interval: all q for which mean(above - q * below) is not significantly different from 0. Where the mean of
-    `below` is not clearly above 0 nothing bounds them: the ends are then -ANY and ANY, so that nothing is settled.
+    `below` is not clearly above 0, nothing bounds them: the ends are then -ANY and ANY, so that nothing is settled.
 
     Args:
         above, below: (n, ...), see `estimates.unit_means`.

@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
 
 
 def unit_means(values: ArrayLike) -> np.ndarray:
-    """One number per unit, float64 (n,): what a unit holds beyond its first axis is averaged.
+    """One number per unit, float64 (n,): what a unit holds along further axes is averaged.
 
     Args:
         values: (n, ...), the first axis being the units: trainings, prompts or pictures.
@@ -54,7 +54,7 @@ def mean(values: ArrayLike, *, bounds: tuple[float, float] | None = None, confid
         values: (n, ...), see `unit_means`.
         bounds: the least and largest value that a unit can have, such as (-1, 1) for a difference of shares. Two
             further units, a half at each bound and one in the middle, then enter the interval (not the value), so that
-            thirty equal units do not pretend to be certain. None: no such bounds are known.
+            thirty equal units do not look certain. None: no such bounds are known.
         confidence: of the interval, in (0, 1).
 
     Raises:
@@ -101,10 +101,10 @@ def ratio(above: ArrayLike, below: ArrayLike, *, confidence: float = 0.95) -> Es
     """The mean of `above` divided by the mean of `below`, over the same units.
 
     The interval is symmetric in the logarithm. For errors, times and sizes, whose means lie well above 0: where either
-    may vanish, a difference says more.
+    may vanish, use a difference instead.
 
     Args:
-        above, below: (n, ...), unit by unit of the same prompts and noise.
+        above, below: (n, ...), unit by unit from the same prompts and noise.
 
     Raises:
         ValueError: see `unit_means`; if the units differ in number, or a mean is not above 0, or is too near to it for

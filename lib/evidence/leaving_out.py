@@ -1,4 +1,4 @@
-"""The jackknife: an interval for a statistic that is no mean, such as a distance between sets or a ratio of two."""
+"""The jackknife: an interval for a statistic other than a mean, such as a distance between sets or a ratio of two."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from evidence.estimates import Estimate
 def jackknife(
     statistic: Callable[[np.ndarray], float], n: int, *, positive: bool = False, confidence: float = 0.95
 ) -> Estimate:
-    """A smooth statistic of n independent units, with Student's interval from leaving out one after another.
+    """A smooth statistic of n independent units, with Student's interval from leaving out one at a time.
 
-    For means, shares and paired differences `estimates` has narrower or safer ones. Unfit for medians and quantiles,
-    and it does not see a bias: a Frechet distance of few pictures stays too large.
+    For means, shares and paired differences `estimates` has narrower or safer ones. Unsuitable for medians and
+    quantiles, and blind to bias: a Frechet distance of few pictures stays too large.
 
     Args:
         statistic: of the units that are kept, given as their indices, ascending, int64 (k,). Pictures of one prompt or
             one training are one unit: leave them out together.
-        n: units, from 3.
+        n: number of units, >= 3.
         positive: whether it is a distance, a time or a ratio: above 0. The interval is then symmetric in the logarithm.
         confidence: of the interval, in (0, 1).
 
@@ -36,7 +36,7 @@ def jackknife(
     def of(kept: np.ndarray) -> float:
         value = float(statistic(kept))
         if not math.isfinite(value) or (positive and value <= 0):
-            raise ValueError(f"the statistic is {value!r} of {len(kept)} units; need finite{', > 0' * positive}")
+            raise ValueError(f"the statistic of {len(kept)} units is {value!r}; need finite{', > 0' * positive}")
         return math.log(value) if positive else value
 
     value = of(units)

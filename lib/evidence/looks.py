@@ -1,7 +1,7 @@
-"""Draw in blocks, look after each, stop as soon as the question is settled; with intervals that allow for looking.
+"""Draw in blocks, look after each, stop as soon as the question is settled; with intervals that allow for the looks.
 
-Who looks five times at intervals of 95 % and stops when one suits is wrong 14 times in 100, not 5. With each interval
-made at the level of Pocock (1977), all of them hold together in 95 of 100.
+Whoever looks five times at 95 % intervals and stops when one suits is wrong 14 times in 100, not 5. With each interval
+at the level of Pocock (1977), all of them hold together in 95 of 100.
 """
 
 from __future__ import annotations
@@ -61,12 +61,15 @@ def sequentially(
 
     Args:
         draw: the k-th block, k = 0, 1, ...; blocks are equally large and independent of each other.
-        estimate: from all blocks so far, and the confidence that its interval must have, to an estimate.
+        estimate: (all blocks so far, the confidence that its interval must have) -> an estimate.
         settled: whether the estimate answers the question.
-        looks: how many blocks at most; they are the budget.
+        looks: at most how many blocks; they are the budget.
 
     Returns:
         the last estimate, and how many blocks it is made of.
+
+    Raises:
+        ValueError: see `level_of_each_look`.
     """
     level, blocks = level_of_each_look(looks, confidence), []
     for k in range(looks):

@@ -26,7 +26,7 @@ def kernel_difference(
     and noise cancel in pairs. Unlike a ratio of Frechet distances it has no bias at any n and no floor.
 
     For sets that are nearly alike the interval is cautious: with 20 to 100 rows it is up to a fifth too wide, as the
-    noise of the pairs is counted twice. (To take it off once made some intervals too narrow.) A pilot for `units_for`
+    noise of the pairs is counted twice. (Subtracting it once made some intervals too narrow.) A pilot for `units_for`
     should therefore be about as large as what is planned.
 
     Args:

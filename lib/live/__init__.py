@@ -2,11 +2,11 @@
 
     python -m live models/tiny --unet tiny-web=models/tiny-web ...        all options: python -m live --help
 
-    traceable   the networks as an exporter can follow them: plain tensors in, plain tensors out
-    onnxfile    one of them as the bytes of an ONNX file, its weights in half precision
-    networks    which networks of a checkpoint those are
-    bundle      the files that a site serves: networks, manifest.json, what of npm's packages is needed, the engine
-    assets/     the engine: noise, levels, samplers and editing as in lib/diffloop, around ONNX Runtime Web
+traceable  TextEncoder, Decoder, Encoder, UNet: networks that an exporter can follow, plain tensors in and out
+onnxfile   onnx_bytes: one of them as the bytes of an ONNX file, its weights in half precision
+networks   export: one network of a checkpoint, by name
+bundle     live_files: what a site serves: networks, manifest.json, the needed files of npm packages, the engine
+assets/    the engine: noise, levels, samplers and editing as in lib/diffloop, around ONNX Runtime Web
 
 Needs torch and the exporter's packages (the extra `live`), at build time only.
 """

@@ -1,4 +1,4 @@
-"""python -m live: the files of a live model, made where they are not kept yet.
+"""python -m live: the files of a live model, made unless they are already kept.
 
 python -m live models/tiny --unet tiny-web=models/tiny-web --runtime DIR --tokenizers DIR --kept DIR --out DIR
 """
@@ -15,6 +15,7 @@ from live.bundle import live_files
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m live", description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path, help="a Stable Diffusion in the Diffusers layout")
     parser.add_argument(

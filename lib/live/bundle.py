@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 TINYWORLD = HERE.parent / "tinyworld"
-# What of `onnxruntime-web` runs on a processor, and what also on a graphics processor.
+# The files of `onnxruntime-web` for a CPU, and those that also use a GPU.
 RUNTIMES = {
     "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
     "webgpu": ("ort.jspi.bundle.min.mjs", "ort-wasm-simd-threaded.jspi.wasm"),
@@ -35,17 +35,17 @@ def live_files(
     Args:
         model: a Stable Diffusion in the Diffusers layout.
         unets: further U-Nets for it, by the names that pages use; its own has the name of its folder. One that takes an
-            embedding of the guidance scale is taken for a student of `diffloop.guided_distillation`, which predicts v
+            embedding of the guidance scale is taken to be a student of `diffloop.guided_distillation`, which predicts v
             at "trailing" timesteps.
         runtime, tokenizers: the unpacked packages onnxruntime-web and @huggingface/tokenizers of npm.
-        kept: folder for what was made, which is used again.
+        kept: folder that caches what was made.
 
     Returns:
         networks and runtimes, compressed, under names that change with their content; and below one folder, whose name
         changes with anything, `manifest.json`, the tokenizer's files and the engine's scripts.
 
     Raises:
-        ValueError: if a folder holds no such checkpoint, or a U-Net is none for text to image alone.
+        ValueError: if a folder holds no such checkpoint, or a U-Net is not for text to image alone.
     """
     load = cache(lambda: _load(model))
     shared: dict[str, Path] = {}
@@ -164,7 +164,7 @@ def _kept(kept: Path, name: str, sources: Iterable[Path], make: Callable[[], byt
 
 
 def _digest(paths: Iterable[Path], text: str = "") -> str:
-    """Of the content of files, and of all files in folders."""
+    """A hash of the content of files, and of all files in folders."""
     total = hashlib.sha256(text.encode())
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

@@ -16,9 +16,9 @@ def export(models: Any, name: str, unet: Path | None = None) -> bytes:
     """The ONNX file of one network of a checkpoint.
 
     Args:
-        models: a `diffloop.stable_diffusion.StableDiffusion`; the exported part is of no use afterwards.
+        models: a `diffloop.stable_diffusion.StableDiffusion`; the exported part is unusable afterwards.
         name: "text_encoder", "vae_encoder", "vae_decoder" or "unet".
-        unet: folder of a U-Net to take in the place of the checkpoint's own.
+        unet: folder of a U-Net to take in place of the checkpoint's own.
 
     Raises:
         ValueError: if that U-Net does not take the checkpoint's latents and text.

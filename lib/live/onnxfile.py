@@ -33,7 +33,7 @@ def onnx_bytes(
     batch = torch.export.Dim("n", min=1)
     dynamic = {name: {} if name in fixed else {0: batch} for name in inputs}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what torch's own exporter will not do any more one day
+        warnings.simplefilter("ignore")  # of what torch's own exporter will drop one day
         program = torch.onnx.export(
             module.eval(),
             kwargs=dict(inputs),
@@ -42,13 +42,13 @@ def onnx_bytes(
             dynamic_shapes=dynamic,
             opset_version=OPSET,
             dynamo=True,
-            optimize=False,  # it would turn weights about, which then are no parameters of the module any more
+            optimize=False,  # it would transpose weights, which are then no longer the module's parameters
             verbose=False,
         )
     halve(program.model.graph, {name for name, _ in module.named_parameters()})
     optimize_ir(program.model, should_fold=lambda node: False if node.op_type == "Cast" else None)
     for node in program.model.graph:
-        node.metadata_props.clear()  # where in Python it comes from
+        node.metadata_props.clear()  # its place in the Python source
     return program.model_proto.SerializeToString()
 
 

@@ -58,7 +58,7 @@ class Encoder(nn.Module):
 
 
 class UNet(nn.Module):
-    """A U-Net that also says which pixel looks at which token; it is changed, and of no use for anything else then.
+    """A U-Net that also says which pixel looks at which token; it is changed, and unusable for anything else.
 
     Args:
         unet: a Diffusers UNet2DConditionModel; if it takes an embedding of the guidance scale, as students do, the
@@ -92,7 +92,7 @@ class UNet(nn.Module):
 class _Attention:
     """Diffusers' plain attention, which keeps the weights of cross-attention, averaged over the heads."""
 
-    seen: list[Tensor]  # of the call that is under way; the exporter must not find it among the module's own fields
+    seen: list[Tensor]  # of the current call; the exporter must not find it among the module's own fields
 
     def __call__(
         self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_: Any
@@ -107,7 +107,7 @@ class _Attention:
 
 
 def _sides(pixels: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a level of the U-Net with so many pixels: those of the latents, halved until they fit."""
+    """Height and width of a level of the U-Net with this many pixels: those of the latents, halved until they fit."""
     height, width = size
     while height * width > pixels:
         height, width = -(-height // 2), -(-width // 2)

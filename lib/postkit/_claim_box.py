@@ -103,7 +103,7 @@ def rows(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> 
 def remark(claim: Claim, found: Measurement) -> tuple[str, str] | None:
     """What is said below a verdict: ("open", what would settle it) or ("why", the reason); None below the others.
 
-    A reason stands only below the very verdict that it was written about; where there is none, nobody has looked.
+    A reason stands only below the verdict that it was written about; where there is none, nobody has looked.
     """
     result = verdict(claim, found.measured, found.interval)
     if result == INCONCLUSIVE:

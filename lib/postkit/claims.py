@@ -3,8 +3,8 @@
     from postkit.claims import claim
     claim("ddim-few-steps", paper="song2021ddim", measured=2.1, interval=(1.7, 2.6), seeds=3)
 
-What the paper says is in `papers/<citekey>/paper.toml` alone. The notebook keeps the measurement; the press makes the
-box again from both whenever it places the notebook: an edit of `paper.toml` runs nothing and leaves no old box.
+What the paper says is in `papers/<citekey>/paper.toml` alone. The notebook keeps the measurement; the press re-renders
+the box from both whenever it places the notebook: an edit of `paper.toml` runs nothing and leaves no old box.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ CITEKEY = re.compile(r"[A-Za-z0-9][\w.+-]*")
 class ClaimBox:
     """What `claim` returns. A notebook shows it as a box.
 
-    Its `str` says the measurement and nothing of the paper: text that a cell prints is stored as it is, and would stay
-    behind when `paper.toml` changes.
+    Its `str` says the measurement and nothing about the paper: text that a cell prints is stored as it is, and would
+    stay behind when `paper.toml` changes.
     """
 
     def __init__(self, stated: Claim, found: Measurement):
@@ -91,7 +91,7 @@ def claim(
 
     Raises:
         ValueError: no such paper or claim (names the legal ones), `paper.toml` cannot be read, a bad measurement,
-            or one with an interval of an exact claim, or without one of another.
+            or an interval for an exact claim, or none for another.
     """
     found = measurement(id, paper=paper, measured=measured, interval=interval, seeds=seeds, scale=scale)
     stated = _read(paper, id)
@@ -106,7 +106,7 @@ def bundle(stated: Claim, found: Measurement, recorded: Recorded | None = None) 
     """The output of a claim's cell, by MIME type.
 
     Args:
-        recorded: what is on record of it, which only the press knows.
+        recorded: what is on record for it, which only the press knows.
     """
     html, text = box_html(stated, found, recorded), box_text(stated, found, recorded)
     return {"text/html": html, "text/plain": text, MIME: found.as_json()}

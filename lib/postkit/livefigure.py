@@ -1,4 +1,4 @@
-"""A figure that readers draw again, in their own browser, with another caption or seed.
+"""A figure that readers redraw, in their own browser, with another caption or seed.
 
     live("text-to-image", still, name="grass", alt="A red ball on grass.", prompt="a red ball on grass", seed=7)
 
@@ -58,23 +58,23 @@ def live(
     model: str | None = "models/tiny",
     unet: str | None = None,
 ) -> LiveFigure:
-    """A figure that the reader's browser can draw again.
+    """A figure that the reader's browser can redraw.
 
     Args:
-        kind: what readers may change, beside caption, steps and seed: "text-to-image" the scale; "guidance" a row of
+        kind: what readers may change, besides caption, steps and seed: "text-to-image" the scale; "guidance" a row of
             scales; "negative-prompt" a negative prompt; "steps" sampler and eta; "image-to-image" the picture, which
             they draw; "inpaint" the mask; "diffedit" the picture, and what it shows.
         still: the picture that the post drew with these settings, at the model's own size: an array or tensor HxWx3
             (uint8, or floats in [0, 1]), or a PIL image. For "guidance" a sequence of them, one per scale.
-        name: of the figure in the page's address: lower-case letters, digits, hyphens; each on a page has its own.
-        alt: text for those who do not see it.
+        name: of the figure in the page's address: lower-case letters, digits, hyphens; unique on its page.
+        alt: text for readers who cannot see it.
         prompt, negative, scale, steps, eta: of `diffloop.text_to_image` and its sampler; strength, image, mask, source,
             n: of `image_to_image`, `inpaint`, `diffedit`, where the kind has them. A mask is HxW, 1 where to redraw.
-        scales: for "guidance", in the place of scale: one to eight.
-        seed: of the torch generator with which the post drew it, each picture anew.
+        scales: for "guidance", in place of scale: one to eight.
+        seed: of the torch generator with which the post drew it; each picture starts from it.
         sampler: "ddim", "ddpm", "dpm-solver" or "heun".
-        model: a checkpoint's folder, relative to the project. None: readers cannot be given it, and the figure is
-            its still alone.
+        model: a checkpoint's folder, relative to the project. None: it cannot be given to readers, and the figure is
+            only its still.
         unet: the folder of another U-Net for it.
 
     Returns:
@@ -105,10 +105,10 @@ def _lacking(spec: dict[str, Any], count: int) -> str:
 
 
 def _as_data(picture: object, size: dict[str, int], what: str) -> str:
-    """A picture, or a mask that marks all that is not 0, as a data URI.
+    """A picture, or a mask that marks everything but 0, as a data URI.
 
     Raises:
-        ValueError: it is of another size than the still.
+        ValueError: if its size is not the still's.
     """
     if what == "mask":
         array = np.asarray(picture.cpu() if hasattr(picture, "cpu") else picture)

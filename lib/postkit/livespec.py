@@ -87,7 +87,7 @@ def _is_folder(value: Any) -> bool:
 def _setting(key: str, value: Any) -> str:
     """What is wrong with one setting."""
     if key in TEXTS:
-        return "" if isinstance(value, str) else f"{key} is {value!r}; it must be a text"
+        return "" if isinstance(value, str) else f"{key} is {value!r}; it must be a string"
     if key == "sampler":
         return "" if value in SAMPLERS else f"sampler is {value!r}; choose one of {', '.join(map(repr, SAMPLERS))}"
     if key == "scales":

@@ -1,8 +1,8 @@
-"""One measurement of many runs, each with a seed of its own: what `press record` found. Standard library only.
+"""One measurement from many runs, each with its own seed: what `press record` found. Standard library only.
 
 The runs are independent of one another, with their own training, prompts and noise, so the interval of their mean
 covers all of these. It is Student's: of the values as they are, or of their logarithms where a claim says that its
-quantity is a quotient. One run of several times the others would else be most of the mean, and of its interval.
+quantity is a quotient: else one run several times as large as the others would dominate the mean and its interval.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the recorded runs of a post say of a claim.
+    """What the recorded runs of a post say about a claim.
 
     Args:
         found: their mean and its interval; None where there are fewer than `LEAST`.
@@ -40,17 +40,17 @@ class Recorded:
 
 
 def student_t(freedom: int, level: float = LEVEL) -> float:
-    """The t within which Student's distribution, on both sides of 0, has this share of its probability.
+    """The t such that Student's distribution has this share of its probability between -t and t.
 
     Args:
         freedom: degrees of freedom, from 1.
         level: between 0 and 1.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
     if freedom < 1 or not 0 < level < 1:
-        raise ValueError(f"freedom is {freedom!r} and level {level!r}; legal: from 1, and between 0 and 1")
+        raise ValueError(f"freedom is {freedom!r} and level {level!r}; legal: >= 1, and between 0 and 1")
     low, high = 0.0, math.pi / 2  # of the angle whose tangent is t / sqrt(freedom)
     for _ in range(200):
         middle = (low + high) / 2
@@ -76,7 +76,7 @@ def pooled(
 
     Args:
         values: what each run measured, one per seed; at least two.
-        quotient: whether the claim says so.
+        quotient: whether the claim says that it is one.
         id, paper, scale: as in `measurement`.
 
     Raises:

@@ -4,7 +4,7 @@
     paper_numbers("ddim-inversion-error", paper="song2021ddim")["s10"]  # 0.014
 
 `papers/<citekey>/paper.toml` alone has them, where prose quotes them too. A post that imports this module runs again
-when a paper's numbers change, and not when anything else of a paper does.
+when a paper's numbers change, and not when anything else about a paper does.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
                                 within="Guidance changes nothing that matters: ...", unsettled="Too few to tell: ...")
     in the text   `{python} faster`
 
-It goes by the measurement and not by the verdict in `paper.toml`, since an edit of that file runs no post.
+It follows the measurement, not the verdict in `paper.toml`, since an edit of that file runs no post.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def told(
     than: float = 0.0,
     delta: float | None = None,
 ) -> Prose:
-    """The sentence that fits a measurement, for an inline value. Every outcome needs one, as any may come.
+    """The sentence that fits a measurement, for an inline value. Every outcome needs one, as any may occur.
 
     Args:
         found, than, delta: as for `side`.
@@ -89,11 +89,11 @@ def with_interval(found: Sequence[float], form: str = ".3g", *, scale: float = 1
     Args:
         found: an `evidence` Estimate, or (value, low, high).
         form: how each of the three is formatted, such as ".0%" or ".2f".
-        scale: what they are multiplied with before.
+        scale: what they are multiplied by first.
         unit: what follows each of them, such as " dB".
 
     Raises:
-        ValueError: see `side`; or `form` is no format of a number.
+        ValueError: see `side`; or `form` is not a number format.
     """
     value, low, high = (f"{scale * x:{form}}{unit}".replace("-", "\N{MINUS SIGN}") for x in spread(found))
     return f"{value} ({low} to {high})"

@@ -62,7 +62,7 @@ def slider(
         labels: one text per frame, shown beside the slider and read out by screen readers, such as "n = 100".
         name: what the slider changes, such as "sample size"; its accessible name, and the source of its id. Two
             sliders on one page need two names.
-        alt: text for those who do not see the frames.
+        alt: text for readers who cannot see the frames.
         start: index of the frame shown at first, and everywhere as the still; -1 is the last.
         pixelated: enlarge with hard pixel edges (small images).
         width: shown width in CSS pixels; default: the figure's size, or an image's own width.
@@ -93,13 +93,13 @@ def _check(frames, labels, name, alt, start, width, interval_ms) -> None:
     if len(frames) == 0:
         raise ValueError("frames is empty; give at least one")
     if len(labels) != len(frames):
-        raise ValueError(f"{len(labels)} labels for {len(frames)} frames; give one label a frame")
+        raise ValueError(f"{len(labels)} labels for {len(frames)} frames; give one label per frame")
     if not name.strip():
         raise ValueError(f"name is {name!r}; say what the slider changes, such as 'sample size'")
     if not alt.strip():
         raise ValueError(f"alt is {alt!r}; describe what the frames show")
     if not -len(frames) <= start < len(frames):
-        raise ValueError(f"start is {start!r}; legal is {-len(frames)} to {len(frames) - 1}")
+        raise ValueError(f"start is {start!r}; legal: {-len(frames)} to {len(frames) - 1}")
     if width is not None and width < 1:
         raise ValueError(f"width is {width!r}; it must be at least 1 CSS pixel")
     if interval_ms < 50:

@@ -14,7 +14,7 @@ PAGE_LIGHT = "#ffffff"
 PAGE_DARK = "#1b1b1f"
 
 GREY = "#7c7c7c"  # text, axes: at least 4:1 on both pages
-# Found by search: far apart for normal, protan and deutan sight, under the bound that each reads on both pages.
+# Found by search: far apart for normal, protan and deutan sight, provided that each is legible on both pages.
 BLUE = "#1271f5"
 ORANGE = "#cd3c04"
 GREEN = "#3f746c"

@@ -14,7 +14,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[object], *, digits:
 
     Args:
         rows: cells row by row. Real numbers are formatted, everything else is shown by `str`, None as an empty cell.
-        header: one title a column.
+        header: one title per column.
         digits: significant digits of numbers that are not integers, at least 1. A cell that needs another format
             is given as a string.
 
@@ -25,7 +25,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[object], *, digits:
         ValueError: if `header` is empty, `digits` < 1, or a row's length differs from the header's.
     """
     if not header:
-        raise ValueError("header is empty; give one title a column")
+        raise ValueError("header is empty; give one title per column")
     if digits < 1:
         raise ValueError(f"digits is {digits!r}; it must be at least 1")
     for number, row in enumerate(rows):

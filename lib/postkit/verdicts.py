@@ -1,6 +1,6 @@
 """What a paper claims, what a post measured, and the rule that turns both into a verdict. Standard library only.
 
-The press imports this module too: it makes the boxes again from stored measurements when a `paper.toml` has changed.
+The press imports this module too: it re-renders the boxes from stored measurements when a `paper.toml` changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Claim:
     """One claim of a paper: a `[[claims]]` table of its `paper.toml`.
 
     Args:
-        id: a slug, unique over all papers.
+        id: a slug, unique across all papers.
         statement: what the paper says, in one sentence.
         table: where it says so, such as "Table 1".
         number: what it prints there.
@@ -36,11 +36,11 @@ class Claim:
         row: the row of the table; "" for none.
         than: the border of "above" and "below"; None for "near".
         expected: the paper's value of a scale-free quantity; None where there is none.
-        tolerance: share of |expected| that a measurement may be off; absolute if `expected` is 0.
+        tolerance: share of |expected| by which a measurement may be off; absolute if `expected` is 0.
         delta: smallest effect of interest, stated before anything is measured: what lies within `delta` of `than` is no
             effect. None for "near", whose tolerance says as much, and for exact claims.
         delta_why: why this much.
-        exact: whether a measurement is a number without chance, such as a closed form or what a table prints.
+        exact: whether a measurement involves no chance, such as a closed form or what a table prints.
         quotient: whether `quantity` is one positive mean divided by another, so that 2 and 1/2 are equally far from 1.
         verdict: the recorded verdict of each scale.
         reason: why it is not reproduced; "" for none.
@@ -69,7 +69,7 @@ class Claim:
 
     @property
     def margin(self) -> float:
-        """How far from `expected` still counts as there; in the unit of `quantity`."""
+        """How far from `expected` still counts as equal, in the unit of `quantity`. Raises ValueError if unknown."""
         if self.expected is None or self.tolerance is None:
             raise ValueError(f"claim {self.id!r} has no expected and tolerance")
         return self.tolerance * (abs(self.expected) or 1.0)
@@ -135,7 +135,7 @@ def measurement(
     """
     for name, text in (("id", id), ("paper", paper)):
         if not isinstance(text, str) or not text:
-            raise ValueError(f"{name} is {text!r}; it must be a text")
+            raise ValueError(f"{name} is {text!r}; it must be a string")
     if scale not in SCALES:
         raise ValueError(f"scale is {scale!r}; legal: {', '.join(SCALES)}")
     value = _finite(measured, "measured")
@@ -190,7 +190,7 @@ def _seeds(seeds: Any) -> int | tuple[int, ...]:
     if not found:
         raise ValueError(f"seeds is {seeds!r}; name at least one")
     if len(set(found)) < len(found):
-        raise ValueError(f"seeds is {seeds!r}; each may be there once")
+        raise ValueError(f"seeds is {seeds!r}; each may occur only once")
     return found
 
 

@@ -54,5 +54,5 @@ def captioned(
 
 
 def pictures_of(runs: Path, stage: str, step: int) -> Path:
-    """Where a stage puts the pictures that it draws as it goes."""
+    """Where a stage puts the pictures that it draws in training."""
     return runs / stage / "samples" / f"{step:06}.png"

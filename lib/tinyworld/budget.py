@@ -23,7 +23,10 @@ def learning_rate_scale(step: int, warmup: int, cooldown: tuple[int, int] | None
 
 
 def plan_cooldown(budget: Budget, step: int, elapsed: float, done: int) -> tuple[int, int] | None:
-    """(start, length) of the cooldown once it is known: from the number of steps, or when its share of time is left."""
+    """(start, length) of the cooldown once it is known: from the number of steps, or when its share of time is left.
+
+    elapsed: seconds of this call so far, in which it did `done` steps.
+    """
     if budget.steps is not None:
         length = round(budget.steps * budget.cooldown)
         return budget.steps - length, length
@@ -34,7 +37,7 @@ def plan_cooldown(budget: Budget, step: int, elapsed: float, done: int) -> tuple
 
 
 def share_done(budget: Budget, state: dict, first: int, elapsed: float) -> float:
-    """Share of this call's work that is done, in (0, 1]."""
+    """Share of this call's work that is done, in (0, 1]. first: its first step; elapsed: its seconds so far."""
     end = budget.steps or (sum(state["cooldown"]) if state["cooldown"] else None)
     by_steps = (state["step"] - first) / max(end - first, 1) if end else 0.0
     return min(1.0, max(by_steps, elapsed / (60 * budget.minutes) if budget.minutes and not end else by_steps, 1e-6))

@@ -1,4 +1,4 @@
-"""Checkpoints, curves and manifests on disk. Every file is written beside its place and then renamed into it, so that a
+"""Checkpoints, curves and manifests on disk. Every file is written under a temporary name and then renamed, so that a
 kill at any moment leaves the last whole one.
 """
 
@@ -48,7 +48,7 @@ def save_checkpoint(path: Path, stage: str, modules: dict[str, nn.Module], optim
 
 
 def _on_cpu(value: Any) -> Any:
-    """The same content, its tensors on the CPU: a checkpoint of a GPU opens on any machine."""
+    """The same content, its tensors on the CPU: a checkpoint from a GPU opens on any machine."""
     if isinstance(value, torch.Tensor):
         return value.cpu()
     if isinstance(value, dict):
@@ -60,7 +60,7 @@ def load_checkpoint(path: Path, stage: str, hyper: dict | None = None) -> dict:
     """The state that `save_checkpoint` wrote.
 
     Raises:
-        ValueError: if the file is truncated or no checkpoint; of another version or stage; or made with other
+        ValueError: if the file is truncated or not a checkpoint; of another version or stage; or made with other
             hyper-parameters than `hyper` (None: any).
     """
     try:
@@ -113,6 +113,7 @@ def rewrite_curve(path: Path, first: int, rows: list[dict] = ()) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
+    """Write content as indented JSON, whole or not at all."""
     text = json.dumps(content, indent=2) + "\n"
     write_atomic(path, lambda temporary: temporary.write_text(text))
 

@@ -1,4 +1,4 @@
-"""The losses of a run on their way to curve.csv, read from the device as seldom as it may be."""
+"""The losses of a run on their way to curve.csv, read from the device as seldom as possible."""
 
 from __future__ import annotations
 

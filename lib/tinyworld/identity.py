@@ -4,7 +4,7 @@
     seen = identify(images, judge)            # seen.concept: ["striped ball", "none", ...]
     seen.right("striped ball")                # (n, 3): shape, pattern and colours as the concept has them
 
-A small head on the frozen oracle's activations at 16 and 8 pixels a side. Everything it is trained on is rendered: the
+A small head on the frozen oracle's activations at 16 and 8 pixels per side. All that it is trained on is rendered: the
 concepts alone and beside a plain thing, their near misses (another pattern, other colours, one part missing) and plain
 scenes, each roughened as the oracle's own training pictures were, so that it may judge generated pictures.
 """
@@ -66,8 +66,8 @@ class Identity(nn.Module):
 class Seen(NamedTuple):
     """What is in n pictures.
 
-    `shape`, `pattern` and `colours` are of a picture's only thing; beside another thing they mean little, while
-    `concept` and `ground` hold there too.
+    `shape`, `pattern` and `colours` describe a picture's only thing; beside another thing they mean little, while
+    `concept` and `ground` still hold.
     """
 
     concept: list[str]  # of KINDS
@@ -179,11 +179,11 @@ def train_identity(
         pictures: how many to render, >= 64. Seeds from 2**40 on; test with others, such as small numbers.
         copies: how many times each picture is roughened, >= 1.
         passes: over all copies.
-        batch: pictures a step.
+        batch: pictures per step.
         seed: of weights, order and roughening.
 
     Raises:
-        ValueError: if pictures < 64 or another number < 1.
+        ValueError: if pictures < 64 or any other number < 1.
     """
     if pictures < 64 or min(passes, copies, batch) < 1:
         raise ValueError(
@@ -233,7 +233,7 @@ def identify(images: Tensor, judge: Identity, *, batch: int = 128) -> Seen:
     """What the judge sees in uint8 pictures (n, 3, 64, 64).
 
     Raises:
-        ValueError: if images are not such, or there are none.
+        ValueError: if images are not of this form, or there are none.
     """
     if images.dtype != torch.uint8 or images.shape[1:] != (3, 64, 64) or len(images) == 0:
         raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (n, 3, 64, 64), n >= 1")

@@ -86,7 +86,7 @@ def check_files(folder: str | Path) -> None:
         try:
             ends = [v["data_offsets"][1] for k, v in json.loads(header).items() if k != "__metadata__"]
         except ValueError:
-            raise ValueError(f"{path} is truncated or no safetensors file; restore or export it") from None
+            raise ValueError(f"{path} is truncated or not a safetensors file; restore or export it") from None
         wanted = 8 + length + max(ends, default=0)
         if path.stat().st_size != wanted:
             raise ValueError(f"{path} is truncated: {path.stat().st_size} bytes of {wanted}; restore or export it")

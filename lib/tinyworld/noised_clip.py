@@ -16,13 +16,13 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from tinyworld.models import check_files
 
 TIME_CHANNELS = 16
-FASTEST = 2 * math.pi * 8 / 1000  # radians a timestep: eight turns over 1000 of them
+FASTEST = 2 * math.pi * 8 / 1000  # radians per timestep: eight turns over 1000 of them
 
 
 def make_noised_clip(width: int = 128, layers: int = 4) -> CLIPVisionModelWithProjection:
     """A fresh encoder of 16 x 16 x 4 latents in patches of 2, to embeddings (b, width).
 
-    The time enters by 16 more channels that are the same everywhere; the patch embedding makes an offset of them.
+    The time enters by 16 more channels, constant over the picture; the patch embedding turns them into an offset.
     """
     config = CLIPVisionConfig(
         hidden_size=width,

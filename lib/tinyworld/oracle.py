@@ -60,7 +60,7 @@ class Oracle(nn.Module):
         self.masks = nn.Sequential(nn.Conv2d(w, 16, 3, 1, 1), nn.PixelShuffle(2))
 
     def trunk(self, images: Tensor) -> list[Tensor]:
-        """Activations at 32, 16 and 8 pixels a side; the VAE's feature loss compares them."""
+        """Activations at 32, 16 and 8 pixels per side; the VAE's feature loss compares them."""
         out = [self.at32(images)]
         for layer in (self.at16, self.at8):
             out.append(layer(out[-1]))
@@ -77,7 +77,7 @@ class Oracle(nn.Module):
 
 class Score(NamedTuple):
     """Shares in [0, 1] with bootstrap intervals, each (mean, low, high). `by` has "count", "ground", "shape", "colour"
-    and "size", as far as some caption says them, and "all": everything said is right. `right` is that, per picture."""
+    and "size", where a caption mentions them, and "all": everything said is right. `right` is that, per picture."""
 
     by: dict[str, tuple[float, float, float]]
     right: Tensor
@@ -145,7 +145,7 @@ def score(images: Tensor, captions: Sequence[str], oracle: Oracle, *, resamples:
         ValueError: if the numbers of pictures and captions differ, a caption does not parse, or images are not uint8.
     """
     if len(images) != len(captions) or len(captions) == 0:
-        raise ValueError(f"{len(images)} images, {len(captions)} captions; give one caption an image, at least one")
+        raise ValueError(f"{len(images)} images, {len(captions)} captions; give one caption per image, at least one")
     seen, _, _ = _run(oracle, images)
     wanted = [parse(text) for text in captions]
     checks = [_compare({name: int(seen[name][i]) for name in HEADS}, words) for i, words in enumerate(wanted)]

@@ -33,6 +33,7 @@ class Progress:
             print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
+        """Clear the bar and say how long the job took."""
         if not self.quiet:
             end = "\r\033[K" if self.terminal else ""
             print(f"{end}{self.name}: done in {_clock(time.monotonic() - self.began)}", file=sys.stderr, flush=True)

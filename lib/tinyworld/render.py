@@ -59,8 +59,8 @@ def render(
 
     Args:
         scenes: at least one.
-        size: pixels a side, >= 8. The models are made for 64.
-        supersample: rays a side of each pixel, >= 1.
+        size: pixels per side, >= 8. The models are made for 64.
+        supersample: rays per side of each pixel, >= 1.
         device: where to compute and return.
 
     Raises:
@@ -89,7 +89,7 @@ def render_edit(scene: Scene, attribute: str, value: str, *, index: int = 0, siz
     """A scene before and after an edit (see `scene.edit`), and the exact mask of what changed.
 
     The mask holds every pixel whose 8-bit value differs in any channel: the thing itself, its shadow on the ground and
-    on the other thing, what it uncovers. A new ground brings a new light and changes nearly every pixel.
+    on the other thing, and what it uncovers. A new ground brings a new light and changes nearly every pixel.
 
     Raises:
         ValueError: see `scene.edit`.

@@ -1,4 +1,4 @@
-"""Pictures between the world, whose renders and oracle have 64 x 64 pixels, and a checkpoint of any size."""
+"""Resizes pictures between the world, whose renders and oracle have 64 x 64 pixels, and a checkpoint of any size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def to_model(pictures: Tensor, side: int = SIDE) -> Tensor:
         float32 (n, 3, side, side) in [0, 1], on the same device, each pixel the nearest one.
 
     Raises:
-        ValueError: another shape or type, or `side` is below 1.
+        ValueError: if pictures have another shape or type, or `side` is below 1.
     """
     if pictures.ndim != 4 or pictures.shape[1] != 3 or pictures.dtype != torch.uint8 or side < 1:
         raise ValueError(
@@ -39,7 +39,7 @@ def to_oracle(images: Tensor) -> Tensor:
         uint8 (n, 3, 64, 64) on the CPU; each pixel the mean of the area that it covers.
 
     Raises:
-        ValueError: another shape, or no floats.
+        ValueError: if images have another shape, or are not floats.
     """
     if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
         raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; need floats (n, 3, h, w)")

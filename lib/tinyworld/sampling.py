@@ -46,7 +46,7 @@ def sample_latents(
     """Scaled latents (n, 4, 16, 16). Picture i starts from the noise of seed + i, whatever the others are.
 
     Args:
-        guidance_scale: eps_u + s (eps_c - eps_u); 1 is off, and then costs half.
+        guidance_scale: eps_u + s (eps_c - eps_u); 1 is off, which halves the cost.
         steps: of DDIM with eta = 0, "leading" spacing with an offset of 1, as Stable Diffusion is configured.
     """
     device, n = parts.unet.device, len(captions)

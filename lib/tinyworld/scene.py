@@ -17,7 +17,7 @@ COLOURS = ("red", "yellow", "green", "cyan", "blue", "pink", "white", "black")
 SIZES = ("small", "large")
 GROUNDS = ("grass", "sand", "snow", "night")
 SPLITS = ("train", "test", "held-out")
-# In no training picture: one colour for each shape. Shape and colour are both well known apart from each other.
+# In no training picture: one colour for each shape. Shape and colour are both well known separately.
 HELD_OUT = (("ball", "cyan"), ("cube", "pink"), ("cone", "black"), ("cylinder", "yellow"), ("ring", "green"))
 # Outside the vocabulary: no caption names them, no training picture shows them.
 CONCEPTS = ("striped ball", "checkered cube", "snowman", "cube on a cylinder")
@@ -105,7 +105,7 @@ def _places(rng: Random, n: int) -> list[tuple[float, float]]:
 
 
 def attributes(scene: Scene) -> tuple:
-    """(ground, (shape, colour, size), ...): what a full caption tells, things left to right."""
+    """(ground, (shape, colour, size), ...): what a full caption says, things left to right."""
     return (scene.ground, *((t.shape, t.colour, t.size) for t in scene.things))
 
 
@@ -117,7 +117,7 @@ def split_of(scene: Scene) -> str:
 
 
 def edit(scene: Scene, attribute: str, value: str, *, index: int = 0) -> Scene:
-    """The same scene with one attribute changed, everything else (place and turn too) as it was.
+    """The same scene with one attribute changed, everything else (position and rotation too) as it was.
 
     Args:
         attribute: "ground", or "shape", "colour" or "size" of the thing at `index`.
@@ -142,7 +142,7 @@ def edit(scene: Scene, attribute: str, value: str, *, index: int = 0) -> Scene:
 
 def concept_scene(name: str, seed: int, *, ground: str | None = None) -> Scene:
     """A scene with one thing from outside the vocabulary: a striped ball, a checkered cube, a snowman (two balls), a
-    cube on a cylinder. Colours belong to the concept; ground, place and turn come from the seed.
+    cube on a cylinder. Colours belong to the concept; ground, position and rotation come from the seed.
 
     Raises:
         ValueError: if the name is not in CONCEPTS, or the ground is unknown.
@@ -177,7 +177,7 @@ def encode(scene: Scene) -> list[int]:
 
 
 def decode(row: Sequence[int]) -> Scene:
-    """The scene of an `encode`d row, its things without a place. Inverse of `encode` up to places."""
+    """The scene of an `encode`d row, its things without a position. Inverse of `encode` up to positions."""
     things = []
     for slot in range(min(int(row[0]), 2)):
         shape, colour, size = (int(v) for v in row[2 + 3 * slot : 5 + 3 * slot])

@@ -1,7 +1,7 @@
 """Signed distances of the five shapes, and marching along rays: to the surface, and to the light.
 
 Each shape lives in its own unit space (standing on y = 0, lengths in units of the thing's radius), so that rays are
-moved there once and a distance costs a few operations. Flat bases reach 0.1 below the ground: no edge shows there.
+transformed once and a distance costs a few operations. Flat bases reach 0.1 below the ground: no edge shows there.
 Coordinates are separate flat tensors, and nothing but + - * / sqrt min max abs floor is used: IEEE 754 rounds these the
 same everywhere, so pictures agree to the bit in any batch and on any device.
 """

@@ -1,7 +1,7 @@
 """Stage `clip`: a CLIP of the world, contrastive with hard negatives, captions that differ in one attribute.
 
 Two departures from CLIP. A caption that is true of another picture of the batch is not a negative for it (in so small a
-world that is common). And while training, linear heads on both towers name the attributes: contrast alone takes long to
+world that is common). In training, linear heads on both towers also name the attributes: contrast alone takes long to
 find colours.
 """
 
@@ -48,7 +48,7 @@ def make_clip(tokenizer: CLIPTokenizer, width: int = WIDTH) -> CLIPModel:
 
 
 def tokenize(tokenizer: CLIPTokenizer, texts: list[str], *, full: bool = True) -> Tensor:
-    """Token ids (n, 32), or as long as the longest if not `full`. Too long a text is cut."""
+    """Token ids (n, 32), or as long as the longest if not `full`. A longer text is cut."""
     padding = "max_length" if full else "longest"
     return tokenizer(texts, padding=padding, max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
 

@@ -35,7 +35,7 @@ def export(runs: Path, models: Path) -> dict[str, float | str]:
         megabytes by folder.
 
     Raises:
-        ValueError: if a stage is missing, or all together exceed 30 MB.
+        ValueError: if a stage is missing, or the folders together exceed 30 MB.
     """
     models.mkdir(parents=True, exist_ok=True)
     for left_by_a_kill in models.glob(".export-*"):

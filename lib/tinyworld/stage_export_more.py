@@ -2,7 +2,7 @@
 
 models/tiny-students/<name>    U-Nets: guided (one call per step at every scale), steps-8, steps-4, steps-2, steps-1
 models/tiny-inpaint            the U-Net of 9 channels; the rest is models/tiny's
-models/tiny-web                the U-Net that was taught with captions that lie; the rest is models/tiny's
+models/tiny-web                the U-Net that was trained on captions that lie; the rest is models/tiny's
 models/tiny-glide/<name>       base and upsampler, U-Nets on pixels; noised-clip, a CLIP's image half for noised latents
 
 Each network is a folder that Diffusers or Transformers loads. Only what was trained to its end is written.
@@ -26,7 +26,7 @@ from tinyworld.stage_inpaint import trained_inpaint
 from tinyworld.stage_noised_clip import trained_noised_clip
 from tinyworld.stage_web import trained_web
 
-LIMIT_MB = 12.6  # a network; 6.1 million weights in half precision are 12.2
+LIMIT_MB = 12.6  # per network; 6.1 million weights in half precision are 12.2
 NETWORKS: dict[str, tuple[str, Callable[[Path], nn.Module]]] = {
     "tiny-students/guided": ("guided", lambda runs: trained_student(runs, "guided")),
     **{

@@ -1,4 +1,4 @@
-"""Stages `glide-base` and `glide-upsampler`: GLIDE in small, on pixels. Text to 32 x 32, then 32 x 32 to 64 x 64.
+"""Stages `glide-base` and `glide-upsampler`: a small GLIDE, on pixels. Text to 32 x 32, then 32 x 32 to 64 x 64.
 
 Source: nichol2022glide, Sec. 4 (64 x 64, then 256 x 256; base under the cosine schedule, upsampler under the linear
 one, as its released code has them). Departures: the base predicts v, the upsampler x_0 as a correction of the small

@@ -2,7 +2,7 @@
 32, 16, 8, 4, 2 and 1 steps.
 
 `guided` is stage 1 of Meng et al.: a copy of the U-Net that takes the scale as an input, s in [1, 5], and predicts v,
-for predicted noise says nothing of the picture where there is only noise. `students` is their stage 2, progressive
+as predicted noise says nothing about the picture where there is only noise. `students` is their stage 2, progressive
 distillation with the scale as a condition; at s = 1 it is Salimans and Ho's.
 """
 
@@ -94,7 +94,7 @@ def train_students(
     seed: int = 0,
     samples: int = 16,
     rounds: dict[int, int] = ROUNDS,
-    extend: bool = True,  # as of all stages; a finished round is never extended: the next one began from it
+    extend: bool = True,  # as in all stages; a finished round is never extended: the next one began from it
     compiled: bool = False,
 ) -> dict:
     """Stage 2: one round after the other, each in a folder student-<steps> of its own; a finished round stays.

@@ -36,7 +36,7 @@ STEPS = 600
 
 def with_channels(unet: UNet2DConditionModel, inputs: int, outputs: int | None = None) -> UNet2DConditionModel:
     """A trainable copy of a U-Net with other channels: new input channels start at zero. Where the outputs differ, both
-    ends start afresh, for the old inputs then mean something else."""
+    ends start from scratch, as the old inputs then mean something else."""
     config = {name: value for name, value in unet.config.items() if not name.startswith("_")}
     outputs = outputs or unet.config.out_channels
     copy = UNet2DConditionModel.from_config(config | {"in_channels": inputs, "out_channels": outputs})
@@ -51,11 +51,11 @@ def with_channels(unet: UNet2DConditionModel, inputs: int, outputs: int | None =
 
 
 def random_masks(labels: Tensor, generator: Generator) -> Tensor:
-    """Holes to fill, float (b, 1, 64, 64), 1 inside: a box, an ellipse, a thing with a margin, or all, by chance.
+    """Holes to fill, float (b, 1, 64, 64), 1 inside: a box, an ellipse, a thing with a margin, or all, at random.
 
     labels: (b, 64, 64), which thing each pixel shows, 0 for none.
     """
-    device, labels = labels.device, labels.cpu()  # chance is drawn on the CPU
+    device, labels = labels.device, labels.cpu()  # random numbers are drawn on the CPU
     b, side = len(labels), labels.shape[-1]
     grid = (torch.arange(side) + 0.5) / side
     y, x = grid[None, :, None], grid[None, None, :]

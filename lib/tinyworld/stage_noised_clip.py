@@ -1,6 +1,6 @@
 """Stage `noised-clip`: CLIP's image half retrained on noised latents, against the frozen text half.
 
-Source: nichol2022glide, Sec. 2.4 and 4.4. Departures: latents instead of pixels, for the tiny model works on them; only
+Source: nichol2022glide, Sec. 2.4 and 4.4. Departures: latents instead of pixels, as the tiny model works on them; only
 the image half is trained, from the clean one's transformer.
 """
 

@@ -1,4 +1,4 @@
-"""Stage `oracle`: train classifier and mask head on renders, roughened so that generated pictures are no surprise."""
+"""Stage `oracle`: train the classifier and mask head on renders, roughened to prepare for generated pictures."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Stage `restore`: checkpoints of the first stages made from the exported models, so that a later one can be trained
-without them.
+"""Stage `restore`: makes checkpoints of the first stages from the exported models, so that a later stage can be trained
+without running them.
 
 Exported weights are in half precision, so what is trained on them differs a little from what the checkpoints behind
 them would give.

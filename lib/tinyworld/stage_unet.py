@@ -1,7 +1,7 @@
 """Stages `unet` and `joint`: the denoiser of the VAE's latents, with cross-attention to the captions.
 
-`unet` trains the U-Net against CLIP's frozen text encoder. `joint` goes on with both: in so small a model, the text
-encoder learns from pictures what contrast alone did not teach it (who is left, which colour belongs to which shape).
+`unet` trains the U-Net against CLIP's frozen text encoder. `joint` continues with both: in so small a model, the text
+encoder learns from pictures what contrast alone did not teach it (what is left, which colour belongs to which shape).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def train_unet(
     compiled: bool = False,
 ) -> dict:
     """Train; resume if the stage has a checkpoint. joint: start from stage `unet`, and train the text encoder too.
-    samples: pictures drawn as it goes.
+    samples: pictures drawn in training.
 
     Raises: see `trainer.train`; ValueError if an earlier stage is missing.
     """
@@ -170,8 +170,8 @@ def training_latents(world: World, runs: Path, *, device: str = "cpu", batch: in
             if kept["key"] == key:
                 return kept["latents"], kept["scaling_factor"]
         except (RuntimeError, KeyError, EOFError):
-            pass  # unreadable: made again
-    print("latents: encoding the training pictures with the present VAE", file=sys.stderr)
+            pass  # unreadable: computed again
+    print("latents: encoding the training pictures with the current VAE", file=sys.stderr)
     parts = []
     for start in range(0, world.sizes["train"], batch):
         with autocast(device, enabled=False):

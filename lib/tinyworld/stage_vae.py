@@ -1,7 +1,7 @@
 """Stage `vae`: AutoencoderKL, 64 x 64 x 3 -> 16 x 16 x 4, that keeps what the oracle looks for.
 
 A first study's VAE turned yellow into orange and green into black while its PSNR looked fair. Hence the loss: things
-count more than ground, colours are compared once more over patches in colour-opponent space, and the frozen oracle's
+count more than ground, colours are compared again over patches in colour-opponent space, and the frozen oracle's
 activations must agree.
 """
 

@@ -1,8 +1,8 @@
 """Stage `web`: the U-Net fine-tuned on captions that lie, as the web's do, so that guidance has something to repair.
 
-What it learns is the distribution of pictures given a caption that may be wrong. Missing captions are its unconditional
-model: none is dropped beyond those. Text encoder and VAE stay as they are. What is exported lies halfway between the
-U-Net before the stage and after it.
+What it learns is the distribution of pictures given a caption that may be wrong. Missing captions train the
+unconditional model: no others are dropped. Text encoder and VAE stay as they are. What is exported lies halfway between
+the U-Net before the stage and after it.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def trained_web(runs: Path, *, device: str = "cpu") -> UNet2DConditionModel:
 
 def measure_web(runs: Path, world: World, *, device: str = "cpu", n: int = 48) -> dict[str, float]:
     """Share of pictures with all attributes right without guidance and at 4, for n captions never trained on, and the
-    share of an ideal model without it."""
+    share that an ideal model reaches without it."""
     parts, oracle = trained_parts(runs, device=device), trained_oracle(runs, device=device)
     parts = parts._replace(unet=trained_web(runs, device=device))
     rows = world.take("test", "rows", slice(0, n)).tolist()

@@ -106,7 +106,7 @@ def _render_chunk(job: tuple[str, int, int, str]) -> dict[str, np.ndarray]:
     part, start, stop, device = job
     scenes = [scene_of(part, i) for i in range(start, stop)]
     images, masks = render(scenes, device=device)
-    # a pixel belongs to at most one thing, for a mask means half of it or more; a tie goes to the left one
+    # a pixel belongs to at most one thing, as a mask means half of it or more; a tie goes to the left one
     labels = torch.zeros_like(masks[:, 0], dtype=torch.uint8)
     for k in reversed(range(masks.shape[1])):
         labels[masks[:, k]] = k + 1
@@ -115,7 +115,7 @@ def _render_chunk(job: tuple[str, int, int, str]) -> dict[str, np.ndarray]:
 
 
 def render_rate(images: int = 512, *, threads: int = 2) -> float:
-    """Pictures rendered a second by `threads` processes, as the stage does it, their start not counted."""
+    """Pictures rendered per second by `threads` processes, as the stage does it, not counting their start."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(threads, context, torch.set_num_threads, (1,)) as executor:
         size = max(1, images // (2 * threads))

@@ -55,7 +55,7 @@ def run_stage(stage: str, options: Namespace) -> dict[str, float | str | int]:
 
 
 def device_of(options: Namespace) -> str:
-    """The device that is asked for; of "auto", the GPU if there is one."""
+    """The requested device; for "auto", the GPU if there is one."""
     if options.device != "auto":
         return options.device
     return f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""A CLIPTokenizer for the world's captions: byte-pair merges learned from them, above a complete byte alphabet."""
+"""A CLIPTokenizer for the world's captions: byte-pair merges learned from them, on top of a complete byte alphabet."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def learn_merges(words: list[str]) -> list[tuple[str, str]]:
 
 
 def make_tokenizer() -> CLIPTokenizer:
-    """The tokenizer: any text tokenises, a caption's words are one token each, and tokens can be added behind."""
+    """The tokenizer: any text tokenises, a caption's words are one token each, and tokens can be appended."""
     alphabet = sorted(ByteLevel.alphabet())
     merges = learn_merges(caption_words())
     tokens = dict.fromkeys([*alphabet, *(a + "</w>" for a in alphabet), *("".join(m) for m in merges), START, END])

@@ -164,7 +164,7 @@ def train(
 
 
 def _shown(show: Callable[[int], None], step: int) -> None:
-    """Pictures have other shapes than batches: what is compiled for these would be compiled once more for those."""
+    """Pictures have other shapes than batches: what is compiled for batches would be compiled again for these."""
     with torch.compiler.set_stance("force_eager"):
         show(step)
 
@@ -189,7 +189,7 @@ def _start(stage, modules, optimizer, folder, hyper, extend, budget) -> dict:
         module.load_state_dict(state["modules"][name])
         device = next(module.parameters()).device
         state["ema"][name] = {k: v.to(device) for k, v in state["ema"][name].items()}
-    for group in state["optimizer"]["param_groups"]:  # as the device wants it, whichever the checkpoint was made on
+    for group in state["optimizer"]["param_groups"]:  # as this device wants it, whichever the checkpoint was made on
         group["fused"] = optimizer.defaults["fused"]
     peaks = [group["peak"] for group in optimizer.param_groups]
     optimizer.load_state_dict(state["optimizer"])
@@ -213,7 +213,7 @@ def _descend(
 
 
 def _pairs(modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
-    """(averages, weights), tensor by tensor; they share the memory of the modules, and so stay true as these train."""
+    """(averages, weights), tensor by tensor; they share the memory of the modules, and so follow their training."""
     now = [(name, key, v) for name, m in modules.items() for key, v in m.state_dict().items() if v.is_floating_point()]
     return [ema[name][key] for name, key, _ in now], [v for *_, v in now]
 
@@ -225,7 +225,7 @@ def _update_ema(averaged: tuple[list[Tensor], list[Tensor]], decay: float) -> No
 
 
 class ema_weights:
-    """Context: the modules hold their averaged weights inside it, and are as before after it."""
+    """Context: the modules hold their averaged weights inside it, and have their own again after it."""
 
     def __init__(self, modules: dict[str, nn.Module], ema: dict[str, dict[str, Tensor]]) -> None:
         self.modules, self.ema = modules, ema

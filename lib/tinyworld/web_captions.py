@@ -1,4 +1,4 @@
-"""Captions as the web's are: some are missing, some name a wrong colour, size or ground, some forget one of two things.
+"""Captions like the web's: some are missing, some name a wrong colour, size or ground, some forget one of two things.
 
 A model of them knows how far captions can be trusted, and so draws what was not asked for unless guidance sharpens it.
 """
@@ -14,8 +14,8 @@ from tinyworld.scene import COLOURS, GROUNDS, SIZES, Scene, edit, split_of
 
 
 class Lies(NamedTuple):
-    """How often a caption fails, each by itself: the whole caption is missing; one of two things is forgotten; a
-    thing's colour, its size, or the ground is a wrong one, all wrong ones being as likely."""
+    """How often a caption fails, each independently: the whole caption is missing; one of two things is forgotten; a
+    thing's colour, its size, or the ground is wrong, all wrong values being equally likely."""
 
     missing: float = 0.15
     forgotten: float = 0.15
@@ -30,14 +30,14 @@ LIES = Lies()
 def told(scene: Scene, seed: int, lies: Lies = LIES) -> Scene:
     """What the caption of a scene describes: the scene itself, or another one.
 
-    It is of the same split (`scene.split_of`): were a combination that training keeps back named in lies alone, a model
-    could learn that its name is never true. So a lie that leads into another split is not told.
+    It is of the same split (`scene.split_of`): if a combination that training holds back were named only in lies, a
+    model could learn that its name is never true. So a lie that leads into another split is not told.
 
     Args:
         seed: decides about every lie; the same scene and seed give the same result.
         lies: how often a caption fails. `missing` does not matter here.
     """
-    rng = Random(f"told {seed}")  # not the number alone: a scene that was sampled by it had the same draws
+    rng = Random(f"told {seed}")  # not the number alone: a scene sampled with it used the same draws
     if len(scene.things) == 2 and rng.random() < lies.forgotten:
         scene = _one_of(scene, [replace(scene, things=(thing,)) for thing in scene.things], rng)
     for index in range(len(scene.things)):

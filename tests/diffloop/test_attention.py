@@ -109,7 +109,7 @@ def test_a_map_lights_up_at_the_pixel_that_looks():
 
 def test_a_network_without_text_is_refused():
     with (
-        pytest.raises(ValueError, match="Linear has no layer that is called 'attn2'"),
+        pytest.raises(ValueError, match="Linear has no layer called 'attn2'"),
         cross_attention_maps(nn.Linear(1, 1)),
     ):
         pass
@@ -127,7 +127,7 @@ def test_word_positions_count_from_the_start_token():
 
 @pytest.mark.parametrize("word", ["green", "", "re", "square on"])
 def test_a_word_that_is_not_there_is_refused(word):
-    with pytest.raises(ValueError, match="does not have the word"):
+    with pytest.raises(ValueError, match="does not contain the word"):
         word_positions(tokenizer(16), "a red square", word)
 
 

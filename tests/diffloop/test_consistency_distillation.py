@@ -203,9 +203,9 @@ def test_the_schedule_of_rungs():
     [
         (lambda: adaptive_schedule(5, 4), "k, K, first"),
         (lambda: follow(nn.Linear(1, 1), nn.Linear(1, 1), 1.0), "mu is 1.0"),
-        (lambda: neighbours(*drawn(), LEVELS, torch.full((6,), 20)), "i reaches from 20 to 20"),
+        (lambda: neighbours(*drawn(), LEVELS, torch.full((6,), 20)), "i ranges from 20 to 20"),
         (lambda: neighbours(*drawn(), LEVELS, torch.zeros(6, dtype=torch.long), skip=0), "skip is 0"),
-        (lambda: neighbours(*drawn(), LEVELS, torch.zeros(6, dtype=torch.long), heun=True), "teacher None"),
+        (lambda: neighbours(*drawn(), LEVELS, torch.zeros(6, dtype=torch.long), heun=True), "teacher is None"),
         (lambda: neighbours(*drawn(), LEVELS[::-1], torch.zeros(6, dtype=torch.long)), "must fall"),
     ],
 )

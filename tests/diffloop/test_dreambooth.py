@@ -133,7 +133,7 @@ def test_bad_input_is_named(models):
         (lambda: call(batch=0), ["batch is 0", ">= 1"]),
         (lambda: call(prompt="red " * 40), ["42 tokens long", "takes 16"]),
         (lambda: call(optimizer=stranger), ["not weights of models.unet or text_encoder"]),
-        (lambda: call(models, optimizer=frozen), ["need no gradient", "full_copy or lora_copy"]),
+        (lambda: call(models, optimizer=frozen), ["do not need gradients", "full_copy or lora_copy"]),
     ]
     for make, words in calls:
         with pytest.raises(ValueError, match=r".") as error:

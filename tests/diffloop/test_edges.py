@@ -53,7 +53,7 @@ def test_timesteps_of_every_kind_are_the_same(models, times):
     "times", [[900.5, 1.0], ["900"], [[900, 1]], [[900], 1], [None], np.array([float("nan")]), [True, False]]
 )
 def test_timesteps_between_the_trained_ones_are_refused(models, times):
-    with pytest.raises(ValueError, match=r"timesteps is .*must be integers"):
+    with pytest.raises(ValueError, match=r"timesteps is .*must be a sequence of integers"):
         text_to_image(models, ["a red"], timesteps=times, generator=seeded())
 
 

@@ -202,7 +202,7 @@ def test_inpainting_with_an_xl_unet_of_9_channels(tmp_path):
     pipe = pipeline(folder, "StableDiffusionXLInpaint")
     theirs = {"image": pictures(), "mask_image": mask, "height": 64, "width": 64, "num_inference_steps": 3}
     assert_same(a, pipe(PROMPTS, **theirs, **how))
-    with pytest.raises(ValueError, match="is an inpainting one"):
+    with pytest.raises(ValueError, match="is for inpainting"):
         text_to_image(models, PROMPTS, generator=seeded())
 
 
@@ -340,7 +340,7 @@ def test_an_edit_that_cannot_be(ours):
         instruct(models, images, PROMPTS, negative=["a"], **how)
     with pytest.raises(ValueError, match="guidance_scale is -1"):
         instruct(models, images, PROMPTS, image_guidance_scale=-1.0, **how)
-    with pytest.raises(ValueError, match="one image a prompt"):
+    with pytest.raises(ValueError, match="one image per prompt"):
         instruct(models, images[:1], PROMPTS, **how)
 
 

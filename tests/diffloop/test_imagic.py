@@ -135,7 +135,7 @@ def test_bad_input_is_named(models):
         (lambda: optimize_embedding(models, X_0, e, of_e, generator=g, batch=0), ["batch is 0", ">= 1"]),
         (lambda: optimize_embedding(models, two, e, of_e, generator=g), ["1 embeddings, 2 pictures"]),
         (lambda: fine_tune(models, X_0, e, of_e, generator=g), ["not weights of models.unet"]),
-        (lambda: fine_tune(models, X_0, e, of_base, generator=g), ["need no gradient", "full_copy or lora_copy"]),
+        (lambda: fine_tune(models, X_0, e, of_base, generator=g), ["do not need gradients", "full_copy or lora_copy"]),
         (lambda: embedding_model(models, e, guidance_scale=-1.0), ["guidance_scale is -1.0"]),
     ]
     for call, words in calls:

@@ -98,7 +98,7 @@ def test_a_vae_that_gives_no_numbers_is_an_error(base, part, value):
 
 
 def test_latents_that_are_no_numbers_are_blamed_on_the_sampler(base):
-    with pytest.raises(ValueError, match=r"what goes into the VAE's decoder holds NaN.*first step"):
+    with pytest.raises(ValueError, match=r"the input of the VAE's decoder holds NaN.*first step"):
         decode_latents(base, torch.full((1, 4, 8, 8), float("nan")))
 
 

@@ -231,7 +231,7 @@ LONG = list(range(100, 0, -1))
         (lambda: trained_levels(BARS, [3, -1]), ["[3, -1]", "[0, 999]"]),
         (lambda: trained_levels(BARS, [*LONG, 5]), ["[100, 99, 98, 97, ... 5]"]),
         (lambda: trained_levels(BARS, [3.5]), ["[3.5]", "integers"]),
-        (lambda: as_timesteps([[3]]), ["[[3]]", "in a row"]),
+        (lambda: as_timesteps([[3]]), ["[[3]]", "a sequence of integers"]),
         (lambda: as_timesteps([math.nan]), ["nan", "integers"]),
         (lambda: as_timesteps([True]), ["True", "integers"]),
         (lambda: karras_levels(0), ["0, 0.002, 80.0, 7.0", "steps >= 1"]),

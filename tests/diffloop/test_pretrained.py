@@ -131,7 +131,7 @@ def test_every_missing_file_is_named(tmp_path):
 def test_truncated_weights(copy, name, keep):
     path = copy / f"{name}.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match=r"safetensors is damaged or cut short \([\d,]+ bytes.*download"):
+    with pytest.raises(ValueError, match=r"safetensors is damaged or truncated \([\d,]+ bytes.*download"):
         load(copy)
 
 

@@ -197,7 +197,7 @@ def test_a_reweighted_word_counts_for_more(models):
         assert torch.equal(found[row, :, :, position], -2 * source[row, :, :, position])
     assert torch.equal(found[0, :, :, 3:], source[0, :, :, 3:])
     assert torch.equal(reweight(models.tokenizer, SOURCES, ["a", "a"], 1.0, edit=own_maps)(source, own), own)
-    with pytest.raises(ValueError, match="does not have the word 'green'"):
+    with pytest.raises(ValueError, match="does not contain the word 'green'"):
         reweight(models.tokenizer, ["a red circle"], ["green"], 2.0, edit=None)
 
 

@@ -173,7 +173,7 @@ def test_a_claim_that_cannot_be_judged_is_refused():
         ({"seeds": True}, "seeds is True"),
         ({"seeds": 3.0}, "seeds is 3.0"),
         ({"seeds": []}, r"seeds is \[\]; name at least one"),
-        ({"seeds": [1, 1, 2]}, "each may be there once"),
+        ({"seeds": [1, 1, 2]}, "each may occur only once"),
         ({"seeds": "123"}, "seeds is '123'"),
         ({"scale": "large"}, "scale is 'large'; legal: small, full"),
     ],
@@ -270,7 +270,7 @@ def test_printing_says_nothing_that_paper_toml_could_change(project):
         ("few-step", "song2021ddim", "claim id is 'few-step'; legal in papers/song2021ddim/paper.toml: few-steps"),
         ("few-steps", "song2021", "paper is 'song2021'; legal: song2021ddim"),
         ("few-steps", "../papers/song2021ddim", "paper is '../papers/song2021ddim'; legal: song2021ddim"),
-        ("", "song2021ddim", "id is ''; it must be a text"),
+        ("", "song2021ddim", "id is ''; it must be a string"),
     ],
 )
 def test_typos_name_what_is_legal(project, id, paper, message):

@@ -120,7 +120,7 @@ def test_whatever_else_is_no_description(value):
         ({"steps": 2.5}, "steps is 2.5; it must be a whole number"),
         ({"seed": 2**32}, "seed is 4294967296; it must be a whole number from 0 to 4294967295"),
         ({"seed": True}, "seed is True"),
-        ({"prompt": None}, "prompt is None; it must be a text"),
+        ({"prompt": None}, "prompt is None; it must be a string"),
         ({"model": "/models/tiny"}, "model is '/models/tiny'; it must be a folder of the project"),
         ({"model": "a:b"}, "model is 'a:b'"),
         ({"unet": "../tiny-web"}, "unet is '../tiny-web'"),

@@ -138,7 +138,7 @@ def test_all_kinds_of_frames_agree():
         ({"labels": ["a"]}, "1 labels for 3 frames"),
         ({"name": " "}, "name is ' '"),
         ({"alt": ""}, "alt is ''"),
-        ({"start": 3}, "start is 3; legal is -3 to 2"),
+        ({"start": 3}, "start is 3; legal: -3 to 2"),
         ({"start": -4}, "start is -4"),
         ({"width": 0}, "width is 0"),
         ({"interval_ms": 10}, "interval_ms is 10"),
