@@ -51,7 +51,10 @@ SMALL = {
     "progressive-distillation": {**TOYS, "per_seed": 3, "toy_seeds": 2, "toy_steps": 5, "round_steps": 5},
     "textual-inversion": {**TOYS, "train_steps": 2, "judge_pictures": 64},
     "three-models": {**TOYS, "n_prompts": 2, "n_noises": 2},
-    "vae-unet": {**TOYS, "n_pictures": 16, "n_looks": 2, "n_practice": 2, "n_inverted": 2, "inversion_steps": 2},
+    "vae-unet": {
+        **TOYS,
+        **{"n_pictures": 16, "n_looks": 2, "n_practice": 2, "n_probed": 2, "n_inverted": 2, "inversion_steps": 2},
+    },
 }
 
 MADE_OF = re.compile(r"^(None)?$|\n|\btensor\(|\barray\(|<[\w.]+ .*at 0x")  # Python's own view of a value, or none
