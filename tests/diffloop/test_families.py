@@ -336,7 +336,7 @@ def test_an_edit_that_cannot_be(ours):
         text_to_image(models, PROMPTS, **how)
     with pytest.raises(ValueError, match="instructions is 'a red'"):
         instruct(models, images, "a red", **how)
-    with pytest.raises(ValueError, match=r"negative has 1 and there are 2"):
+    with pytest.raises(ValueError, match=r"negative has 1 instructions for 2 images"):
         instruct(models, images, PROMPTS, negative=["a"], **how)
     with pytest.raises(ValueError, match="guidance_scale is -1"):
         instruct(models, images, PROMPTS, image_guidance_scale=-1.0, **how)
