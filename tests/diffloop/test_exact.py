@@ -226,7 +226,7 @@ def test_other_scales_are_a_change_of_variables(scale):
     ("call", "words"),
     [
         (lambda: gaussian_mixture(-WEIGHTS, MEANS, FULL), ["weights", ">= 0"]),
-        (lambda: gaussian_mixture(0 * WEIGHTS, MEANS, FULL), ["weights", "at least > 0"]),
+        (lambda: gaussian_mixture(0 * WEIGHTS, MEANS, FULL), ["weights", "at least one > 0"]),
         (lambda: gaussian_mixture(WEIGHTS, MEANS, FULL[:, :1]), ["(3, 1, 2)", "(3,), (3, 2) or (3, 2, 2)"]),
         (lambda: gaussian_mixture(WEIGHTS, MEANS, -FULL), ["variance", ">= 0"]),
         (lambda: gaussian_mixture(WEIGHTS, MEANS, FULL + torch.tensor([[0, 1], [0, 0]])), ["not symmetric"]),

@@ -190,7 +190,7 @@ OPTIMIZER = torch.optim.SGD([WEIGHT], lr=0.1)
         (lambda: train(sum, OPTIMIZER, steps=1, save_every=0, generator=seeded()), ["save_every is 0", ">= 1"]),
         (
             lambda: train(sum, torch.optim.SGD([torch.ones(2)], lr=0.1), steps=1, generator=seeded()),
-            ["1 of 1 tensors", "no gradient", "full_copy or lora_copy"],
+            ["1 of 1 tensors", "do not need gradients", "full_copy or lora_copy"],
         ),
         (
             lambda: list(train(lambda g: WEIGHT.sum() * torch.nan, OPTIMIZER, steps=1, generator=seeded())),
