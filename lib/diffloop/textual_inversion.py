@@ -24,8 +24,11 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 
 from diffloop.concept_files import read_concept
-from diffloop.denoising import check_latents, denoising_loss, text_conditioned
+from diffloop.denoising import check_latents, stratified, text_conditioned
 from diffloop.finetuning import shared_copy
+from diffloop.ladders import levels_at
+from diffloop.noise import draw_noise
+from diffloop.parameterization import add_noise, target
 from diffloop.stable_diffusion import StableDiffusion
 from diffloop.training import check_trains, train, write_whole
 from diffloop.words import expand_words
@@ -128,25 +131,73 @@ def learn_concept(
         ValueError: if the optimizer holds anything else, batch < 1, there are no prompts, or one lacks the placeholder
             or is cut before it; see `train`.
     """
-    check_latents(concept.models.unet, x_0, batch)
-    check_trains(optimizer, [concept.vectors], "concept.vectors")
-    models, x_0, ids = concept.models, x_0.detach().clone(), _prompt_ids(concept, prompts)
+    saving = {"checkpoint": checkpoint, "save_every": save_every}
+    return learn_concepts([concept], [x_0], prompts, optimizer, generator=generator, steps=steps, batch=batch, **saving)
+
+
+def learn_concepts(
+    concepts: Sequence[Concept],
+    x_0: Sequence[Float[Tensor, "n c h w"]],
+    prompts: Sequence[str],
+    optimizer: Optimizer,
+    *,
+    generator: torch.Generator,
+    steps: int = 500,
+    batch: int = 1,
+    checkpoint: str | Path | None = None,
+    save_every: int = 100,
+) -> Iterator[tuple[int, float]]:
+    """Several words, each as `learn_concept` learns it alone, in one call of the U-Net. (step, sum of their losses).
+
+    In a step all words see the same timesteps and noises, the same of their pictures and the same of the prompts. Each
+    word's gradient is that of its own loss, so with Adam none influences another. On a CPU one batch of eight took two
+    thirds of the time of four batches of two.
+
+    Source: gal2023textual, Eq. 2, for each word.
+
+    Args:
+        concepts: from `add_concept`, of the same models; all have the placeholder that is in the prompts.
+        x_0: latents of the pictures of each concept, equally many of each.
+        optimizer: holds the vectors of the concepts and nothing else; a group each, where they have rates of their own.
+        others: as for `learn_concept`.
+
+    Raises:
+        ValueError: as for `learn_concept`; or there is no concept, they do not share one U-Net, or x_0 does not have as
+            many pictures for each.
+    """
+    if len(concepts) == 0 or any(concept.models.unet is not concepts[0].models.unet for concept in concepts):
+        raise ValueError(f"concepts is {len(concepts)} words; give one at least, all added to the same models")
+    if len(x_0) != len(concepts) or len({x.shape for x in x_0}) > 1:
+        raise ValueError(f"x_0 has shapes {[tuple(x.shape) for x in x_0]}; give the same one for each concept")
+    models = concepts[0].models
+    check_latents(models.unet, x_0[0], batch)
+    what = "concept.vectors" if len(concepts) == 1 else "vectors of the concepts"
+    check_trains(optimizer, [concept.vectors for concept in concepts], what)
+    x_0 = [x.detach().clone() for x in x_0]
+    ids = [_prompt_ids(concept, prompts) for concept in concepts]
 
     def loss_at(generator: torch.Generator) -> Tensor:
-        pictures = torch.randint(len(x_0), (batch,), generator=generator)
-        sentences = torch.randint(len(ids), (batch,), generator=generator)
-        model = text_conditioned(models.unet, _encode(concept, ids[sentences]))
-        return denoising_loss(
-            model, x_0[pictures], models.alphas_cumprod, generator, prediction=models.prediction
-        ).mean()
+        pictures = torch.randint(len(x_0[0]), (batch,), generator=generator)
+        sentences = torch.randint(len(prompts), (batch,), generator=generator)
+        text = torch.cat([_encode(concept, own[sentences]) for concept, own in zip(concepts, ids, strict=True)])
+        t = stratified(batch, len(models.alphas_cumprod), generator)
+        eps = draw_noise((batch, *x_0[0].shape[1:]), generator, device=models.device)
+        x = torch.cat([own[pictures] for own in x_0])
+        eps = eps.repeat(len(concepts), 1, 1, 1)
+        level = levels_at(models.alphas_cumprod, t.repeat(len(concepts)), x.ndim)
+        predicted = text_conditioned(models.unet, text)(add_noise(x, eps, level), level)
+        wanted = target(x, eps, level, prediction=models.prediction)
+        losses = (predicted - wanted).square().flatten(1).mean(1)
+        return losses.unflatten(0, (len(concepts), batch)).mean(1).sum()
 
-    inputs = [x_0, ids, *models.unet.parameters()]
+    inputs = [*x_0, *ids, *models.unet.parameters()]
     saving = {"checkpoint": checkpoint, "save_every": save_every}
     trained = train(loss_at, optimizer, steps=steps, generator=generator, inputs=inputs, **saving)
 
     def shown() -> Iterator[tuple[int, float]]:
         for item in trained:
-            _write_rows(concept)
+            for concept in concepts:
+                _write_rows(concept)
             yield item
 
     return shown()

@@ -11,7 +11,15 @@ from tests.diffloop.tiny_models import assert_same_run, bits, cut_off_and_resume
 
 from diffloop.pretrained import load
 from diffloop.text_to_image import encode_prompts, text_to_image
-from diffloop.textual_inversion import add_concept, concept_of, expand, learn_concept, load_concept, save_concept
+from diffloop.textual_inversion import (
+    add_concept,
+    concept_of,
+    expand,
+    learn_concept,
+    learn_concepts,
+    load_concept,
+    save_concept,
+)
 
 X_0 = torch.randn(3, 4, 8, 8, generator=seeded(9))
 PROMPTS = ["a <toy> on black", "two <toy> on white"]
@@ -134,6 +142,36 @@ def test_two_words_at_once(models):
     prompt = expand(second, expand(first, "a <hat> on <toy>"))
     expected = encode_prompts(models, ["a red red on circle"])
     torch.testing.assert_close(encode_prompts(second.models, [prompt]), expected, atol=0, rtol=0)
+
+
+def test_words_learned_together_are_those_learned_alone(models):
+    pictures, rates, sizes = (X_0, X_0.flip(0)), (0.05, 0.01), (1, 2)
+    alone, together = [], []
+    for x_0, rate, n in zip(pictures, rates, sizes, strict=True):
+        pair = [add_concept(models, "<toy>", initializer="circle", n_vectors=n) for _ in range(2)]
+        optimizer = torch.optim.AdamW([pair[0].vectors], lr=rate, weight_decay=0)
+        list(learn_concept(pair[0], x_0, PROMPTS, optimizer, generator=seeded(), steps=3, batch=2))
+        alone.append(pair[0])
+        together.append(pair[1])
+    groups = [{"params": [c.vectors], "lr": rate} for c, rate in zip(together, rates, strict=True)]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0)
+    list(learn_concepts(together, pictures, PROMPTS, optimizer, generator=seeded(), steps=3, batch=2))
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(other.vectors, one.vectors, atol=1e-4, rtol=0)
+        rows = other.models.text_encoder.get_input_embeddings().weight[other.token_ids]
+        assert torch.equal(rows, other.vectors)
+
+
+def test_words_to_learn_together_share_models_and_numbers_of_pictures(models, folder):
+    pair = [add_concept(models, "<toy>", initializer="circle") for _ in range(2)]
+    optimizer = torch.optim.AdamW([c.vectors for c in pair], weight_decay=0)
+    how = {"prompts": PROMPTS, "optimizer": optimizer, "generator": seeded()}
+    with pytest.raises(ValueError, match="concepts is 0 words"):
+        learn_concepts([], [], **how)
+    with pytest.raises(ValueError, match="all added to the same models"):
+        learn_concepts([pair[0], add_concept(load(folder), "<toy>", initializer="circle")], [X_0, X_0], **how)
+    with pytest.raises(ValueError, match="give the same one for each"):
+        learn_concepts(pair, [X_0, X_0[:2]], **how)
 
 
 def test_a_table_with_spare_rows_is_not_made_longer(models):
