@@ -15,7 +15,7 @@ export function drawLatents(mean, std, normal) {
  *
  * @param {Float32Array} state (channels, pixels), at the level that `known` has been brought to.
  * @param {Float32Array} known the picture's latents, noised to that level (or as they are, after the last step).
- * @param {Float32Array} mask one number a pixel: 1 redraw, 0 keep; between, both are mixed.
+ * @param {Float32Array} mask one number per pixel: 1 redraw, 0 keep; between, both are mixed.
  */
 export function keepKnown(state, known, mask) {
   for (let i = 0; i < state.length; i++) {
