@@ -36,7 +36,7 @@ SMALL = {
         "tune_steps": 1,
     },
     "edm": {**TOYS, "per_seed": 2, "toy_seeds": 2, "toy_steps": 5, "n_points": 50},
-    "few-steps": {"n_seeds": 2, "n_prompts": 4, "n_others": 2, "toy_seeds": 2, "toy_steps": 6, "n_points": 60},
+    "few-steps": {"n_seeds": 2, "n_prompts": 10, "n_others": 2, "toy_seeds": 2, "toy_steps": 6, "n_points": 60},
     "glide": {**TOYS, "n_prompts": 4},
     "guidance": {**TOYS, "n_prompts": 2, "n_noises": 2, "n_networks": 2, "train_steps": 5},
     "guidance-today": {
