@@ -160,7 +160,7 @@ def test_blocks_of_prompts_share_the_embeddings(models, levels, pivot):
     nulls = optimised(models, pivot, levels, 2)
     twice = walk(models, nulls, torch.cat([pivot[0]] * 2), levels, prompts=[*PROMPTS, *PROMPTS])[-1]
     once = walk(models, nulls, pivot[0], levels)[-1]
-    torch.testing.assert_close(twice, torch.cat([once, once]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(twice, torch.cat([once, once]), rtol=0, atol=3e-5)
 
 
 def test_what_does_not_fit_is_named(models, levels, pivot):
