@@ -22,7 +22,13 @@ RUN = {"day": LINE, "versions": TABLE}
 TESTS = {"error": LINE, "green": TABLE}
 POST = {"slug": LINE, "source": LINE, **TESTS}
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-OWN = ("cell ", "value ", "module ", "file ")  # parts of a key that lie in the project, and are no parameters
+OWN = (
+    "cell ",
+    "exercise ",
+    "value ",
+    "module ",
+    "file ",
+)  # parts of a key that lie in the project, and are no parameters
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ SEED = "seed"
 
 
 def identity(parts: Mapping[str, str]) -> str:
-    """The digest of what a run depends on, apart from its parameters and the post's name.
+    """The digest of what a run's measurements depend on, apart from its parameters and the post's name.
 
     A package's build for another device (2.9.0+cu128) counts as the same version: the device is a parameter.
 
@@ -26,7 +26,7 @@ def identity(parts: Mapping[str, str]) -> str:
 
 
 def _left_out(name: str) -> bool:
-    return name == "slug" or name.startswith("parameter ")
+    return name == "slug" or name.startswith(("parameter ", "exercise "))
 
 
 def _of_any_device(name: str, value: str) -> str:

@@ -64,12 +64,14 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
         parts["folder"] = post.folder
     for cell in (cell for cell in post.cells if cell.evaluated):
         tagged = (" parameters" if "parameters" in cell.tags else "") + (" may fail" if cell.may_fail else "")
-        parts[f"cell {cell.name}"] = hashlib.sha256((cell.code.strip() + tagged).encode()).hexdigest()
+        kind = "exercise" if cell.name in post.exercises else "cell"
+        parts[f"{kind} {cell.name}"] = hashlib.sha256((cell.code.strip() + tagged).encode()).hexdigest()
     parts |= {f"parameter {name}": json.dumps(value) for name, value in parameters.items()}
     parts |= {f"module {name}": hashed(path) for name, path in modules.items()}
     parts |= {f"module {name}": hashed(path) for name, path in near.items() if path not in modules.values()}
     for value in post.inline:
-        parts[f"value {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
+        kind = "exercise" if value.after in post.exercises else "value"
+        parts[f"{kind} {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
     parts |= numbers_parts({*modules, *imported}, root)
     parts |= {f"package {name}": hashed(place, code_hash) for name, place in outside(external, root).items()}

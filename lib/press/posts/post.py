@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MAGIC = re.compile(r"^%(matplotlib|config)\b.*$")  # frequent, and of no matter to the key
 KERNEL = "python3"
 INDENT = "md-indent"  # Quarto's name for the spaces before a cell, in its metadata
+EXERCISE = "exercise"  # tag of a cell that answers an exercise
 INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds; here its name too
 KEPT = ".press/posts"  # executed notebooks that have no place among the sources
 
@@ -127,6 +129,12 @@ class Post:
     inline: tuple[Inline, ...] = ()
     runs: bool = True
     folder: str = ""
+
+    @property
+    def exercises(self) -> frozenset[str]:
+        """Names of the cells tagged `exercise` with which the post ends: no measurement above depends on them."""
+        end = takewhile(lambda cell: EXERCISE in cell.tags or not cell.evaluated, reversed(self.cells))
+        return frozenset(cell.name for cell in end)
 
     @property
     def place(self) -> str:

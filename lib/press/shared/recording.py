@@ -24,7 +24,7 @@ from press.papers.schema import Paper
 from press.posts.cache import reads_of, with_reads
 from press.posts.made import versions_of
 from press.posts.plan import Plan, Step, trial_of
-from press.posts.post import Post, named_in
+from press.posts.post import EXERCISE, Post, named_in
 from press.posts.run import execute
 from press.shared.seeding import held, kept_runs, name_of, seeded_step, seedless
 
@@ -52,7 +52,7 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
         seeds: how many.
 
     Raises:
-        PressError: the plan has problems, or a post has no parameter `seed`.
+        PressError: the plan has problems, a post has no parameter `seed`, or one of its exercises measures a claim.
     """
     if plan.problems:
         raise PressError(plan.problems)
@@ -62,9 +62,19 @@ def wanted(plan: Plan, papers: tuple[Paper, ...], slugs: list[str], seeds: int, 
         raise PressError(
             Problem("", 0, "no post to record: no post that runs names a claim that involves chance. Measure one first")
         )
-    if problems := seedless(step.post for step in steps):
+    if problems := seedless(step.post for step in steps) + _measured_in_exercises(steps, chance):
         raise PressError(problems)
     return [_wanted(step, papers, seeds, root) for step in steps]
+
+
+def _measured_in_exercises(steps: list[Step], claims: list[str]) -> list[Problem]:
+    problems = []
+    for post in (step.post for step in steps):
+        for cell in (cell for cell in post.cells if cell.name in post.exercises):
+            for id in named_in(replace(post, cells=(cell,)), claims):
+                message = f"claim {id!r} is in a cell tagged {EXERCISE!r}, on which no record depends. Measure it above"
+                problems.append(Problem(cell.file, cell.line, message))
+    return problems
 
 
 def _wanted(step: Step, papers: tuple[Paper, ...], seeds: int, root: Path) -> Wanted:

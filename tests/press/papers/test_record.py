@@ -185,6 +185,22 @@ def test_another_version_begins_a_record_and_the_old_one_stays_until_it_is_outgr
     assert entry(measured).record.current
 
 
+def test_exercises_that_end_a_post_may_change_and_the_record_stays(measured):
+    """Nothing measured depends on them; the post's results do. A cell that others follow counts as any other."""
+    exercise = "\n" + cell("#| tags: [exercise]\nprint(value)") + "\nIt is `{python} value + 1`.\n"
+    write_record(measured, [2.0, 2.1, 1.9])
+    measured.post("a", POST + exercise)
+    assert "would run a: exercise code-4 added" in measured.press("run", "--dry-run").stdout
+    assert measured.press("record", "a", "--seeds", "3", "--dry-run").stdout == "a: on record\n0 runs\n"
+    measured.press("run")
+    assert entry(measured).record.current
+    measured.post("a", POST + exercise + "\n" + cell("value"))
+    assert "a: a record of another version" in measured.press("record", "a", "--seeds", "3", "--dry-run").stdout
+    measured.post("a", POST + exercise.replace("print(value)", "'few-steps'"))
+    told = measured.press("record", "a", "--dry-run", status=1).stderr
+    assert "claim 'few-steps' is in a cell tagged 'exercise'" in told
+
+
 def test_a_record_that_was_deleted_is_made_again_if_another_paper_s_names_it(measured):
     """A post that measures claims of two papers: each record says which others have the same runs."""
     other = PAPER.replace("known2020", "other2021").replace("few-steps", "more-steps")
