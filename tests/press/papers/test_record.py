@@ -195,7 +195,7 @@ def test_exercises_that_end_a_post_may_change_and_the_record_stays(measured):
     measured.press("run")
     assert entry(measured).record.current
     measured.post("a", POST + exercise + "\n" + cell("value"))
-    assert "a: a record of another version" in measured.press("record", "a", "--seeds", "3", "--dry-run").stdout
+    assert "a: a record of another version" in measured.press("record", "a", "--seeds", "3", "--dry-run").stderr
     measured.post("a", POST + exercise.replace("print(value)", "'few-steps'"))
     told = measured.press("record", "a", "--dry-run", status=1).stderr
     assert "claim 'few-steps' is in a cell tagged 'exercise'" in told
