@@ -39,12 +39,13 @@ def numbered_code(cell):
 
 
 def prose_words(post):
-    """How many words a reader reads between the cells: no equations, comments, attributes or addresses of links."""
+    """How many words a reader reads between the cells: no equations, comments, attributes, addresses or folded answers."""
     text = "\n".join("".join(cell["source"]) for cell in post.notebook["cells"] if cell["cell_type"] == "markdown")
     for left_out in (
         r"(?s)<!--.*?-->",
         r"(?s)\$\$.*?\$\$",
         r"(?s)^```.*?^```",
+        r'(?s)^::: \{\.callout-tip collapse="true" title="Answer"\}$.*?^:::$',
         r"\{[#.][^}]*\}",
         r"\]\([^)]*\)",
         r"^:::.*$",
