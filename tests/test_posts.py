@@ -39,13 +39,13 @@ def numbered_code(cell):
 
 
 def prose_words(post):
-    """How many words a reader reads between the cells: no equations, comments, attributes, addresses or folded answers."""
+    """How many words a reader reads between the cells, up to the exercises: no equations, comments, attributes or addresses."""
     text = "\n".join("".join(cell["source"]) for cell in post.notebook["cells"] if cell["cell_type"] == "markdown")
+    text = text.partition("\n## Exercises\n")[0]
     for left_out in (
         r"(?s)<!--.*?-->",
         r"(?s)\$\$.*?\$\$",
         r"(?s)^```.*?^```",
-        r'(?s)^::: \{\.callout-tip collapse="true" title="Answer"\}$.*?^:::$',
         r"\{[#.][^}]*\}",
         r"\]\([^)]*\)",
         r"^:::.*$",
