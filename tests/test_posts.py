@@ -68,6 +68,17 @@ def test_visible_cells_are_short(post):
     assert not long, f"at most {VISIBLE_LINES} lines in a visible cell: {advice}\n" + "\n".join(long)
 
 
+def test_each_exercise_has_a_folded_answer_and_the_build_runs_what_they_show(post):
+    """No measurement depends on an exercise: its cells are tagged, and end the post."""
+    section = (ROOT / post.file).read_text(encoding="utf-8").partition("\n## Exercises\n")[2]
+    numbers = re.findall(r"^\*\*(\d+)\.\*\*", section, flags=re.MULTILINE)
+    assert len(numbers) >= 3
+    assert numbers == [str(number + 1) for number in range(len(numbers))]
+    answer = r'^::: \{\.callout-tip collapse="true" title="Answer"\}$'
+    assert len(re.findall(answer, section, flags=re.MULTILINE)) == len(numbers)
+    assert len(post.exercises) == section.count("```{python}") > 0
+
+
 def test_a_post_is_of_readable_length_and_has_figures(post):
     words = prose_words(post)
     assert words in WORDS, f"{post.file}:1: {words} words of prose; {WORDS[0]} to {WORDS[-1]} are asked for"

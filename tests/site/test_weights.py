@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,15 +17,21 @@ PAGES = [
 ]
 MOST = 1_000_000  # bytes of a page with its styles, scripts and pictures that do not wait
 MOST_SCRIPT = 100_000
+MOST_BEFORE_TEXT = 50_000  # compressed; at 1.6 Mbit/s a quarter of a second, beside four round trips of 150 ms
 pytestmark = pytest.mark.skipif(not PAGES, reason="no _site: run make site first")
 NAME = {path: path.relative_to(SITE).as_posix() for path in PAGES}
 
 
-def size(page: Path, address: str) -> int:
-    """Bytes of a file that a page names; 0 where it is not the site's own, which other tests refuse."""
+def content(page: Path, address: str) -> bytes:
+    """Of a file that a page names; nothing where it is not the site's own, which other tests refuse."""
     parts = urlsplit(address)
     path = SITE / parts.path.lstrip("/") if parts.path.startswith("/") else page.parent / parts.path
-    return path.stat().st_size if not parts.scheme and path.is_file() else 0
+    return path.read_bytes() if not parts.scheme and path.is_file() else b""
+
+
+def size(page: Path, address: str) -> int:
+    """Bytes of such a file."""
+    return len(content(page, address))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAME.get)
@@ -38,6 +45,19 @@ def test_a_page_is_light(page):
     assert 0 < script <= MOST_SCRIPT
     assert page.stat().st_size + script + styles + eager <= MOST
     assert [one.get("src") for one in pictures if not (one.get("width") and one.get("height"))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAME.get)
+def test_little_stands_between_a_reader_and_the_first_text(page):
+    """A browser shows no text before the styles, and the scripts that wait for nothing, are there."""
+    whole = page.read_bytes()
+    tree = lxml.html.fromstring(whole)
+    waiting = ("defer", "async")
+    awaited = [one.get("href") for one in tree.xpath("//link[@rel='stylesheet']")]
+    scripts = [one for one in tree.xpath("//script[@src]") if one.get("type") != "module"]
+    awaited += [one.get("src") for one in scripts if all(one.get(word) is None for word in waiting)]
+    before = [whole[: whole.index(b"<main")], *(content(page, address) for address in awaited)]
+    assert sum(len(gzip.compress(part)) for part in before) <= MOST_BEFORE_TEXT
 
 
 @needs_chrome
