@@ -93,22 +93,26 @@ def rows(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> 
         ("here", f"{_line(claim.quantity)} = {value_text(found)}"),
         ("holds if", _condition(claim)),
     ]
-    if more := remark(claim, found):
+    if more := remark(claim, found, recorded):
         lines.append(more)
     if recorded:
         lines.append(("recorded", recorded_text(claim, recorded)))
     return lines
 
 
-def remark(claim: Claim, found: Measurement) -> tuple[str, str] | None:
+def remark(claim: Claim, found: Measurement, recorded: Recorded | None = None) -> tuple[str, str] | None:
     """What is said below a verdict: ("open", what would settle it) or ("why", the reason); None below the others.
 
-    A reason stands only below the verdict that it was written about; where there is none, nobody has looked.
+    Where this build leaves the question open, it is about the record's verdict. A reason stands only below the verdict
+    that it was written about; where there is none, nobody has looked.
     """
-    result = verdict(claim, found.measured, found.interval)
+    known = recorded_verdict(claim, recorded) if recorded and recorded.current else ""
+    result, about = verdict(claim, found.measured, found.interval), claim.verdict.get(found.scale)
+    if known:
+        result, about = (known if said == INCONCLUSIVE else said for said in (result, about))
     if result == INCONCLUSIVE:
         return "open", _settled_by(claim, found)
-    if claim.reason and result != REPRODUCED and claim.verdict.get(found.scale) == result:
+    if claim.reason and result != REPRODUCED and result == about:
         return "why", _line(claim.reason)
     return ("why", "not examined") if result in (CONTRADICTED, NO_EFFECT) else None
 

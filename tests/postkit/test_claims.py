@@ -1,5 +1,6 @@
 """Claims in a notebook: the verdict rule, what is refused, and what the box shows."""
 
+import dataclasses
 import json
 import re
 from fractions import Fraction
@@ -15,6 +16,7 @@ from lxml import html
 from postkit import style
 from postkit._claim_box import COLOURS, SYMBOLS, box_html, box_text
 from postkit.claims import MIME, claim, from_json
+from postkit.pooling import Recorded
 from postkit.verdicts import VERDICTS, Claim, measurement, times_needed, verdict
 
 TOML = """\
@@ -367,6 +369,17 @@ def test_a_reason_stands_only_by_the_verdict_that_it_explains():
     assert "why: not examined" in no_effect
     assert "Soft shadows." not in no_effect
     assert "why: not examined" in box_text(made(than=2.75), found())
+
+
+def test_a_reason_may_be_one_for_what_only_the_record_says():
+    told = {"reason": "Soft shadows.", "than": 2.0, "delta": 0.25, "verdict": {"small": "INCONCLUSIVE"}}
+    stated, here = made(**told), found(1.9, (1.0, 3.0))
+    known = Recorded(found(1.5, (1.4, 1.6)), 10, "2026-11-28", True)
+    assert "open: " in box_text(stated, here)
+    assert "why: Soft shadows." in box_text(stated, here, known)
+    assert "why: Soft shadows." in box_text(stated, found(1.5, (1.0, 1.7)), known)  # this build says it, too
+    assert "open: " in box_text(stated, here, dataclasses.replace(known, current=False))
+    assert "why" not in box_text(stated, here, dataclasses.replace(known, found=found(2.5, (2.4, 2.6))))
 
 
 @pytest.mark.parametrize(

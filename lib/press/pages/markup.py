@@ -101,7 +101,7 @@ def claim_row(entry: Entry, shelf: Shelf, up: str) -> Values:
         up: from the page to the site's root.
     """
     claim, found = entry.claim, entry.measured
-    more = remark(claim, found) if found else None
+    more = remark(claim, found, entry.record) if found else None
     values = {
         "claim": claim,
         "first": entry is next(other for other in shelf.entries if other.claim.id == claim.id),

@@ -12,10 +12,13 @@ from press.papers.schema import Paper
 from press.posts.cache import key_of
 
 SEED = "seed"
+BOXES = "module postkit._claim_box"
 
 
 def identity(parts: Mapping[str, str]) -> str:
     """The digest of what a run's measurements depend on, apart from its parameters and the post's name.
+
+    Boxes are drawn again from the measurement, whenever a page is made, so how they are drawn does not count.
 
     A package's build for another device (2.9.0+cu128) counts as the same version: the device is a parameter.
 
@@ -26,7 +29,7 @@ def identity(parts: Mapping[str, str]) -> str:
 
 
 def _left_out(name: str) -> bool:
-    return name == "slug" or name.startswith(("parameter ", "exercise "))
+    return name in ("slug", BOXES) or name.startswith(("parameter ", "exercise "))
 
 
 def _of_any_device(name: str, value: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, DIRECTIONS, NO_EFFECT, SCALES, VERDICTS
+from postkit.verdicts import CONTRADICTED, DIRECTION_ONLY, DIRECTIONS, INCONCLUSIVE, NO_EFFECT, SCALES, VERDICTS
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -136,7 +136,7 @@ def _check_verdict(table: dict[str, Any], what: str, at: tuple[str, str], wrong:
     if "reason_checked_by" in table and not CELL.fullmatch(table["reason_checked_by"]):
         message = f"{what}reason_checked_by {table['reason_checked_by']!r} must look like post#label"
         wrong(message, *at, "reason_checked_by")
-    explained = {CONTRADICTED, NO_EFFECT, DIRECTION_ONLY}
+    explained = {CONTRADICTED, NO_EFFECT, DIRECTION_ONLY, INCONCLUSIVE}  # the last where the record says one of these
     if "reason" in table and not explained & set(table.get("verdict", {}).values()):
         message = f"{what}reason goes with the verdicts {', '.join(sorted(explained))}; remove it"
         wrong(message, *at, "reason")

@@ -150,7 +150,7 @@ def changed(old: str, new: str) -> str:
         ('small = "DIRECTION ONLY"', 'small = "NOT AT THIS SCALE"', 'small = "NOT', "claim 'other': verdict 'NOT AT THIS SCALE' is unknown. Legal: "),
         ('reason_checked_by = "few-steps#fig-why"\n', "", "reason = ", "claim 'few-steps': reason without reason_checked_by"),
         ('"few-steps#fig-why"', '"fig-why"', "reason_checked_by", "reason_checked_by 'fig-why' must look like post#label"),
-        ('"CONTRADICTED" }', '"INCONCLUSIVE" }', "reason = ", "reason goes with the verdicts CONTRADICTED, DIRECTION ONLY, NO EFFECT; remove it"),
+        ('"CONTRADICTED" }', '"REPRODUCED" }', "reason = ", "reason goes with the verdicts CONTRADICTED, DIRECTION ONLY, INCONCLUSIVE, NO EFFECT; remove it"),
         ('delta = 0.01\ndelta_why = "little"\n', "", "[[claims]]", "claim 'few-steps': delta is missing"),
         ("delta = 0.01", "delta = 0", "delta = 0", "delta is 0; it must be above 0"),
         ("delta = 0.01\n", "", "[[claims]]", "claim 'few-steps': delta is missing"),
