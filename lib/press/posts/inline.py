@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from press.core.errors import Problem
@@ -36,13 +37,23 @@ def find_inline(block: Block, text: str, after: str, known: int) -> list[Inline]
     if "{python}" not in block.source:
         return []
     found: list[Inline] = []
-    lines = block.source.split("\n")
-    for index, kind, _ in fenced_lines(lines):
-        for match in CODE.finditer(lines[index]) if kind == "text" else ():
-            line = block.line + index if block.line else 0
+    for start, paragraph, is_text in _paragraphs(block.source):
+        for match in CODE.finditer(paragraph) if is_text else ():
+            line = block.line + start + paragraph.count("\n", 0, match.start()) if block.line else 0
             name = f"inline-{known + len(found) + 1}"
-            found.append(Inline(name, text, after, match[1], block.file, line))
+            found.append(Inline(name, text, after, " ".join(match[1].split("\n")), block.file, line))
     return found
+
+
+def _paragraphs(source: str) -> Iterator[tuple[int, str, bool]]:
+    """(index of the first line, lines, whether it is text) of all of a text: a value may go on in the next line."""
+    lines = source.split("\n")
+    kinds = ["text" if kind == "text" and lines[index].strip() else "" for index, kind, _ in fenced_lines(lines)]
+    start = 0
+    for kind, group in groupby(kinds):
+        end = start + len(list(group))
+        yield start, "\n".join(lines[start:end]), bool(kind)
+        start = end
 
 
 def read_inline(values: Iterable[Inline], problems: list[Problem]) -> set[str]:
@@ -90,12 +101,13 @@ def filled(cell: dict[str, Any], values: list[dict[str, Any]]) -> dict[str, Any]
     if not values:
         return cell
     left = iter(values)
-    lines = "".join(cell["source"]).split("\n")
-    for index, kind, _ in fenced_lines(lines):
-        if kind == "text":
-            line = lines[index]
-            lines[index] = CODE.sub(lambda match, line=line: _value(next(left), line[: match.start()]), line)
-    return cell | {"source": "\n".join(lines).splitlines(keepends=True)}
+
+    def value(match: re.Match[str]) -> str:
+        before = match.string[: match.start()]
+        return _value(next(left), before[before.rfind("\n") + 1 :])
+
+    parts = [CODE.sub(value, part) if is_text else part for _, part, is_text in _paragraphs("".join(cell["source"]))]
+    return cell | {"source": "\n".join(parts).splitlines(keepends=True)}
 
 
 def with_placeholders(post: Post) -> dict[str, Any]:

@@ -208,6 +208,14 @@ def test_values_within_the_text_are_escaped_unless_they_are_markdown(blog):
     assert "&lt;script&gt;*x*" in page
     assert "<strong>bold</strong> and 3." in page
     assert "Now 4; <code>{python} n</code>" in page
+    over = "One `{python}\nn +\n1` and\n`{python} n`, no `more.\n\nOf `{python} n`.\n"
+    blog.write("notes/a.qmd", "---\ntitle: x\ndescription: d\n---\n\n" + cell("n = 3") + "\n" + over)
+    blog.press("build")
+    assert "One 4 and 3, no `more. Of 3." in text(blog, "notes/a.html")
+    blog.write(
+        "notes/a.qmd", "---\ntitle: x\ndescription: d\n---\n\n" + cell("1") + "\nA `{python} 1`\nB `{python}\nno`\n"
+    )
+    assert "notes/a.qmd:11: inline-2 raised NameError" in blog.press("build", status=1).stderr
     blog.write("notes/a.qmd", "---\ntitle: x\ndescription: d\n---\n\nA\n\n`{python} missing`\n\n" + cell("1"))
     assert "notes/a.qmd:8: inline-1 raised NameError" in blog.press("build", status=1).stderr
 

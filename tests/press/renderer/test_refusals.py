@@ -22,6 +22,7 @@ def lines(problems):
         ("::: {.callout-danger}\nx\n:::", 6, "callout-danger"),
         ("text\n\n::: {.mine}\nnever closed", 8, "unclosed"),
         ("a\n`{python} 1 + 1` b", 7, "inline code"),
+        ("a\nx `{python}\n1 + 1` b", 7, "inline code"),
         ("```{ojs}\nx\n```", 6, "{ojs}"),
         ("a\n\n\\newpage", 8, "newpage"),
         ("See [@nobody2000].", 6, "nobody2000"),
