@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -47,29 +48,28 @@ def live_files(
     Raises:
         ValueError: if a folder holds no such checkpoint, or a U-Net is not for text to image alone.
     """
-    load = cache(lambda: _load(model))
     shared: dict[str, Path] = {}
 
-    def keep(name: str, sources: Iterable[Path], make: Callable[[], bytes]) -> dict[str, Any]:
-        path = _kept(kept, name, sources, make)
+    def serve(path: Path) -> dict[str, Any]:
         shared[path.name] = path
         return {"file": f"../{path.name}", "bytes": path.stat().st_size}
 
-    def network(name: str, folder: Path, unet: Path | None = None) -> dict[str, Any]:
-        return keep(f"{name}.onnx", [folder, *_code()], lambda: _exported(load(), name.partition("-")[0], unet))
+    def keep(name: str, source: Path) -> dict[str, Any]:
+        return serve(_kept(kept, name, [source], source.read_bytes))
 
-    parts = {"text_encoder": "text_encoder", "vae_decoder": "vae", "vae_encoder": "vae"}
-    networks = {name: network(name, model / part) for name, part in parts.items()}
-    about = json.loads(_kept(kept, "about.json", [model, *_code()], lambda: _about(load())).read_bytes())
+    unets = {model.name: model / "unet", **unets}
+    folders = {f"unet-{name}": folder for name, folder in unets.items()}
+    folders |= {"vae_encoder": model / "vae", "vae_decoder": model / "vae", "text_encoder": model / "text_encoder"}
+    networks = {name: serve(path) for name, path in _networks(model, folders, kept).items()}
+    about = json.loads(_kept(kept, "about.json", [model, *_code()], lambda: _about(_load(model))).read_bytes())
     found = {}
-    for name, folder in {model.name: model / "unet", **unets}.items():
-        own = network(f"unet-{name}", folder, None if folder == model / "unet" else folder)
-        found[name] = own | (OF_STUDENTS if _is_student(folder) else about["unet"] | {"guided": False})
+    for name, folder in unets.items():
+        said = OF_STUDENTS if _is_student(folder) else about["unet"] | {"guided": False}
+        found[name] = networks.pop(f"unet-{name}") | said
     manifest = {"networks": networks, "unets": found, **{k: about[k] for k in ("latents", "alphasCumprod")}}
     manifest["runtimes"] = {}
     for device, (module, binary) in RUNTIMES.items():
-        code = keep(module, [runtime / "dist" / module], (runtime / "dist" / module).read_bytes)
-        wasm = keep(binary, [runtime / "dist" / binary], (runtime / "dist" / binary).read_bytes)
+        code, wasm = (keep(name, runtime / "dist" / name) for name in (module, binary))
         manifest["runtimes"][device] = {"module": code["file"], "binary": wasm["file"], "bytes": wasm["bytes"]}
     manifest["text"] = about["text"] | {"module": "./tokenizers.mjs", "tokenizer": "tokenizer.json"}
     manifest["text"]["config"] = "tokenizer_config.json"
@@ -85,6 +85,29 @@ def live_files(
     return shared | {f"{key}/{name}": path for name, path in own.items()}
 
 
+def _networks(model: Path, folders: Mapping[str, Path], kept: Path) -> dict[str, Path]:
+    """Name -> exported network. Those that are not kept are exported at the same time, each on a core."""
+    paths = {name: _place(kept, f"{name}.onnx", [folder, *_code()]) for name, folder in folders.items()}
+    missing = [name for name, path in paths.items() if not path.is_file()]
+    if len(missing) > 1:
+        with ProcessPoolExecutor(min(len(missing), os.cpu_count() or 1)) as pool:
+            list(pool.map(_network, *zip(*((model, name, folders[name], kept) for name in missing), strict=True)))
+    return {name: _network(model, name, folder, kept) for name, folder in folders.items()}
+
+
+def _network(model: Path, name: str, folder: Path, kept: Path) -> Path:
+    """The exported network, made if it is not kept."""
+
+    def make() -> bytes:
+        from live.networks import export
+
+        unet = folder if name.startswith("unet-") and folder != model / "unet" else None
+        return export(_load(model), name.partition("-")[0], unet)
+
+    return _kept(kept, f"{name}.onnx", [folder, *_code()], make)
+
+
+@cache
 def _load(model: Path) -> Any:
     from diffloop.pretrained import load
 
@@ -92,13 +115,6 @@ def _load(model: Path) -> Any:
     if models.inpaints or getattr(models, "instructs", False):
         raise ValueError(f"{model} is a checkpoint for editing; give one for text to image")
     return models
-
-
-def _exported(models: Any, name: str, unet: Path | None) -> bytes:
-    """The ONNX file of one network. unet: folder of another one than the checkpoint's own."""
-    from live.networks import export
-
-    return export(models, name, unet)
 
 
 def _about(models: Any) -> bytes:
@@ -148,13 +164,18 @@ def _code() -> list[Path]:
     return sorted(HERE.glob("*.py"))
 
 
-def _kept(kept: Path, name: str, sources: Iterable[Path], make: Callable[[], bytes], key: str = "") -> Path:
-    """A file that is made once for its sources: "unet-tiny-0123456789ab.onnx". Networks and binaries are compressed."""
+def _place(kept: Path, name: str, sources: Iterable[Path], key: str = "") -> Path:
+    """Where a file that is made once for its sources is kept: "unet-tiny-0123456789ab.onnx"."""
     stem, suffix = name.rsplit(".", 1)
-    path = kept / f"{stem}-{key or _digest(sources, version('torch'))}.{suffix}"
+    return kept / f"{stem}-{key or _digest(sources, version('torch'))}.{suffix}"
+
+
+def _kept(kept: Path, name: str, sources: Iterable[Path], make: Callable[[], bytes], key: str = "") -> Path:
+    """A file that is made once for its sources. Networks and binaries are compressed."""
+    path = _place(kept, name, sources, key)
     if not path.is_file():
         data = make()
-        data = gzip.compress(data, 9, mtime=0) if suffix in ("onnx", "wasm") else data
+        data = gzip.compress(data, 9, mtime=0) if path.suffix in (".onnx", ".wasm") else data
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(prefix=".tmp-", dir=kept, delete=False) as file:
             file.write(data)
