@@ -96,6 +96,7 @@ async function run(pages, widths) {
     frame.style.width = widths[0] + "px";
     await open(frame, page);
     const doc = frame.contentDocument, view = frame.contentWindow;
+    for (const folded of doc.querySelectorAll("details")) folded.open = true;
     if (doc.fonts) await doc.fonts.ready;
     for (const what of await pictures(doc)) found.push([0, what]);
     for (const width of widths) {
