@@ -22,13 +22,8 @@ RUN = {"day": LINE, "versions": TABLE}
 TESTS = {"error": LINE, "green": TABLE}
 POST = {"slug": LINE, "source": LINE, **TESTS}
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-OWN = (
-    "cell ",
-    "exercise ",
-    "value ",
-    "module ",
-    "file ",
-)  # parts of a key that lie in the project, and are no parameters
+# Parts of a key that lie in the project, and are no parameters.
+OWN = ("cell ", "exercise ", "value ", "module ", "file ")
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,8 @@ def _check_verdict(table: dict[str, Any], what: str, at: tuple[str, str], wrong:
     if "reason_checked_by" in table and not CELL.fullmatch(table["reason_checked_by"]):
         message = f"{what}reason_checked_by {table['reason_checked_by']!r} must look like post#label"
         wrong(message, *at, "reason_checked_by")
-    explained = {CONTRADICTED, NO_EFFECT, DIRECTION_ONLY, INCONCLUSIVE}  # the last where the record says one of these
+    # What is INCONCLUSIVE in the build may be decided on record, and have a reason there.
+    explained = {CONTRADICTED, NO_EFFECT, DIRECTION_ONLY, INCONCLUSIVE}
     if "reason" in table and not explained & set(table.get("verdict", {}).values()):
         message = f"{what}reason goes with the verdicts {', '.join(sorted(explained))}; remove it"
         wrong(message, *at, "reason")

@@ -62,15 +62,16 @@ def make_key(post: Post, parameters: dict[str, Any], library: Library, root: Pat
     parts = {"format": str(FORMAT), "kernel": python, "slug": post.slug}
     if post.folder != post.file.rpartition("/")[0]:
         parts["folder"] = post.folder
+    exercises = post.exercises
     for cell in (cell for cell in post.cells if cell.evaluated):
         tagged = (" parameters" if "parameters" in cell.tags else "") + (" may fail" if cell.may_fail else "")
-        kind = "exercise" if cell.name in post.exercises else "cell"
+        kind = "exercise" if cell.name in exercises else "cell"
         parts[f"{kind} {cell.name}"] = hashlib.sha256((cell.code.strip() + tagged).encode()).hexdigest()
     parts |= {f"parameter {name}": json.dumps(value) for name, value in parameters.items()}
     parts |= {f"module {name}": hashed(path) for name, path in modules.items()}
     parts |= {f"module {name}": hashed(path) for name, path in near.items() if path not in modules.values()}
     for value in post.inline:
-        kind = "exercise" if value.after in post.exercises else "value"
+        kind = "exercise" if value.after in exercises else "value"
         parts[f"{kind} {value.name}"] = hashlib.sha256(f"{value.after} {value.expression}".encode()).hexdigest()
     parts |= {f"file {name}": hashed(root / name) for name in post.data}
     parts |= numbers_parts({*modules, *imported}, root)
