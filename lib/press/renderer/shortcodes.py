@@ -21,7 +21,7 @@ WORD = re.compile(r"""(?:([\w-]+)\s*=\s*)?(?:"([^"]*)"|'([^']*)'|([^\s"'=]\S*))"
 ENVIRONMENT = re.compile(r"\{\{<\s*env\s+[\"']?(\w+)")
 VARIABLES = "press-variables"  # in the metadata: what _variables.yml says
 COMMENT = re.compile(r"<!--.*?-->")
-INLINE_CODE = re.compile(r"(?<!`)`\{(python|r|julia|ojs|jl)\}(?:\s[^`]*)?(?:(?<!\})`(?!`)|$)")  # engines that Quarto has
+INLINE_CODE = re.compile(r"(?<!`)`\{(python|r|julia|ojs|jl)\}(?:\s[^`]*)?(?:(?<!\})`(?!`)|$)")  # as Quarto has
 
 
 def resolve(lines: list[str], origins: list[Any], meta: dict[str, Any]) -> tuple[list[str], list[Problem]]:
