@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from postkit.claims import value_text
-from postkit.verdicts import Claim, Measurement, verdict
+from postkit.claims import recorded_verdict, value_text
+from postkit.verdicts import INCONCLUSIVE, Claim, Measurement, verdict
 from press.core.errors import PressError, Problem
 from press.core.project import Project
 from press.papers.boxes import claim_of, measurements
 from press.papers.ledger import NOT_MEASURED
-from press.papers.recorded import SEED
+from press.papers.recorded import SEED, parts_of, recorded
 from press.papers.schema import Paper
 from press.posts.notebook import with_outputs
 from press.posts.notebookfile import text_of
@@ -37,13 +37,13 @@ class Run:
 
     Args:
         book: the post's notebook with what this run gave, its prose included.
-        found: claim id -> the claim and what was measured.
+        found: claim id -> the claim, what was measured, and the verdict on record; "" for none.
     """
 
     step: Step
     seed: int
     book: dict[str, Any]
-    found: dict[str, tuple[Claim, Measurement]]
+    found: dict[str, tuple[Claim, Measurement, str]]
 
 
 def chosen(plan: Plan, slugs: Sequence[str]) -> tuple[list[Step], list[str]]:
@@ -102,9 +102,13 @@ def run_with(
     return done, problems + [problem for run in done for problem in _broken_values(run, own.executed)]
 
 
-def _found(step: Step, book: dict[str, Any], papers: tuple[Paper, ...]) -> dict[str, tuple[Claim, Measurement]]:
-    measured = list(measurements(book, step.post.file))
-    return {found.id: (claim_of(found, papers, file, line), found) for found, file, line in measured}
+def _found(step: Step, book: dict[str, Any], papers: tuple[Paper, ...]) -> dict[str, tuple[Claim, Measurement, str]]:
+    by_key, parts, done = {paper.citekey: paper for paper in papers}, parts_of(book), {}
+    for found, file, line in measurements(book, step.post.file):
+        claim = claim_of(found, papers, file, line)
+        record = recorded(by_key[found.paper], found.id, step.post.slug, parts)
+        done[found.id] = claim, found, recorded_verdict(claim, record) if record and record.current else ""
+    return done
 
 
 def _broken_values(run: Run, executed: dict[str, dict[str, Any]]) -> list[Problem]:
@@ -127,7 +131,8 @@ class Row:
     """A claim as one post measures it.
 
     Args:
-        recorded: the verdict in paper.toml; "" for none.
+        recorded: the verdict in paper.toml; "" for none. A current record's stands in place of INCONCLUSIVE, here and
+            below.
         words: what each seed said, in the order of the seeds; "" if the post failed.
         told: the measurement behind each.
     """
@@ -151,18 +156,23 @@ def rows_of(runs: list[Run], seeds: list[int]) -> list[Row]:
         own = {run.seed: run for run in runs if run.step.post.slug == slug}
         for id in dict.fromkeys(id for run in own.values() for id in run.found):
             pairs = {seed: run.found.get(id) for seed, run in own.items()}
-            claim, found = next(pair for pair in pairs.values() if pair)
+            claim, found, known = next(pair for pair in pairs.values() if pair)
             said = [_said(pairs[seed]) if seed in pairs else ("", "") for seed in seeds]
             words, told = zip(*said, strict=True)
-            rows.append(Row(id, slug, claim.verdict.get(found.scale, ""), words, told))
+            rows.append(Row(id, slug, _settled(claim.verdict.get(found.scale, ""), known), words, told))
     return rows
 
 
-def _said(pair: tuple[Claim, Measurement] | None) -> tuple[str, str]:
+def _said(pair: tuple[Claim, Measurement, str] | None) -> tuple[str, str]:
     if pair is None:
         return NOT_MEASURED, ""
-    claim, found = pair
-    return verdict(claim, found.measured, found.interval), value_text(found)
+    claim, found, known = pair
+    return _settled(verdict(claim, found.measured, found.interval), known), value_text(found)
+
+
+def _settled(word: str, known: str) -> str:
+    """The verdict that a page's reader is left with: of the record where the run leaves the question open."""
+    return known or word if word == INCONCLUSIVE else word
 
 
 def table(rows: list[Row], seeds: list[int]) -> list[str]:

@@ -74,6 +74,18 @@ def test_a_claim_is_compared_under_each_seed_and_nothing_else_is_touched(site):
     assert "1 of 2 posts to run: a, seed 0" in done.stderr
 
 
+def test_what_a_run_leaves_open_counts_as_the_record_has_it(site):
+    site.write(
+        "papers/known2020/paper.toml",
+        'citekey = "known2020"\n\n' + CLAIM.replace("than = 1.0", "than = 1.75", 1) + "\n" + EXACT,
+    )
+    site.post("a", POST.replace("2.1, 0.5, 2.2", "2.1, 2.05, 2.2"))
+    open_here = site.press("verdicts", "a", "--seeds", "1", "2", status=1).stdout
+    assert "seed 1: INCONCLUSIVE 2.1 [1.7, 2.5]" in open_here
+    site.press("record", "a", "--seeds", "3")
+    assert "2 claims, 2 seeds: none with another verdict" in site.press("verdicts", "a", "--seeds", "1", "2").stdout
+
+
 def test_a_sentence_that_another_seed_breaks_is_named(site):
     done = site.press("verdicts", "a", "--seeds", "4", "6", status=1)
     assert "none with another verdict" in done.stdout
