@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for path in ROOT.glob("posts/*/post.qmd") if not path.parent.name.startswith("_"))  # _ is a draft
 COLUMNS = 82  # of a code cell; longer lines must be scrolled sideways on the page
 VISIBLE_LINES = 16  # of a cell that is neither folded nor hidden, blank lines included
-WORDS = range(1000, 3001)
+WORDS = range(1000, 2901)  # up to the exercises
+MOST_OF_EXERCISES = 900  # words of these, answers included
 FIGURES = 5
 
 
@@ -39,9 +40,9 @@ def numbered_code(cell):
 
 
 def prose_words(post):
-    """How many words a reader reads between the cells, up to the exercises: no equations, comments, attributes or addresses."""
+    """How many words a reader reads between the cells, up to the exercises, and in these; no equations, comments,
+    attributes or addresses of links."""
     text = "\n".join("".join(cell["source"]) for cell in post.notebook["cells"] if cell["cell_type"] == "markdown")
-    text = text.partition("\n## Exercises\n")[0]
     for left_out in (
         r"(?s)<!--.*?-->",
         r"(?s)\$\$.*?\$\$",
@@ -51,7 +52,7 @@ def prose_words(post):
         r"^:::.*$",
     ):
         text = re.sub(left_out, " ", text, flags=re.MULTILINE)
-    return len(re.findall(r"\S*\w\S*", text))
+    return [len(re.findall(r"\S*\w\S*", part)) for part in text.partition("\n## Exercises\n")[::2]]
 
 
 def test_code_is_as_wide_as_the_page(post):
@@ -80,7 +81,8 @@ def test_each_exercise_has_a_folded_answer_and_the_build_runs_what_they_show(pos
 
 
 def test_a_post_is_of_readable_length_and_has_figures(post):
-    words = prose_words(post)
+    words, exercises = prose_words(post)
+    assert exercises <= MOST_OF_EXERCISES, f"{post.file}: {exercises} words of exercises; {MOST_OF_EXERCISES} at most"
     assert words in WORDS, f"{post.file}:1: {words} words of prose; {WORDS[0]} to {WORDS[-1]} are asked for"
     labels = [str(cell.options.get("label", "")) for cell in post.cells]
     figures = [label for label in labels if label.startswith("fig-")]

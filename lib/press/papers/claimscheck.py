@@ -54,7 +54,7 @@ def check_claims(
         for claim in paper.claims:
             own = [entry for entry in entries if entry.claim.id == claim.id and entry.measured]
             problems += _judge(paper, claim, own, required=required)
-            problems += _unfounded(paper, claim, notebooks)
+            problems += _unfounded(paper, claim, notebooks) + _needless(paper, claim, own)
             problems += _against_record(own)
     return problems
 
@@ -142,6 +142,21 @@ def _differs(paper: Paper, claim: Claim, entry: Entry) -> Problem:
 
 def _told(entry: Entry) -> str:
     return f"{entry.place[0]}:{entry.place[1]} ({value_text(entry.measured)})"
+
+
+def _needless(paper: Paper, claim: Claim, entries: list[Entry]) -> list[Problem]:
+    """A reason beside a verdict that the build leaves open, and that no record decides."""
+    if not claim.reason or set(claim.verdict.values()) != {INCONCLUSIVE}:
+        return []
+    if any(
+        entry.record and recorded_verdict(claim, entry.record) not in ("", INCONCLUSIVE, REPRODUCED)
+        for entry in entries
+    ):
+        return []
+    message = (
+        f"claim {claim.id!r} is {INCONCLUSIVE}, and no record contradicts it, so there is nothing to give a reason for"
+    )
+    return [Problem(*paper.claim_place(claim.id, "reason"), f"{message}. Remove reason, or run press record")]
 
 
 def _labels(notebook: dict[str, Any]) -> set[str]:

@@ -379,6 +379,20 @@ def test_a_build_and_its_record_must_not_contradict_each_other(measured, values,
         assert f"({FILE}:4: 0.15 [" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("values", "told"), [((), 1), ([1.0, 1.1, 0.9], 0), ([2.0, 2.1, 1.9], 1), ([1.0, 2.5, 1.7], 1)]
+)
+def test_a_reason_for_what_the_build_leaves_open_needs_a_record_that_contradicts(undecided, values, told):
+    why = '"INCONCLUSIVE" }\nreason = "So."\nreason_checked_by = "a#code-1"'
+    text = undecided.read("papers/known2020/paper.toml").replace('"REPRODUCED" }', why, 1)
+    undecided.write("papers/known2020/paper.toml", text)
+    if values:
+        write_record(undecided, values)
+    project = open_project(undecided.root)
+    problems = check_claims(project, read_papers(undecided.root), None)
+    assert sum("no record contradicts it" in str(problem) for problem in problems) == told
+
+
 def test_what_counts_as_the_same_version_of_a_post():
     parts = {"slug": "a", "cell code-1": "1" * 64, "parameter seed": "3", "version torch": "2.9.0+cpu"}
     same = {"slug": "a, seed 4", "parameter n": "1", "version torch": "2.9.0+cu128"}
